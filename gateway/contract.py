@@ -1,0 +1,213 @@
+"""What drivers and the daemon share, and all that a driver may import of us. No I/O, no clock.
+
+A driver turns bytes into `Measurement` and `Reject` values; it is *sans I/O*: it never reads, waits, sleeps or looks
+at a clock. There are three shapes, told apart by what they are fed:
+
+=====================  =========================================  =========================
+`SerialDecoder`        a stream of bytes, cut anywhere            `Driver` with `SerialLink`
+`MessageDecoder`       whole MQTT messages                         `Driver` with `MqttLink`
+`Codec`                one LoRaWAN payload and its port            under any envelope driver
+=====================  =========================================  =========================
+
+An envelope driver (ChirpStack, The Things Stack) does not know what a payload means; it returns an `Uplink`, and the
+gateway applies the codec that the configuration names for that device.
+
+Laws that the tests hold over every driver: no bytes raise; any chunking gives the same output; memory stays within
+``max_frame`` plus the chunk; good frames after garbage are found again;
+no driver takes another's recordings for its own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from enum import IntFlag
+from typing import Any, Literal, NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from gateway.units import Duration
+from gateway.vocabulary import KINDS, VOCABULARY, Field, FieldValue, field
+
+__all__ = [
+    "KINDS",
+    "VOCABULARY",
+    "Codec",
+    "Driver",
+    "Duration",
+    "Field",
+    "FieldValue",
+    "Measurement",
+    "MessageDecoder",
+    "MqttLink",
+    "Options",
+    "Quality",
+    "Reason",
+    "Reject",
+    "SerialDecoder",
+    "SerialLink",
+    "Uplink",
+    "field",
+]
+
+Reason = Literal["noise", "length", "checksum", "range", "unsupported"]
+"""Why bytes were refused: not mine (noise), mine but damaged (length, checksum), mine but impossible (range),
+mine and sound but not something this driver turns into a measurement (unsupported)."""
+
+
+class Quality(IntFlag):
+    """What is doubtful about a reading; 0 is good. Doubtful readings are marked and stored, not dropped."""
+
+    GOOD = 0
+    OUT_OF_RANGE = 1
+    STUCK = 2
+    WARM_UP = 4
+    ESTIMATED_TIME = 8
+
+
+class Measurement(NamedTuple):
+    """What one device said at one moment.
+
+    kind     one of `KINDS`
+    fields   vocabulary name -> value, in the vocabulary's units
+    sensor   the identity that the device or its network states; None where the configuration names it (serial)
+    time     the device's own time, nanoseconds UTC, only where the driver can vouch for it; None: time of arrival
+    key      an idempotency key within `sensor`: the same key again is the same reading repeated
+    quality  doubts that the driver itself has
+    tags     extra low-cardinality tags (a direction, a lane)
+    """
+
+    kind: str
+    fields: Mapping[str, FieldValue]
+    sensor: str | None = None
+    time: int | None = None
+    key: str | None = None
+    quality: Quality = Quality.GOOD
+    tags: Mapping[str, str] = {}
+
+
+class Reject(NamedTuple):
+    """Bytes that gave no measurement; counted by reason, and kept for somebody to look at."""
+
+    reason: Reason
+    raw: bytes
+    detail: str = ""
+
+
+class Uplink(NamedTuple):
+    """A LoRaWAN payload in its envelope, before a codec gives it meaning.
+
+    sensor   the device's EUI, 16 lower-case hex digits
+    port     the LoRaWAN FPort, None where the envelope had none
+    payload  the application payload; b"" where the envelope had none
+    object   what the network server's own codec made of it, None where it has no codec
+    time     when the network received it, nanoseconds UTC
+    key      the network's own id of this uplink, for de-duplication
+    fields   health fields of the radio link: rssi, snr, frame_counter
+    """
+
+    sensor: str
+    port: int | None
+    payload: bytes
+    object: Mapping[str, Any] | None
+    time: int | None
+    key: str | None
+    fields: Mapping[str, FieldValue]
+
+
+class Options(BaseModel):
+    """What the configuration may set for a driver or a codec; subclass it with documented fields.
+
+    An unknown option is an error that names the nearest known one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SerialDecoder(Protocol):
+    """One per open serial line; created anew each time the line opens."""
+
+    def start(self) -> Iterable[bytes]:
+        """Return the commands that put the device into the wanted mode, sent one by one when the line opens."""
+
+    def poll(self) -> bytes:
+        """Return what to send now; called every interval. b"" when there is nothing to ask."""
+
+    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:
+        """Take the next bytes and return what is complete; never raise, never wait.
+
+        ``now`` is the monotonic time of the bytes' arrival in nanoseconds, an input like the bytes themselves.
+        ``data`` is empty when nothing came within an interval: time passed, and that may complete something.
+        """
+
+    def finish(self) -> Iterable[Measurement | Reject]:
+        """Return what is still held when the line closes in good order (an unfinished counting interval)."""
+
+
+class MessageDecoder(Protocol):
+    """One per MQTT source."""
+
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink]:
+        """Return what one whole message says; never raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SerialLink:
+    """How the device's serial line is set by default, and how often it is asked.
+
+    ``interval`` is the seconds between calls of `SerialDecoder.poll`; ``timeout`` the seconds within which an asked
+    device answers. ``bus`` is true for devices that have an address and can share one line.
+    """
+
+    baudrate: int
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
+    interval: float = 1.0
+    timeout: float = 1.0
+    bus: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MqttLink:
+    """The topic filters on which such messages usually come."""
+
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Everything the gateway knows of a kind of device or message."""
+
+    name: str
+    """The module's name, and ``driver = "..."`` in the configuration."""
+    title: str
+    """Maker and model as printed on the device."""
+    link: SerialLink | MqttLink
+    fields: tuple[Field, ...]
+    """What it may yield, with the device's own ranges: checked centrally."""
+    max_frame: int
+    """Bytes of the longest frame or message: bounds the decoder's memory."""
+    decoder: Callable[[Any], SerialDecoder] | Callable[[Any], MessageDecoder]
+    """Makes a decoder from an instance of ``options``."""
+    options: type[Options] = Options
+    kinds: tuple[str, ...] = dataclass_field(default=())
+    """The measurements it yields; empty for envelopes, where the codec decides."""
+    experimental: bool = False
+    """True where no recording of a real device backs it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """The meaning of one device type's LoRaWAN payload.
+
+    ``decode(port, payload, options)`` never raises. ``from_object(object, options)`` reads what the network server's
+    own codec for this device gives, for servers that send no payload; None where no such codec is known.
+    """
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+    decode: Callable[[int, bytes, Any], Iterable[Measurement | Reject]]
+    from_object: Callable[[Mapping[str, Any], Any], Iterable[Measurement | Reject]] | None = None
+    options: type[Options] = Options
+    kinds: tuple[str, ...] = dataclass_field(default=())
+    experimental: bool = False

@@ -1,0 +1,81 @@
+"""Every error that Prehod raises on purpose.
+
+::
+
+    PrehodError
+    |-- ConfigurationError        the configuration file; carries every problem at once
+    |-- LinkDown                  a port or a broker is away; the supervisor tries again
+    |   `-- LinkRefused           it answered, and refused us: wrong password, topic, port held by another
+    |-- SpoolError                the disk
+    |   |-- SpoolFull             no room within the bounds, or ENOSPC: acknowledgements stop until there is
+    |   `-- SpoolLocked           another daemon owns the directory
+    `-- SinkError                 a database or broker did not take a batch
+        |-- SinkAway              not now: network, 5xx, 429; send the same batch again after `retry_after`
+        |-- SinkHeld              not with these settings: 401, 403, 404; hold everything and tell a person
+        |-- BatchTooLarge         413; send it in halves
+        `-- BatchRefused          400, 422: some of its lines can never be stored; find and quarantine them
+
+Bytes that make no sense are no errors: a decoder returns them as `gateway.contract.Reject`.
+"""
+
+from collections.abc import Sequence
+
+
+class PrehodError(Exception):
+    """Base of all of them."""
+
+
+class ConfigurationError(PrehodError):
+    """The configuration cannot be used; ``problems`` holds a line for each thing that is wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class LinkDown(PrehodError):
+    """A link ended or could not be opened; trying again later may help."""
+
+
+class LinkRefused(LinkDown):
+    """The other side answered and refused; trying again helps only after somebody changes something."""
+
+
+class SpoolError(PrehodError):
+    """The spool could not do what was asked."""
+
+
+class SpoolFull(SpoolError):
+    """There is no room, by our own bounds or by the disk's."""
+
+
+class SpoolLocked(SpoolError):
+    """Another process owns the spool directory; ``pid`` is its process id, or ``None`` when it cannot be told."""
+
+    def __init__(self, message: str, pid: int | None) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class SinkError(PrehodError):
+    """A sink did not take a batch."""
+
+
+class SinkAway(SinkError):
+    """The sink cannot take it now; ``retry_after`` is the server's own wish in seconds, where it stated one."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SinkHeld(SinkError):
+    """Our own settings are wrong (token, bucket, address): nothing is dropped, nothing goes out, somebody is told."""
+
+
+class BatchTooLarge(SinkError):
+    """The server wants smaller bodies."""
+
+
+class BatchRefused(SinkError):
+    """The server will never take at least one line of this batch; the message carries its words."""

@@ -1,0 +1,104 @@
+"""The one table of what may be measured: name, type, unit, plausible range, Smart Data Models attribute.
+
+Names are the Smart Data Models' attributes in snake_case, so an export needs this table and nothing else.
+``low`` and ``high`` bound what is plausible outdoors in a city; a driver narrows them to what its device can say.
+A value outside is stored and marked, never dropped. The type is what the database will hold for ever: InfluxDB
+refuses a column that changes its type, so ``42`` under a float field is written ``42.0``.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Type = Literal["float", "int", "bool", "str"]
+FieldValue = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One measurable property.
+
+    ``kinds`` are the measurements it belongs to; ``model`` is the Smart Data Models attribute ("" where there is
+    none); ``health`` marks what a device says about itself rather than about the city.
+    """
+
+    name: str
+    type: Type
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    kinds: tuple[str, ...] = ()
+    model: str = ""
+    health: bool = False
+
+    def within(self, low: float | None, high: float | None) -> "Field":
+        """Return this field with the range of one particular device."""
+        return replace(self, low=low, high=high)
+
+
+KINDS = ("air_quality", "gateway", "parking", "traffic")
+"""Every measurement name there is; ``gateway`` is our own health."""
+
+_AIR = ("air_quality",)
+_PARKING = ("parking",)
+_TRAFFIC = ("traffic",)
+_ANY = ("air_quality", "parking", "traffic")
+_GAS = "ug/m3"
+
+
+def _health(name: str, kind: Type, unit: str, low: float | None = None, high: float | None = None) -> Field:
+    return Field(name, kind, unit, low, high, _ANY, "", health=True)
+
+
+_FIELDS = (
+    # AirQualityObserved
+    Field("pm1", "float", "ug/m3", 0, 2000, _AIR, "pm1"),
+    Field("pm25", "float", "ug/m3", 0, 2000, _AIR, "pm25"),
+    Field("pm4", "float", "ug/m3", 0, 2000, _AIR, "pm4"),
+    Field("pm10", "float", "ug/m3", 0, 5000, _AIR, "pm10"),
+    Field("pm100", "float", "ug/m3", 0, 20000, _AIR, "tsp"),
+    Field("no", "float", _GAS, 0, 5000, _AIR, "no"),
+    Field("no2", "float", _GAS, 0, 5000, _AIR, "no2"),
+    Field("nox", "float", _GAS, 0, 5000, _AIR, "nox"),
+    Field("o3", "float", _GAS, 0, 2000, _AIR, "o3"),
+    Field("so2", "float", _GAS, 0, 5000, _AIR, "so2"),
+    Field("co", "float", _GAS, 0, 200000, _AIR, "co"),
+    Field("co2", "float", "ppm", 0, 20000, _AIR, "co2"),
+    Field("temperature", "float", "degC", -50, 85, _ANY, "temperature"),
+    Field("relative_humidity", "float", "fraction", 0, 1, _ANY, "relativeHumidity"),
+    Field("atmospheric_pressure", "float", "hPa", 500, 1100, _ANY, "atmosphericPressure"),
+    # ParkingSpot and OnStreetParking
+    Field("occupied", "bool", "", None, None, _PARKING, "status"),
+    Field("available_spots", "int", "1", 0, 100000, _PARKING, "availableSpotNumber"),
+    Field("distance", "float", "mm", 0, 100000, _PARKING, ""),
+    # TrafficFlowObserved
+    Field("intensity", "int", "1", 0, 100000, _TRAFFIC, "intensity"),
+    Field("average_vehicle_speed", "float", "km/h", 0, 400, _TRAFFIC, "averageVehicleSpeed"),
+    Field("max_vehicle_speed", "float", "km/h", 0, 400, _TRAFFIC, ""),
+    Field("average_vehicle_length", "float", "m", 0, 50, _TRAFFIC, "averageVehicleLength"),
+    Field("average_headway_time", "float", "s", 0, 86400, _TRAFFIC, "averageHeadwayTime"),
+    Field("occupancy", "float", "fraction", 0, 1, _TRAFFIC, "occupancy"),
+    Field("lane_id", "int", "1", 1, 64, _TRAFFIC, "laneId"),
+    Field("period", "float", "s", 0, 86400, _TRAFFIC, ""),
+    # What a device says about itself
+    _health("battery_level", "float", "fraction", 0, 1),
+    _health("battery_voltage", "float", "V", 0, 60),
+    _health("rssi", "float", "dBm", -200, 20),
+    _health("snr", "float", "dB", -50, 60),
+    _health("frame_counter", "int", "1", 0, 2**32),
+    _health("device_error", "int", "bits", 0, 2**32),
+    _health("firmware_version", "str", ""),
+    _health("reset_cause", "int", "1", 0, 255),
+    _health("event", "str", ""),
+)
+
+VOCABULARY = {field.name: field for field in _FIELDS}
+"""Every field by its name."""
+
+
+def field(name: str, low: float | None = None, high: float | None = None) -> Field:
+    """Return the field ``name``, narrowed to a device's range where one is given.
+
+    Raises ``KeyError`` for a name the vocabulary does not have: add it here first, with its unit and model.
+    """
+    known = VOCABULARY[name]
+    return known if low is None and high is None else known.within(low, high)
