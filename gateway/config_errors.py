@@ -1,0 +1,93 @@
+"""What is wrong in a configuration, in words: the place, the value, and the nearest name that would be right."""
+
+import difflib
+import reprlib
+import types
+from collections.abc import Iterable, Sequence
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+Loc = tuple[int | str, ...]
+
+
+def explain(error: ValidationError, model: type[BaseModel], where: str, separator: str = ": ") -> list[str]:
+    """Return one line for each thing that does not fit ``model``, as ``where: place: what, and how to mend it``."""
+    lines = []
+    for item in error.errors(include_url=False):
+        place, parent = _walk(item["loc"], model)
+        head = f"{where}{separator}{place}" if place else where
+        lines.append(f"{head}: {_sentence(item['type'], item['msg'], item.get('input'), item['loc'], parent)}")
+    return lines
+
+
+def nearest(given: str, known: Sequence[str], what: str) -> str:
+    """Return the sentence for an unknown name."""
+    close = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
+    if close:
+        return f"no {what} is called {given!r}; did you mean {close[0]!r}?"
+    return f"no {what} is called {given!r}; there are {', '.join(sorted(known))}"
+
+
+def _sentence(kind: str, message: str, given: object, loc: Loc, parent: type[BaseModel] | None) -> str:
+    if kind == "extra_forbidden":
+        known = sorted(parent.model_fields) if parent else []
+        return nearest(str(loc[-1]), known, "key") if known else "no such key"
+    if kind == "missing":
+        return "is missing"
+    if kind == "union_tag_not_found":
+        return "'type' is missing"
+    if kind == "union_tag_invalid":
+        return "'type' is none of" + message.rpartition("expected tags:")[2]
+    text = message.removeprefix("Value error, ")
+    text = text[:1].lower() + text[1:]
+    return text if isinstance(given, dict) else f"{reprlib.repr(given)}: {text}"
+
+
+def _walk(loc: Loc, model: type[BaseModel]) -> tuple[str, type[BaseModel] | None]:
+    """Turn a location into a path as written in the file, and find the model that holds its last step.
+
+    Pydantic puts the tag of a discriminated union (``serial``, ``mqtt``) into the location; the file has no such
+    step.
+    """
+    path = ""
+    here: Any = model
+    parent: type[BaseModel] | None = model
+    for step in loc:
+        members = _models(here)
+        tagged = [one for one in members if _tag(one) == step]
+        if tagged and len(members) > 1:
+            here = tagged[0]
+            continue
+        parent = members[0] if len(members) == 1 and members[0] is here else None
+        if isinstance(step, int):
+            path += f"[{step}]"
+        else:
+            path += f".{step}" if path else step
+        here = _next(here, step)
+    return path, parent
+
+
+def _next(here: Any, step: int | str) -> Any:  # noqa: ANN401 -- an annotation can be anything
+    if isinstance(here, type) and issubclass(here, BaseModel):
+        field = here.model_fields.get(str(step))
+        return field.annotation if field else None
+    arguments = get_args(here)
+    if get_origin(here) is dict and len(arguments) == 2:
+        return arguments[1]
+    return arguments[0] if get_origin(here) in {tuple, list} and arguments else None
+
+
+def _models(here: Any) -> list[type[BaseModel]]:  # noqa: ANN401 -- an annotation can be anything
+    if isinstance(here, type) and issubclass(here, BaseModel):
+        return [here]
+    arguments: Iterable[Any] = get_args(here)
+    if get_origin(here) in {Union, types.UnionType} or hasattr(here, "__metadata__"):
+        return [one for argument in arguments for one in _models(argument)]
+    return []
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    field = model.model_fields.get("type")
+    values = get_args(field.annotation) if field else ()
+    return values[0] if len(values) == 1 else None
