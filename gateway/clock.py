@@ -8,11 +8,11 @@ time server. `Timekeeper` tells nanoseconds UTC only once the wall clock is know
 import ctypes
 import ctypes.util
 import json
+import os
 import time
 import uuid
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 STEP = 1_000_000_000
 """A difference between wall clock and time since boot beyond this (ns) is a step, not drift."""
@@ -79,58 +79,79 @@ def _kernel_synchronized() -> bool:
     return state not in (-1, _TIME_ERROR) and not status & _STA_UNSYNC
 
 
-@dataclass(slots=True)
+class BootOffset(NamedTuple):
+    """What turns the times of one boot into UTC: nanoseconds to add, and whether that is only the best bound."""
+
+    offset: int
+    estimated: bool
+
+
 class Timekeeper:
     """Tells UTC that never steps within a boot, or None while nobody knows it.
 
-    ``directory`` keeps one small file a boot with its offset, fixed once before anything of that boot is sent, so
-    that sending again after a restart gives the same times.
+    ``directory`` keeps one small file a boot. While the clock is not known it holds a guess: the offset by the wall
+    clock as it was, which on a board without a clock is the time of its last shutdown, so the true time is later.
+    Once the clock is known the true offset replaces it, before anything of that boot is sent; so sending again after
+    a restart gives the same times.
     """
 
-    clock: Clock
-    directory: Path
-    offset: int | None = field(default=None, init=False)
-    steps: int = field(default=0, init=False)
+    def __init__(self, clock: Clock, directory: Path) -> None:
+        self.clock = clock
+        self.steps = 0
+        self._directory = directory
+        fixed = self._load(clock.boot_id)
+        self._offset = None if fixed is None or fixed.estimated else fixed.offset
+        if self.check() == 0 and self._offset is None and fixed is None:
+            self._save(BootOffset(clock.wall() - clock.since_boot(), estimated=True))
 
-    def __post_init__(self) -> None:
-        self.offset = self.offset_of(self.clock.boot_id)
-        self.check()
+    @property
+    def known(self) -> bool:
+        """Tell whether UTC is known."""
+        return self._offset is not None
 
     def now(self) -> int | None:
         """Return nanoseconds UTC, or None while the wall clock cannot be believed."""
-        return None if self.offset is None else self.clock.since_boot() + self.offset
+        return None if self._offset is None else self.clock.since_boot() + self._offset
 
     def check(self) -> int:
         """Compare with the wall clock, once a second; return the nanoseconds it stepped by, 0 for none."""
         if not self.clock.synchronized():
             return 0
         measured = self.clock.wall() - self.clock.since_boot()
-        if self.offset is None:
-            self.offset = measured
-            self._fix(measured)
+        if self._offset is None:
+            self._save(BootOffset(measured, estimated=False))
+            self._offset = measured
             return 0
-        moved = measured - self.offset
+        moved = measured - self._offset
         # Small differences are the kernel slewing; they are followed. A step of a clock that something vouches for
         # is followed too, but counted and told; within a series times increase all the same (see intake).
-        self.offset = measured
+        self._offset = measured
         if abs(moved) < STEP:
             return 0
         self.steps += 1
         return moved
 
-    def offset_of(self, boot_id: bytes) -> int | None:
-        """Return the offset that was fixed for a boot, None where it never was."""
+    def offset_of(self, boot_id: bytes) -> BootOffset | None:
+        """Return what turns a boot's times into UTC; None while it is this boot and its clock is not known yet."""
+        found = self._load(boot_id)
+        if boot_id == self.clock.boot_id:
+            return None if found is None or found.estimated else found
+        # A boot that left no file: its readings would be held for ever. The present is the last bound there is.
+        return found or BootOffset(self.clock.wall() - self.clock.since_boot(), estimated=True)
+
+    def _load(self, boot_id: bytes) -> BootOffset | None:
         try:
-            text = (self.directory / f"{boot_id.hex()}.json").read_text(encoding="ascii")
-            return int(json.loads(text)["offset_ns"])
+            saved = json.loads((self._directory / f"{boot_id.hex()}.json").read_text(encoding="ascii"))
+            return BootOffset(int(saved["offset_ns"]), bool(saved["estimated"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _fix(self, offset: int) -> None:
-        # Written before the first reading of this boot is sent; a torn file reads as "never fixed", and the next
-        # attempt writes it again.
-        self.directory.mkdir(parents=True, exist_ok=True)
-        target = self.directory / f"{self.clock.boot_id.hex()}.json"
+    def _save(self, known: BootOffset) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        target = self._directory / f"{self.clock.boot_id.hex()}.json"
         temporary = target.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"offset_ns": offset}), encoding="ascii")
+        with temporary.open("w", encoding="ascii") as file:
+            json.dump({"offset_ns": known.offset, "estimated": known.estimated}, file)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(target)

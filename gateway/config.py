@@ -56,7 +56,9 @@ def _what_fits(data: Mapping[str, Any]) -> Configuration:
         for name, value in given.items() if isinstance(given, dict) else ():
             with suppress(ValidationError):
                 parts[section][name] = adapter.validate_python(value)
-    return Configuration.model_construct(None, sources=parts["sources"], sensors=parts["sensors"])
+    return Configuration.model_construct(
+        None, gateway=Gateway.model_construct(id="", city=""), sources=parts["sources"], sensors=parts["sensors"]
+    )
 
 
 def load_gateway_data_dir(path: Path) -> Path:

@@ -62,6 +62,8 @@ class Quality(IntFlag):
     STUCK = 2
     WARM_UP = 4
     ESTIMATED_TIME = 8
+    INCONSISTENT = 16
+    """Values of one reading contradict each other, as PM10 below PM2.5."""
 
 
 class Measurement(NamedTuple):

@@ -1,0 +1,243 @@
+"""The whole program: what is built, what runs, and how it stops.
+
+::
+
+    serial lines --.                                           .--> forwarder --> database
+                    >--> intake --> committer ==fsync==> spool-+--> forwarder --> another
+    MQTT brokers --'                    |                      '--> live topics, health page
+                                        '--> only now PUBACK
+
+One `asyncio.TaskGroup` holds every task. Links and sinks run under `gateway.supervise.keep_alive` and may fail as
+often as they like; if the committer or the housekeeping fails, the daemon ends and systemd starts it again: the spool
+is the truth, and stopping is safe at any moment.
+"""
+
+import asyncio
+import itertools
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from gateway import __version__, assembly
+from gateway.catalogue import CATALOGUE, load_configuration
+from gateway.clock import SystemClock, Timekeeper
+from gateway.commit import Committer
+from gateway.forward import Forwarder, Limits
+from gateway.health import Health, Notifier
+from gateway.intake import Intake
+from gateway.settings import Configuration, InfluxSink, MqttSource
+from gateway.sinks.mqtt import LiveSink
+from gateway.sources import MqttIngest, SerialIngest
+from gateway.spool import Batch, Spool, SpoolSettings
+from gateway.supervise import keep_alive
+
+GOODBYE = 5.0
+"""Seconds that the sinks get to take the last readings when the daemon stops."""
+
+ENFORCE_EVERY = 60
+"""Seconds between looks at the bounds of the spool; writing looks at them as well."""
+
+
+class Daemon:
+    """Everything that runs, built from a configuration; `run` it once."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        own, kept = configuration.gateway, configuration.spool
+        self.configuration = configuration
+        self.health = Health(own.id, own.city)
+        self.timekeeper = Timekeeper(SystemClock(own.clock), own.data_dir / "clock")
+        self.databases = {name: sink for name, sink in configuration.sinks.items() if isinstance(sink, InfluxSink)}
+        self.spool = Spool.open(
+            own.data_dir / "spool",
+            SpoolSettings(
+                max_bytes=kept.max_bytes, min_free_bytes=kept.min_free_bytes, keep=kept.keep, policy=kept.on_full
+            ),
+            sinks=list(self.databases),
+        )
+        self.committer = Committer(
+            _Store(self.spool),
+            self.timekeeper.clock.boot_id,
+            self.health,
+            interval=kept.commit_interval,
+            max_bytes=kept.commit_bytes,
+        )
+        self.intake = Intake(
+            own,
+            configuration.sensors,
+            committer=self.committer,
+            timekeeper=self.timekeeper,
+            health=self.health,
+            newest=self.spool.recovery.newest_time or 0,
+        )
+        self.forwarders = {name: self._forwarder(name, sink) for name, sink in self.databases.items()}
+        self.serial: list[SerialIngest] = []
+        self.live: list[LiveSink] = []
+        self.notifier = Notifier()
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
+        """Run until ``stop`` is set; then stop the links, commit, give the sinks five seconds, and leave."""
+        log = structlog.get_logger()
+        self._tell_recovery()
+        async with asyncio.TaskGroup() as tasks:
+            committing = tasks.create_task(self.committer.run(), name="commit")
+            housekeeping = tasks.create_task(self._housekeep(), name="housekeeping")
+            outward = self._start_sinks(tasks)
+            if self.configuration.web is not None:
+                outward.append(tasks.create_task(self._web(self.configuration.web.listen), name="web"))
+            inward = self._start_sources(tasks)
+            self.notifier.tell("READY=1")
+            ready()
+            log.info("running", version=__version__, sources=len(inward), sinks=len(self.configuration.sinks))
+            await stop.wait()
+            self.notifier.tell("STOPPING=1", "STATUS=stopping")
+            await _cancel(*inward, housekeeping)
+            for line in self.serial:
+                line.finish()
+            self.committer.stop()
+            await committing
+            await self._drain()
+            await _cancel(*outward)
+        await asyncio.gather(*(live.say_goodbye() for live in self.live))
+        await asyncio.gather(*(forwarder.close() for forwarder in self.forwarders.values()))
+        log.info("stopped", waiting={name: self.health.sink(name).waiting for name in self.forwarders})
+
+    def close(self) -> None:
+        """Give the spool's directory back."""
+        self.committer.close()
+        self.spool.close()
+
+    def _forwarder(self, name: str, sink: InfluxSink) -> Forwarder:
+        forwarder = Forwarder(
+            name,
+            assembly.influx_sink(sink),
+            Limits(sink.max_lines, sink.max_bytes, join=sink.gzip_members == "join"),
+            reader=self.spool.reader(),
+            cursors=self.spool.cursors,
+            quarantine=self.spool.quarantine,
+            timekeeper=self.timekeeper,
+            health=self.health.sink(name),
+            committed=self.spool.next_seq,
+        )
+        self.committer.on_commit.append(lambda: forwarder.committed(self.spool.next_seq))
+        return forwarder
+
+    def _start_sinks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        started = []
+        for name, sink in self.configuration.sinks.items():
+            link = self.health.sink(name).link
+            if isinstance(sink, InfluxSink):
+                run = self.forwarders[name].run
+            else:
+                live, show = assembly.live_sink(name, sink, self.configuration, self.health.snapshot)
+                self.live.append(live)
+                self.intake.subscribers.append(show)
+                run = partial(live.run, link.went_up)
+            started.append(tasks.create_task(keep_alive(run, link), name=f"sink {name}"))
+        return started
+
+    def _start_sources(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        parts = assembly.Parts(
+            self.configuration, CATALOGUE, self.intake, self.committer, self.health, self.spool.recovery.identities
+        )
+        started = []
+        for name, source in self.configuration.sources.items():
+            ingest: MqttIngest | SerialIngest
+            if isinstance(source, MqttSource):
+                ingest = assembly.mqtt_source(name, source, parts)
+            else:
+                ingest = assembly.serial_source(name, source, parts)
+                self.serial.append(ingest)
+            link = self.health.source(name).link
+            started.append(tasks.create_task(keep_alive(ingest.run, link), name=f"source {name}"))
+        return started
+
+    async def _web(self, listen: str) -> None:
+        from gateway.web.server import serve  # noqa: PLC0415 -- a board without the page does not pay for it
+
+        await serve(listen, self.health, self.spool.status)
+
+    async def _housekeep(self) -> None:
+        """Once a second: look at the clock, tell systemd; once a minute: look at the spool's bounds."""
+        log = structlog.get_logger()
+        for second in itertools.count():
+            stepped = self.timekeeper.check()
+            if stepped:
+                log.warning("the clock stepped", seconds=stepped / 1e9)
+            if self.timekeeper.known and not self.health.clock_known:
+                log.info("the clock is right")
+            self.health.clock_known = self.timekeeper.known
+            self.health.clock_steps = self.timekeeper.steps
+            if second % ENFORCE_EVERY == ENFORCE_EVERY - 1:
+                await asyncio.to_thread(self.spool.enforce, self.timekeeper.now())
+            self.notifier.tell("WATCHDOG=1", f"STATUS={self._status_line()}")
+            await asyncio.sleep(1.0)
+
+    async def _drain(self) -> None:
+        """Give the sinks a moment for the last readings; what they do not take stays in the spool."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                await asyncio.gather(*(forwarder.drained() for forwarder in self.forwarders.values()))
+
+    def _status_line(self) -> str:
+        problems = self.health.problems()
+        sensors = len(self.health.sensors)
+        waiting = ", ".join(f"{name} {self.health.sink(name).waiting}" for name in self.forwarders) or "no database"
+        what = f"{len(problems)} problems, first: {problems[0]}" if problems else "all well"
+        return f"{sensors} sensors; waiting: {waiting}; {what}"
+
+    def _tell_recovery(self) -> None:
+        found = self.spool.recovery
+        log = structlog.get_logger()
+        log.info("spool", readings=self.spool.next_seq, bytes=found.bytes, segments=len(found.segments))
+        for piece in (*found.cut, *found.damaged):
+            log.warning("spool: set aside in damaged/", what=str(piece))
+        for problem in found.problems:
+            log.error("spool", problem=problem)
+
+
+class _Store:
+    """The committer's view of the spool."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def append(self, batch: Batch) -> object:
+        return self._spool.writer.append(batch)
+
+    def hold(self, reason: str, lines: list[bytes]) -> None:
+        self._spool.quarantine.append("held", b"\n".join(lines), reason)
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def run(path: Path) -> None:
+    """Run the daemon on a configuration file until SIGTERM or SIGINT; a second signal leaves at once."""
+    configuration = load_configuration(path)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def on_signal() -> None:
+            if stop.is_set():
+                os._exit(1)  # nothing is lost: the spool is the truth
+            stop.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+        daemon = Daemon(configuration)
+        try:
+            await daemon.run(stop)
+        finally:
+            daemon.close()
+
+    asyncio.run(main())

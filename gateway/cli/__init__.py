@@ -1,0 +1,1 @@
+"""The commands. Each module is one: `configure` describes its arguments, `run` does it and returns the exit code."""

@@ -1,0 +1,37 @@
+"""``prehod check``: everything that is wrong with a configuration, without connecting to anything."""
+
+import argparse
+import json
+
+from gateway.catalogue import load_configuration
+from gateway.errors import ConfigurationError
+from gateway.settings import SerialSource
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the file to check, instead of --config")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check; exit code 1 when something is wrong."""
+    path = arguments.config if arguments.file is None else type(arguments.config)(arguments.file)
+    try:
+        configuration = load_configuration(path)
+    except ConfigurationError as error:
+        if not arguments.json:
+            raise
+        print(json.dumps({"file": str(path), "problems": list(error.problems)}))
+        return 1
+    sources = configuration.sources.values()
+    devices = sum(len(source.all_devices()) for source in sources if isinstance(source, SerialSource))
+    brokers = sum(not isinstance(source, SerialSource) for source in sources)
+    if arguments.json:
+        print(json.dumps({"file": str(path), "problems": []}))
+    else:
+        sinks = ", ".join(configuration.sinks) or "none: readings stay on disk"
+        print(
+            f"{path}: fine. {devices} serial devices, {brokers} brokers, {len(configuration.sensors)} named sensors"
+        )
+        print(f"sinks: {sinks}")
+    return 0

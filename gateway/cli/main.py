@@ -1,0 +1,64 @@
+"""``prehod``: finds the command and calls it; imports only what that one needs, for a small board starts slowly."""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from gateway import __version__
+from gateway.errors import ConfigurationError, PrehodError
+
+DEFAULT_CONFIG = Path("/etc/prehod/prehod.toml")
+
+COMMANDS = {
+    "run": "run the gateway in the foreground; systemd's job",
+    "check": "check a configuration file and say everything that is wrong with it",
+    "drivers": "list the devices and payloads that are understood",
+    "watch": "show the live topics of a broker as a table",
+    "spool": "look into the readings kept on disk: status, verify, cat, export",
+    "demo": "run the whole thing with simulated devices and compare with the truth",
+    "sim": "run a city of simulated devices",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns 0 when all is fine, 1 when a problem was found, 2 for wrong use."""
+    parser = _parser(arguments if arguments is not None else sys.argv[1:])
+    parsed = parser.parse_args(arguments)
+    if parsed.command is None:
+        parser.print_help()
+        return 2
+    module = importlib.import_module(f"gateway.cli.{parsed.command}")
+    try:
+        return int(module.run(parsed))
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return 1
+    except PrehodError as error:
+        print(f"prehod {parsed.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # `prehod ... | head`: the reader has seen enough. Nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="prehod", description="A gateway for smart-city sensors.")
+    parser.add_argument("--version", action="version", version=f"prehod {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"default {DEFAULT_CONFIG}"
+    )
+    common.add_argument("--json", action="store_true", help="print JSON, for machines")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    wanted = next((argument for argument in arguments if argument in COMMANDS), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary, parents=[common])
+        if name == wanted:
+            importlib.import_module(f"gateway.cli.{name}").configure(command)
+    return parser

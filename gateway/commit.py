@@ -1,0 +1,234 @@
+"""Group commit: readings gather in memory and become durable together; acknowledgements follow, never before.
+
+A batch is written when its interval is over, when it is large enough, or at once when somebody calls `hurry` because
+a broker's window is full. Writing and syncing happen in a thread of their own while the next batch gathers. When the
+disk is full the batch waits and is tried again; nothing of it is acknowledged, and past a bound sources must hold.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from gateway.errors import SpoolError
+from gateway.health import Health
+from gateway.spool import MAX_IDENTITIES, Batch, Identity
+
+HOLD_LINES = 20_000
+HOLD_BYTES = 8 * 1024 * 1024
+"""Uncommitted readings beyond either make sources hold."""
+
+RETRY = 1.0
+"""Seconds between attempts to write a batch that the disk refused."""
+
+
+class Acknowledged(Protocol):
+    """What wants to know that its messages are safe: one connection's acknowledger."""
+
+    def acknowledge(self, mids: list[int]) -> None:
+        """Acknowledge these, in order."""
+
+
+class Store(Protocol):
+    """The blocking side, called from the writing thread only."""
+
+    def append(self, batch: Batch) -> object:
+        """Make a batch durable; raises `SpoolError`, and may then be called again with the same batch."""
+
+    def hold(self, reason: str, lines: list[bytes]) -> None:
+        """Put lines aside durably, for a person to decide on; raises `SpoolError`."""
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """Readings with one kind of time: UTC, or since boot."""
+
+    lines: list[bytes] = field(default_factory=list)
+    size: int = 0
+    t_min: int = 1 << 62
+    t_max: int = -(1 << 62)
+
+    def add(self, line: bytes, at: int) -> None:
+        self.lines.append(line)
+        self.size += len(line) + 1
+        self.t_min = min(self.t_min, at)
+        self.t_max = max(self.t_max, at)
+
+    def batch(self, boot: bytes | None, identities: list[Identity]) -> Batch:
+        self.lines.append(b"")
+        text = b"\n".join(self.lines)
+        return Batch(text, len(self.lines) - 1, self.t_min, self.t_max, boot, identities)
+
+
+@dataclass(slots=True)
+class _Group:
+    """What becomes durable together, and whom to tell."""
+
+    utc: _Gathering = field(default_factory=_Gathering)
+    boot: _Gathering = field(default_factory=_Gathering)
+    held: dict[str, list[bytes]] = field(default_factory=dict)
+    identities: list[Identity] = field(default_factory=list)
+    acknowledge: dict[Acknowledged, list[int]] = field(default_factory=dict)
+    count: int = 0
+    size: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.count or self.held or self.acknowledge)
+
+    def steps(self, store: Store, boot_id: bytes) -> list[Callable[[], object]]:
+        """Return the writes still to be done; each is dropped from the list once it succeeded."""
+        steps: list[Callable[[], object]] = []
+        identities = self.identities
+        # The identities go with the last write: were they durable before the readings, a crash between the two would
+        # make what the broker repeats look like something stored.
+        for reason, lines in self.held.items():
+            steps.append(partial(store.hold, reason, lines))
+        if self.boot.lines:
+            steps.append(partial(store.append, self.boot.batch(boot_id, [] if self.utc.lines else identities)))
+        if self.utc.lines:
+            steps.append(partial(store.append, self.utc.batch(None, identities)))
+        return steps
+
+
+class Committer:
+    """Gathers, commits, acknowledges. Everything but the writing happens inside the event loop."""
+
+    def __init__(self, store: Store, boot_id: bytes, health: Health, *, interval: float, max_bytes: int) -> None:
+        self.interval = interval
+        self.on_commit: list[Callable[[], None]] = []
+        """Called after every commit, inside the event loop."""
+        self._store = store
+        self._boot_id = boot_id
+        self._health = health
+        self._max_bytes = max_bytes
+        self._group = _Group()
+        self._sealed: deque[_Group] = deque()
+        self._count = 0
+        self._size = 0
+        self._dirty = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._stopping = False
+        self._thread = ThreadPoolExecutor(1, "spool")
+
+    def put(self, line: bytes, at: int, *, since_boot: bool = False) -> None:
+        """Take a reading's line; ``at`` is its time, UTC or since boot, in nanoseconds."""
+        group = self._group
+        size = len(line) + 1
+        (group.boot if since_boot else group.utc).add(line, at)
+        group.count += 1
+        group.size += size
+        self._count += 1
+        self._size += size
+        if group.size >= self._max_bytes:
+            self._hurry.set()
+        self._dirty.set()
+
+    def hold(self, reason: str, line: bytes) -> None:
+        """Take a line that is not to be sent yet: it goes to the quarantine, as durably as a reading."""
+        self._group.held.setdefault(reason, []).append(line)
+        self._dirty.set()
+
+    def then_acknowledge(self, who: Acknowledged, mid: int, identity: Identity | None) -> None:
+        """Acknowledge a message once all that was put before is durable; ``identity`` is stored beside it."""
+        group = self._group
+        group.acknowledge.setdefault(who, []).append(mid)
+        if identity is not None:
+            group.identities.append(identity)
+            if len(group.identities) >= MAX_IDENTITIES:
+                self._sealed.append(group)
+                self._group = _Group()
+                self._hurry.set()
+        self._dirty.set()
+
+    def hurry(self) -> None:
+        """Commit now rather than at the end of the interval."""
+        self._hurry.set()
+
+    @property
+    def full(self) -> bool:
+        """Tell whether sources should hold until `room`."""
+        if self._count >= HOLD_LINES or self._size >= HOLD_BYTES:
+            self._room.clear()
+        return not self._room.is_set()
+
+    async def room(self) -> None:
+        """Return when there is room again."""
+        await self._room.wait()
+
+    async def run(self) -> None:
+        """Commit until `stop`; returns when all that was gathered is durable, or the disk would not take it."""
+        while not self._stopping:
+            await self._dirty.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.interval):
+                    await self._hurry.wait()
+            await self._commit()
+        await self._commit()
+
+    def stop(self) -> None:
+        """Commit what is gathered, and let `run` return. A write under way is never broken off: see `run`."""
+        self._stopping = True
+        self._hurry.set()
+        self._dirty.set()
+
+    def close(self) -> None:
+        """End the writing thread."""
+        self._thread.shutdown()
+
+    async def _commit(self) -> None:
+        self._dirty.clear()
+        self._hurry.clear()
+        if self._group:
+            self._sealed.append(self._group)
+            self._group = _Group()
+        while self._sealed:
+            group = self._sealed[0]
+            if not await self._write(group.steps(self._store, self._boot_id)):
+                return
+            self._sealed.popleft()
+            self._finish(group)
+
+    async def _write(self, steps: list[Callable[[], object]]) -> bool:
+        """Do every step once; when the disk refuses, try again until it takes it. False: it did not, and we stop."""
+        loop = asyncio.get_running_loop()
+        while steps:
+            try:
+                await loop.run_in_executor(self._thread, steps[0])
+            except SpoolError as error:
+                self._tell(str(error))
+                if self._stopping:
+                    return False
+                await asyncio.sleep(RETRY)
+            else:
+                del steps[0]
+        self._tell("")
+        return True
+
+    def _finish(self, group: _Group) -> None:
+        self._count -= group.count
+        self._size -= group.size
+        self._health.commits += 1
+        self._health.committed += group.count
+        for who, mids in group.acknowledge.items():
+            who.acknowledge(mids)
+        self._room.set()
+        for told in self.on_commit:
+            told()
+
+    def _tell(self, problem: str) -> None:
+        """Log once when the disk refuses and once when it takes again."""
+        if problem != self._health.spool_problem:
+            log = structlog.get_logger()
+            if problem:
+                log.error("spool does not take readings; nothing is acknowledged until it does", problem=problem)
+            else:
+                log.info("spool takes readings again")
+            self._health.spool_problem = problem

@@ -1,0 +1,178 @@
+"""What the daemon knows about itself: counters, every sensor's last sign of life, and what goes to systemd.
+
+Plain numbers, written from the event loop only and read by whoever shows them (status topic, health page, log);
+nothing here decides anything. Ages are seconds on the monotonic clock: a wrong wall clock makes no sensor look dead.
+"""
+
+import os
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.contract import FieldValue, Reject
+from gateway.supervise import Liveness
+
+REJECTS_KEPT = 8
+"""The last few rejects of a source, for somebody to look at."""
+
+
+@dataclass(slots=True)
+class SourceHealth:
+    """One serial line or broker."""
+
+    link: Liveness
+    messages: int = 0
+    readings: int = 0
+    repeated: int = 0
+    retained: int = 0
+    rejects: Counter[str] = field(default_factory=Counter)
+    last_rejects: deque[Reject] = field(default_factory=lambda: deque(maxlen=REJECTS_KEPT))
+
+    def rejected(self, reject: Reject) -> None:
+        """Count a reject and keep its beginning."""
+        self.rejects[reject.reason] += 1
+        self.last_rejects.append(reject._replace(raw=reject.raw[:64]))
+
+
+@dataclass(slots=True)
+class SinkHealth:
+    """One database or live broker."""
+
+    link: Liveness
+    readings: int = 0
+    quarantined: int = 0
+    waiting: int = 0
+    last_success: float | None = None
+
+
+@dataclass(slots=True)
+class SensorHealth:
+    """One sensor, as last heard of."""
+
+    sensor: str
+    source: str
+    kind: str
+    configured: bool
+    expect_every: float | None
+    seen: float
+    readings: int = 0
+    quality: int = 0
+    values: Mapping[str, FieldValue] = field(default_factory=dict)
+
+    def heard(self, values: Mapping[str, FieldValue], quality: int) -> None:
+        """Note a sign of life."""
+        self.seen = time.monotonic()
+        self.readings += 1
+        self.values = values
+        self.quality = quality
+
+    def quiet(self, now: float) -> bool:
+        """Tell whether it has been silent for longer than the configuration expects."""
+        return self.expect_every is not None and now - self.seen > self.expect_every
+
+
+class Health:
+    """Everything above, together."""
+
+    def __init__(self, gateway: str, city: str) -> None:
+        self.gateway = gateway
+        self.city = city
+        self.started = time.monotonic()
+        self.sources: dict[str, SourceHealth] = {}
+        self.sinks: dict[str, SinkHealth] = {}
+        self.sensors: dict[str, SensorHealth] = {}
+        self.commits = 0
+        self.committed = 0
+        self.refused = 0
+        self.clock_steps = 0
+        self.clock_known = False
+        self.spool_problem = ""
+
+    def source(self, name: str) -> SourceHealth:
+        """Return the counters of a source, made at the first call."""
+        return self.sources.setdefault(name, SourceHealth(Liveness(name)))
+
+    def sink(self, name: str) -> SinkHealth:
+        """Return the counters of a sink, made at the first call."""
+        return self.sinks.setdefault(name, SinkHealth(Liveness(name)))
+
+    def problems(self) -> list[str]:
+        """Return what somebody should look at, in words; empty when all is well."""
+        now = time.monotonic()
+        found = [f"{name}: {s.link.problem}" for name, s in self.sources.items() if not s.link.up]
+        found += [f"{name}: {s.link.problem}" for name, s in self.sinks.items() if not s.link.up]
+        found += [f"{s.sensor}: quiet for {now - s.seen:.0f} s" for s in self.sensors.values() if s.quiet(now)]
+        if self.spool_problem:
+            found.append(f"spool: {self.spool_problem}")
+        if not self.clock_known:
+            found.append("clock: not known to be right, readings are held back")
+        return found
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the whole state as plain values, for JSON."""
+        now = time.monotonic()
+        return {
+            "gateway": self.gateway,
+            "city": self.city,
+            "uptime_s": round(now - self.started, 1),
+            "clock_known": self.clock_known,
+            "clock_steps": self.clock_steps,
+            "readings": {"committed": self.committed, "commits": self.commits, "refused": self.refused},
+            "sources": {name: _source(source) for name, source in self.sources.items()},
+            "sinks": {name: _sink(sink, now) for name, sink in self.sinks.items()},
+            "sensors": {
+                "seen": len(self.sensors),
+                "quiet": sorted(s.sensor for s in self.sensors.values() if s.quiet(now)),
+                "not_configured": sorted(s.sensor for s in self.sensors.values() if not s.configured)[:100],
+            },
+            "problems": self.problems(),
+        }
+
+
+def _source(source: SourceHealth) -> dict[str, Any]:
+    return {
+        "up": source.link.up,
+        "problem": source.link.problem,
+        "restarts": source.link.restarts,
+        "messages": source.messages,
+        "readings": source.readings,
+        "repeated": source.repeated,
+        "rejects": dict(source.rejects),
+    }
+
+
+def _sink(sink: SinkHealth, now: float) -> dict[str, Any]:
+    return {
+        "up": sink.link.up,
+        "problem": sink.link.problem,
+        "readings": sink.readings,
+        "quarantined": sink.quarantined,
+        "waiting": sink.waiting,
+        "last_success_s": None if sink.last_success is None else round(now - sink.last_success, 1),
+    }
+
+
+class Notifier:
+    """Speaks systemd's notification protocol; silent where no systemd is listening."""
+
+    def __init__(self) -> None:
+        path = os.environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + path[1:] if path.startswith("@") else path
+        microseconds = os.environ.get("WATCHDOG_USEC", "")
+        self.watchdog = int(microseconds) / 1e6 if microseconds.isdigit() else None
+        """Seconds within which systemd wants to hear from us, None where it does not watch."""
+
+    def tell(self, *lines: str) -> None:
+        """Send lines such as ``READY=1`` or ``STATUS=...``; nobody listening is no error."""
+        if not self._address:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to_systemd:
+            to_systemd.setblocking(False)
+            try:
+                to_systemd.sendto("\n".join(lines).encode(), self._address)
+            except OSError:
+                # Its queue is full or it went away: the next line says the same.
+                return

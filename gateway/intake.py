@@ -1,0 +1,189 @@
+"""From a measurement to a line on its way to disk: range check, identity, time, encoding.
+
+Every reading becomes one line of InfluxDB line protocol here and is never encoded again. What does not change from
+one reading to the next (the series: measurement and tags) is worked out once and remembered: that makes it cheap.
+
+Time: a device's own time where the driver vouches for it; else ours, strictly increasing within a series. While the
+machine's clock is not known to be right, lines carry the time since boot, and `gateway.forward` holds them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import NamedTuple
+
+import structlog
+
+from gateway.clock import Timekeeper
+from gateway.commit import Committer
+from gateway.contract import FieldValue, Measurement, Quality, Reject
+from gateway.encoding import FieldEncoder
+from gateway.health import Health, SensorHealth
+from gateway.settings import Gateway, SensorSettings
+from gateway.sinks import line_protocol
+
+MAX_SERIES = 20_000
+"""More series than this are held back: somebody is inventing identities, and a database never forgets one."""
+
+
+class Reading(NamedTuple):
+    """A measurement that was checked, named and stamped; what live sinks show."""
+
+    kind: str
+    sensor: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, FieldValue]
+    quality: Quality
+    time: int
+    location: tuple[float, float] | None
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where measurements come from, as the configuration says it.
+
+    ``sensor`` names the one sensor of a serial device; None where messages name their own. ``hold_unknown`` puts
+    aside what is not in ``[sensors]``.
+    """
+
+    source: str
+    encoder: FieldEncoder
+    sensor: str | None = None
+    settings: SensorSettings = field(default_factory=SensorSettings)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    hold_unknown: bool = False
+
+
+@dataclass(slots=True)
+class _Series:
+    prefix: bytes
+    sensor: SensorHealth
+    tags: dict[str, str]
+    location: tuple[float, float] | None
+    hold: str
+    last: int = 0
+    last_line: bytes = b""
+    last_key: str | None = None
+
+
+class Intake:
+    """Takes measurements from every source and puts lines into the committer."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        sensors: Mapping[str, SensorSettings],
+        *,
+        committer: Committer,
+        timekeeper: Timekeeper,
+        health: Health,
+        newest: int = 0,
+    ) -> None:
+        self.subscribers: list[Callable[[Reading], None]] = []
+        self._gateway = gateway
+        self._sensors = sensors
+        self._committer = committer
+        self._timekeeper = timekeeper
+        self._health = health
+        self._newest = newest
+        self._series: dict[tuple[str, str, object], _Series] = {}
+
+    def accept(self, measurement: Measurement, origin: Origin, *, retained: bool = False) -> Reject | None:
+        """Take one measurement; return a `Reject` where it cannot become a reading."""
+        health = self._health.sources[origin.source]
+        time = measurement.time
+        if retained and time is None:
+            # A retained message is what somebody once said; without its own time nobody knows when.
+            health.retained += 1
+            return None
+        series = self._series_of(measurement, origin)
+        if series is None:
+            return Reject("unsupported", b"", "the message names no sensor")
+        try:
+            text, doubt = origin.encoder.encode(measurement.fields)
+        except ValueError as error:
+            return Reject("range", b"", str(error))
+        if not text:
+            return Reject("unsupported", b"", "no known field")
+        quality = measurement.quality | doubt
+        stamped, since_boot = self._stamp(series) if time is None else (time, False)
+        line = b"%s%s,quality=%di %d" % (series.prefix, text.encode(), quality, stamped)
+        if time is not None:
+            # A device's own time is its identity: the same again is the same reading repeated.
+            if line == series.last_line or (measurement.key is not None and measurement.key == series.last_key):
+                health.repeated += 1
+                return None
+            series.last_line, series.last_key = line, measurement.key
+        health.readings += 1
+        series.sensor.heard(measurement.fields, quality)
+        if series.hold:
+            self._committer.hold(series.hold, line)
+        else:
+            self._committer.put(line, stamped, since_boot=since_boot)
+            if self.subscribers:
+                self._show(series, measurement, quality, stamped)
+        return None
+
+    def _series_of(self, measurement: Measurement, origin: Origin) -> _Series | None:
+        identity = origin.sensor or measurement.sensor
+        if not identity:
+            return None
+        kind, tags = measurement.kind, measurement.tags
+        key = (identity, kind, tuple(sorted(tags.items())) if tags else origin.source)
+        series = self._series.get(key)
+        if series is None:
+            series = self._new_series(identity, kind, tags, origin)
+            if len(self._series) < MAX_SERIES or not series.hold:
+                self._series[key] = series
+        return series
+
+    def _show(self, series: _Series, measurement: Measurement, quality: Quality, time: int) -> None:
+        sensor, fields = series.sensor.sensor, measurement.fields
+        reading = Reading(measurement.kind, sensor, series.tags, fields, quality, time, series.location)
+        for subscriber in self.subscribers:
+            subscriber(reading)
+
+    def _stamp(self, series: _Series) -> tuple[int, bool]:
+        now = self._timekeeper.now()
+        since_boot = now is None
+        stamped = self._timekeeper.clock.since_boot() if now is None else now
+        if stamped <= series.last:
+            stamped = series.last + 1
+        series.last = stamped
+        return stamped, since_boot
+
+    def _new_series(self, identity: str, kind: str, tags: Mapping[str, str], origin: Origin) -> _Series:
+        configured = origin.sensor is not None or identity in self._sensors
+        settings = origin.settings if origin.sensor else self._sensors.get(identity, origin.settings)
+        name = settings.id or identity
+        own = self._gateway
+        all_tags = {**own.tags, **origin.tags, **settings.tags, **tags}
+        all_tags |= {"city": own.city, "gateway": own.id, "sensor": name}
+        hold = "" if configured or not origin.hold_unknown else f"unknown sensor {identity}"
+        if len(self._series) >= MAX_SERIES and not configured:
+            hold = f"more than {MAX_SERIES} series: {identity}"
+        sensor = self._health.sensors.get(name)
+        if sensor is None:
+            sensor = SensorHealth(name, origin.source, kind, configured, settings.expect_every, monotonic())
+            self._health.sensors[name] = sensor
+            if not configured:
+                structlog.get_logger().warning(
+                    "sensor is not in the configuration", sensor=identity, source=origin.source, held=bool(hold)
+                )
+        return _Series(
+            line_protocol.series(kind, all_tags),
+            sensor,
+            all_tags,
+            settings.location or own.location,
+            hold,
+            self._floor(),
+        )
+
+    def _floor(self) -> int:
+        """Return the time below which a new series must not begin: what an earlier run stored, if that is near.
+
+        A clock that was a little ahead before the restart must not make two readings share a time; one that was a
+        year ahead must not hold the clock for a year.
+        """
+        now = self._timekeeper.now()
+        return self._newest if now is not None and 0 <= self._newest - now < 600 * 1_000_000_000 else 0

@@ -1,0 +1,79 @@
+"""A socket for paho that asks the kernel seldom.
+
+paho reads a packet in three pieces, the first two of one byte, and writes each acknowledgement by itself: four system
+calls a message. `GatheringSocket` stands between: it reads 64 KiB at a time and hands out what is asked for, and it
+gathers what is sent until `flush`. It is what paho calls a ``SocketLike``, as its own WebSocket wrapper is.
+"""
+
+import socket
+import ssl
+
+READ_SIZE = 65536
+
+
+class GatheringSocket:
+    """Wraps a connected socket, plain or TLS, once it does not block any more."""
+
+    def __init__(self, wrapped: socket.socket) -> None:
+        self._socket = wrapped
+        self._in = b""
+        self._position = 0
+        self._out = bytearray()
+        self._ended = False
+
+    @property
+    def waiting(self) -> bool:
+        """Tell whether something that was read has not been taken yet."""
+        return self._position < len(self._in) or self._ended
+
+    def fill(self) -> bool:
+        """Read what the kernel has, if all that was read before is taken; False where there is nothing now."""
+        if self.waiting:
+            return True
+        try:
+            self._in = self._socket.recv(READ_SIZE)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        self._position = 0
+        self._ended = not self._in
+        return True
+
+    def recv(self, buffer_size: int) -> bytes:
+        """Return up to ``buffer_size`` bytes; b"" at the end; ``BlockingIOError`` when nothing has come."""
+        start = self._position
+        if start >= len(self._in):
+            if self._ended:
+                return b""
+            if not self.fill():
+                raise BlockingIOError
+            start = self._position
+        taken = self._in[start : start + buffer_size]
+        self._position = start + len(taken)
+        return taken
+
+    def send(self, buffer: bytes | bytearray) -> int:
+        """Take everything; it goes out with the next `flush`."""
+        self._out += buffer
+        return len(buffer)
+
+    def flush(self) -> bool:
+        """Send what was gathered; True when all of it is out. Raises ``OSError`` when the connection is gone."""
+        while self._out:
+            try:
+                sent = self._socket.send(self._out)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return False
+            del self._out[:sent]
+        return True
+
+    def close(self) -> None:
+        """Close the connection; what was gathered and not sent is dropped."""
+        self._socket.close()
+
+    def fileno(self) -> int:
+        """Return the descriptor to watch."""
+        return self._socket.fileno()
+
+    def setblocking(self, flag: bool) -> None:
+        """Set the wrapped socket; gathering is meant for one that does not block."""
+        self._socket.setblocking(flag)

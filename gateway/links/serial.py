@@ -1,0 +1,176 @@
+"""One serial line, opened exclusively and read by the event loop.
+
+A `Line` lives from opening to unplugging; for the next attempt make a new one. pyserial knows how to set up a port;
+once it is open, bytes are read from its descriptor, so nothing here ever blocks the loop. A port that vanishes shows
+as an end of file, as EIO or as ENXIO, depending on its driver: all are `LinkDown`.
+"""
+
+import asyncio
+import errno
+import os
+from dataclasses import dataclass
+
+import serial
+
+from gateway.errors import LinkDown, LinkRefused
+
+READ_SIZE = 4096
+MAX_BUFFERED = 65536
+"""Bytes kept for a reader that is busy; beyond it the kernel's own buffer holds the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class SerialSettings:
+    """How a port is set up."""
+
+    port: str
+    baudrate: int
+    parity: str = "N"
+    stopbits: int = 1
+
+
+class Line:
+    """One open port: `open`, then `receive` and `send` until one raises `LinkDown`, then `close`."""
+
+    def __init__(self, settings: SerialSettings) -> None:
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._port: serial.Serial | None = None
+        self._fd = -1
+        self._buffer = bytearray()
+        self._arrived = asyncio.Event()
+        self._ended: LinkDown | None = None
+        self._reading = False
+
+    async def open(self) -> None:
+        """Open and set up the port; `LinkDown` when it is not there, `LinkRefused` when it is not ours to open."""
+        opening = asyncio.ensure_future(asyncio.to_thread(self._open))
+        try:
+            self._port = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_late)
+            raise
+        self._fd = self._port.fileno()
+        self._read_on()
+
+    async def receive(self, timeout: float) -> bytes:  # noqa: ASYNC109 -- silence is a result here, not an error
+        """Return what came, waiting up to ``timeout`` seconds for it; b"" when nothing came.
+
+        Raises `LinkDown` once the port is gone and everything that came before is taken.
+        """
+        if not self._buffer and self._ended is None:
+            self._arrived.clear()
+            waiter = self._loop.call_later(timeout, self._arrived.set)
+            try:
+                await self._arrived.wait()
+            finally:
+                waiter.cancel()
+        if not self._buffer and self._ended is not None:
+            raise self._ended
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        self._read_on()
+        return data
+
+    async def send(self, data: bytes) -> None:
+        """Write a command; waits while the port is busy."""
+        while data:
+            if self._ended is not None:
+                raise self._ended
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                await self._writable()
+            except OSError as error:
+                self._end(error)
+
+    def close(self) -> None:
+        """Give the port back. Safe at any moment, and twice."""
+        self._read_off()
+        if self._port is not None:
+            self._port.close()
+            self._port = None
+        if self._ended is None:
+            self._ended = LinkDown("closed by us")
+            self._arrived.set()
+
+    def _open(self) -> serial.Serial:
+        settings = self._settings
+        try:
+            return serial.Serial(
+                settings.port,
+                settings.baudrate,
+                parity=settings.parity,
+                stopbits=settings.stopbits,
+                timeout=0,
+                write_timeout=0,
+                exclusive=True,
+            )
+        except serial.SerialException as error:
+            raise _explain(settings.port, error) from error
+        except OSError as error:
+            raise LinkDown(f"{settings.port}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise LinkRefused(f"{settings.port}: {error}") from error
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._fd, READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(error)
+            return
+        if not data:
+            self._end(None)
+            return
+        self._buffer += data
+        if len(self._buffer) >= MAX_BUFFERED:
+            self._read_off()
+        self._arrived.set()
+
+    async def _writable(self) -> None:
+        ready = self._loop.create_future()
+        self._loop.add_writer(self._fd, ready.cancel)
+        try:
+            await asyncio.wait([ready])
+        finally:
+            self._loop.remove_writer(self._fd)
+
+    def _read_on(self) -> None:
+        if not self._reading and self._ended is None and self._port is not None:
+            self._loop.add_reader(self._fd, self._readable)
+            self._reading = True
+
+    def _read_off(self) -> None:
+        if self._reading:
+            self._loop.remove_reader(self._fd)
+            self._reading = False
+
+    def _end(self, error: OSError | None) -> None:
+        self._read_off()
+        why = "the device is gone (unplugged?)" if error is None or error.errno in _GONE else str(error)
+        self._ended = LinkDown(f"{self._settings.port}: {why}")
+        self._arrived.set()
+
+
+_GONE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF})
+
+
+def _explain(port: str, error: serial.SerialException) -> LinkDown:
+    match error.errno:
+        case errno.ENOENT | errno.ENXIO | errno.ENODEV:
+            return LinkDown(f"{port}: no such port; is it plugged in?")
+        case errno.EACCES | errno.EPERM:
+            return LinkRefused(f"{port}: permission denied; add the user to the group dialout")
+        case errno.EBUSY:
+            return LinkRefused(f"{port}: held by another program")
+    if "lock" in str(error):
+        return LinkRefused(f"{port}: held by another program")
+    return LinkDown(f"{port}: {error}")
+
+
+def _close_late(opening: "asyncio.Future[serial.Serial]") -> None:
+    """Close a port that opened after nobody wanted it any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -1,0 +1,48 @@
+"""When to acknowledge, if the broker holds back until we do.
+
+A broker sends only so many unacknowledged messages (Mosquitto: 20 unless told otherwise) and then waits. Committing
+once a second would then mean 20 messages a second; committing every message would wear the disk out. Nobody tells us
+the broker's window, so `AckWindow` learns it from what happens:
+
+- more messages than the estimate are outstanding: the window is larger, the estimate grows;
+- a burst, then silence until we acknowledged, then at once the next burst: the window was full, this was its size.
+"""
+
+START = 20
+"""Mosquitto's default window: a good first guess, and harmless where it is wrong."""
+
+
+class AckWindow:
+    """Counts what is unacknowledged and says when the broker is probably waiting. Times are in nanoseconds."""
+
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        self.estimate = min(START, maximum)
+        self.outstanding = 0
+        self._last_arrival = 0
+        self._stalled_at = 0
+        self._acknowledged = 0
+
+    def arrived(self, now: int) -> bool:
+        """Count a message; True when the window looks full and a commit should not wait any longer."""
+        self.outstanding += 1
+        if self._stalled_at and now - self._acknowledged < 50_000_000:
+            # The silence broke when we acknowledged: it was the window that held the broker back.
+            self.estimate = self._stalled_at
+        self._stalled_at = 0
+        self._last_arrival = now
+        if self.outstanding > self.estimate:
+            self.estimate = min(self.maximum, self.outstanding + self.outstanding // 2)
+        return self.outstanding >= self.estimate
+
+    def acknowledged(self, count: int, now: int, interval: int) -> None:
+        """Count acknowledgements; ``interval`` is the commit interval, the longest that a message waits."""
+        silent = self.outstanding > 1 and now - self._last_arrival > interval // 2
+        self._stalled_at = self.outstanding if silent and self.outstanding < self.estimate else 0
+        self._acknowledged = now
+        self.outstanding = max(0, self.outstanding - count)
+
+    def reset(self) -> None:
+        """Forget what is outstanding: the connection is gone, and its acknowledgements with it."""
+        self.outstanding = 0
+        self._stalled_at = 0

@@ -1,0 +1,170 @@
+"""InfluxDB, and what speaks like it: one request, its answer in our own words. No retries here.
+
+The body is a gzip member as it stands on disk, so it goes out as it is; influxdb-client's ``enable_gzip`` would
+compress it a second time and stays off. Redirects are not followed: a POST turned GET would answer 200 and store
+nothing.
+
+=====================  ==============================================================
+204, 200               stored
+400, 422               `BatchRefused`, with the server's words
+401, 403, 404, 3xx     `SinkHeld`: our token, organisation, bucket or address is wrong
+413                    `BatchTooLarge`
+429, 5xx, no answer    `SinkAway`, with Retry-After in seconds or as a date
+=====================  ==============================================================
+
+Source: the InfluxDB 2.x API reference (``/api/v2/write``) and InfluxDB 1.x (``/write``).
+"""
+
+import base64
+import email.utils
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.rest import ApiException
+from influxdb_client.service.write_service import WriteService
+
+from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxSettings:
+    """How to reach a database; ``database`` set means the v1 API. ``timeout`` is in seconds."""
+
+    url: str
+    org: str = ""
+    bucket: str = ""
+    token_file: Path | None = None
+    database: str | None = None
+    retention_policy: str | None = None
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    timeout: float = 10.0
+
+
+class InfluxSink:
+    """One database. Secrets are read at the first request and again after a refusal, so that they can be changed."""
+
+    def __init__(self, settings: InfluxSettings) -> None:
+        self._settings = settings
+        self._client: InfluxDBClientAsync | None = None
+        self._password: str | None = None
+
+    async def send(self, body: bytes) -> None:
+        """Store a gzip body of line protocol with times in nanoseconds."""
+        try:
+            client = self._client or self._open()
+            if self._settings.database is None:
+                await self._post_v2(client, body)
+            else:
+                await self._post_v1(client, self._settings.database, body)
+        except ApiException as error:
+            await self._explain(error)
+        except TimeoutError:
+            raise SinkAway(f"{self._settings.url}: no answer within {self._settings.timeout:g} s") from None
+        except aiohttp.ClientError as error:
+            raise SinkAway(f"{self._settings.url}: {error}") from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
+
+    def _open(self) -> InfluxDBClientAsync:
+        settings = self._settings
+        token = _secret(settings.token_file)
+        self._password = _secret(settings.password_file)
+        self._client = InfluxDBClientAsync(
+            settings.url.rstrip("/"),
+            token=token or "",  # an empty one is not sent
+            org=settings.org,
+            # None would be no time-out at all.
+            timeout=aiohttp.ClientTimeout(total=settings.timeout),
+            allow_redirects=False,
+            ssl_ca_cert=None if settings.ca_file is None else str(settings.ca_file),
+            connection_pool_maxsize=1,
+        )
+        return self._client
+
+    async def _post_v2(self, client: InfluxDBClientAsync, body: bytes) -> None:
+        await WriteService(client.api_client).post_write_async(
+            self._settings.org,
+            self._settings.bucket,
+            body,
+            precision="ns",
+            content_encoding="gzip",
+            content_type="text/plain; charset=utf-8",
+        )
+
+    async def _post_v1(self, client: InfluxDBClientAsync, database: str, body: bytes) -> None:
+        settings = self._settings
+        query = [("db", database), ("precision", "ns")]
+        if settings.retention_policy is not None:
+            query.append(("rp", settings.retention_policy))
+        headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
+        if settings.username is not None:
+            pair = f"{settings.username}:{self._password or ''}"
+            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        await client.api_client.call_api("/write", "POST", {}, query, headers, body=body, response_type=None)
+
+    async def _explain(self, error: ApiException) -> None:
+        """Turn an answer that is no success into one of our errors."""
+        status = int(error.status or 0)
+        url = self._settings.url
+        words = _words(error.body)
+        match status:
+            case 400 | 422:
+                raise BatchRefused(f"{status}: {words}") from None
+            case 413:
+                raise BatchTooLarge(f"{status}: {words}") from None
+            case 401 | 403:
+                await self.close()
+                raise SinkHeld(f"{url}: {status}, the database refuses our token or password: {words}") from None
+            case 404:
+                raise SinkHeld(f"{url}: 404, no such organisation, bucket or database: {words}") from None
+            case _ if 300 <= status < 400:
+                where = dict(error.headers or {}).get("Location", "elsewhere")
+                raise SinkHeld(f"{url}: {status}, the server sends us to {where}: correct the url") from None
+        raise SinkAway(f"{url}: {status}: {words}", _retry_after(error.headers)) from None
+
+
+def _secret(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SinkHeld(f"{file}: cannot be read: {error}") from None
+
+
+def _words(body: Any) -> str:  # noqa: ANN401 -- influxdb-client leaves it untyped
+    """Return the server's message on one line, whether it came as JSON or as text."""
+    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict):
+        text = str(answer.get("message") or answer.get("error") or text)
+    return " ".join(text.split())[:500] or "no words"
+
+
+def _retry_after(headers: Any) -> float | None:  # noqa: ANN401 -- influxdb-client leaves it untyped
+    """Return the seconds that a Retry-After header asks for, between 0 and an hour."""
+    value = (headers or {}).get("Retry-After")
+    if not value:
+        return None
+    if value.isdigit():
+        seconds = float(value)
+    else:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), 3600.0)

@@ -1,0 +1,138 @@
+"""Live topics for people and other systems: the newest readings as JSON, and the gateway's status, retained.
+
+A view, not a store: what cannot be published now is dropped once newer readings push it out of a short queue, and
+nothing upstream ever waits. The status carries a last will, so that a dead gateway is seen to be dead.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import orjson
+
+from gateway.errors import LinkDown, LinkRefused
+
+QUEUE = 2000
+"""Messages that wait for a slow broker; older ones make room."""
+
+_FORBIDDEN = str.maketrans({"/": "_", "+": "_", "#": "_", "\0": "_"})
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """How to reach the broker and what to call things there; durations in seconds."""
+
+    host: str
+    port: int
+    client_id: str
+    topic: str
+    status_topic: str
+    qos: int = 0
+    retain: bool = False
+    protocol: str = "5"
+    keepalive: float = 60.0
+    username: str | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+
+class LiveSink:
+    """Publishes what it is shown; `run` lasts as long as one connection."""
+
+    def __init__(
+        self, settings: LiveSettings, status: Callable[[], Mapping[str, Any]], interval: float = 10.0
+    ) -> None:
+        self.published = 0
+        self.dropped = 0
+        self._settings = settings
+        self._status = status
+        self._interval = interval
+        self._queue: deque[tuple[str, bytes]] = deque()
+        self._shown = asyncio.Event()
+
+    def show(self, names: Mapping[str, str], payload: Mapping[str, Any]) -> None:
+        """Queue one message; ``names`` fill the topic's placeholders."""
+        topic = self._settings.topic.format(**{key: value.translate(_FORBIDDEN) for key, value in names.items()})
+        if len(self._queue) >= QUEUE:
+            self._queue.popleft()
+            self.dropped += 1
+        self._queue.append((topic, orjson.dumps(payload)))
+        self._shown.set()
+
+    async def run(self, up: Callable[[], None]) -> None:
+        """Connect, call ``up``, publish until the connection ends; then raise `LinkDown`."""
+        settings = self._settings
+        will = aiomqtt.Will(settings.status_topic, orjson.dumps({"online": False}), qos=1, retain=True)
+        try:
+            async with self._client(will) as client:
+                up()
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._tell_status(client))
+                    tasks.create_task(self._publish(client))
+        except* aiomqtt.MqttCodeError as group:
+            raise LinkDown(f"{settings.host}:{settings.port}: {group.exceptions[0]}") from None
+        except* aiomqtt.MqttError as group:
+            raise LinkDown(f"{settings.host}:{settings.port}: {group.exceptions[0]}") from None
+        except* OSError as group:
+            raise LinkDown(f"{settings.host}:{settings.port}: {group.exceptions[0]}") from None
+
+    async def say_goodbye(self) -> None:
+        """Publish that the gateway stops in good order, in place of the last will; silent where that fails."""
+        try:
+            async with asyncio.timeout(2), self._client(None) as client:
+                await client.publish(self._settings.status_topic, self._state(online=False), qos=1, retain=True)
+        except (aiomqtt.MqttError, TimeoutError, OSError, LinkDown):
+            return
+
+    async def _tell_status(self, client: aiomqtt.Client) -> None:
+        while True:
+            await client.publish(self._settings.status_topic, self._state(online=True), qos=1, retain=True)
+            await asyncio.sleep(self._interval)
+
+    async def _publish(self, client: aiomqtt.Client) -> None:
+        settings = self._settings
+        while True:
+            await self._shown.wait()
+            self._shown.clear()
+            while self._queue:
+                topic, payload = self._queue[0]
+                await client.publish(topic, payload, qos=settings.qos, retain=settings.retain)
+                self.published += 1
+                # Newer messages may have pushed it out while the broker took it.
+                if self._queue and self._queue[0][1] is payload:
+                    self._queue.popleft()
+
+    def _state(self, *, online: bool) -> bytes:
+        return orjson.dumps({"online": online, **self._status()})
+
+    def _client(self, will: aiomqtt.Will | None) -> aiomqtt.Client:
+        settings = self._settings
+        context = None
+        try:
+            password = settings.password_file.read_text(encoding="utf-8").strip() if settings.password_file else None
+            if settings.tls:
+                context = ssl.create_default_context(cafile=settings.ca_file)
+                if settings.certificate_file is not None:
+                    context.load_cert_chain(settings.certificate_file, settings.key_file)
+        except OSError as error:
+            raise LinkRefused(f"{settings.host}:{settings.port}: {error}") from error
+        v5 = settings.protocol == "5"
+        return aiomqtt.Client(
+            settings.host,
+            settings.port,
+            identifier=settings.client_id,
+            username=settings.username,
+            password=password,
+            protocol=aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
+            keepalive=max(1, round(settings.keepalive)),
+            tls_context=context,
+            will=will,
+        )

@@ -1,0 +1,78 @@
+"""The only place that starts tasks, and the only one that survives surprises.
+
+`keep_alive` runs one link or sink for ever: it calls a coroutine function, and when that ends, waits and calls it
+again. The waits double from one second to a minute, with jitter, so that a hundred gateways do not come back in
+step; a connection that lasted resets them. Going down is logged once, and coming back once, whatever lies between.
+
+A surprise (a bug: anything that is not one of our own errors) is logged with its traceback, counted, and treated as
+one more reason to try again: one source's bug must not end the others.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.errors import LinkDown, LinkRefused, PrehodError
+
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 60.0
+LASTED = 30.0
+"""A run of this many seconds counts as healthy: the next wait is short again."""
+
+
+@dataclass(slots=True)
+class Liveness:
+    """The state of one link or sink, for status and metrics."""
+
+    name: str
+    up: bool = False
+    since: float = 0.0
+    problem: str = "starting"
+    restarts: int = 0
+    surprises: int = 0
+
+    def went_up(self) -> None:
+        """Say that it works now; the one who knows is the link itself."""
+        if not self.up:
+            self.up, self.since = True, time.monotonic()
+            structlog.get_logger().info("link up", link=self.name, after_attempts=self.restarts)
+            self.problem = ""
+
+
+async def keep_alive(
+    run: Callable[[], Awaitable[None]],
+    liveness: Liveness,
+    *,
+    first_wait: float = FIRST_WAIT,
+    longest_wait: float = LONGEST_WAIT,
+) -> None:
+    """Call ``run`` for ever; returns only when cancelled."""
+    log = structlog.get_logger().bind(link=liveness.name)
+    wait = first_wait
+    while True:
+        started = time.monotonic()
+        refused = False
+        try:
+            await run()
+            problem = "ended"
+        except LinkDown as error:
+            problem, refused = str(error), isinstance(error, LinkRefused)
+        except PrehodError as error:
+            problem = str(error)
+        except Exception as error:  # the one place that survives surprises
+            liveness.surprises += 1
+            problem = f"{type(error).__name__}: {error}"
+            log.exception("surprise: this is a bug, please report it")
+        if liveness.up or problem != liveness.problem:
+            log.warning("link down", problem=problem)
+        liveness.up, liveness.problem = False, problem
+        liveness.restarts += 1
+        lasted = time.monotonic() - started > LASTED
+        wait = first_wait if lasted else min(wait, longest_wait)
+        # Somebody has to change something before a refusal ends: there is no hurry, but no silence either.
+        await asyncio.sleep((max(wait, 10 * first_wait) if refused else wait) * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret
+        wait *= 2
