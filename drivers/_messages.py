@@ -1,0 +1,103 @@
+"""JSON messages: parsed within bounds, searched by path, read as fields. Shared by the MQTT drivers."""
+
+import math
+from typing import Any
+
+import orjson
+
+from gateway.contract import FieldValue, Options, Reason, Reject
+
+MAX_MESSAGE = 256 * 1024
+"""Bytes of the longest message that is parsed."""
+SHOWN = 1024
+"""Bytes of a refused message that are kept for somebody to look at."""
+
+Path = tuple[str, ...]
+
+
+def refuse(reason: Reason, payload: bytes, detail: str) -> Reject:
+    """Return a `Reject` that keeps the beginning of the message."""
+    return Reject(reason, payload[:SHOWN], detail)
+
+
+def parse(payload: bytes) -> Any:  # noqa: ANN401 -- JSON may hold anything
+    """Return what the JSON says, or the `Reject` that says why it cannot be read.
+
+    orjson refuses NaN, infinities, numbers like 1e999, broken UTF-8 and nesting beyond 1024 levels by itself; whole
+    numbers beyond 64 bits become floats.
+    """
+    if len(payload) > MAX_MESSAGE:
+        return refuse("length", payload, f"{len(payload)} bytes, {MAX_MESSAGE} allowed")
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        return refuse("noise", payload, f"not JSON: {error}")
+
+
+class Source(Options):
+    """Where one field comes from.
+
+    ``path``      keys, and positions in lists, joined by dots
+    ``scale``     the field is ``number * scale + offset``, for fields with a fraction
+    ``equals``    the field is true where the message holds exactly this, for fields that are true or false
+    ``optional``  the message may lack it
+    """
+
+    path: str
+    scale: float = 1.0
+    offset: float = 0.0
+    equals: bool | int | str | None = None
+    optional: bool = False
+
+
+def split(path: str) -> Path:
+    """Return the steps of a dotted path."""
+    return tuple(path.split("."))
+
+
+def find(message: Any, path: Path) -> Any:  # noqa: ANN401 -- JSON may hold anything
+    """Return what stands at ``path``; None where there is nothing, or null."""
+    for step in path:
+        if type(message) is dict:
+            message = message.get(step)
+        elif type(message) is list and step.isdecimal() and len(step) < 7 and int(step) < len(message):
+            message = message[int(step)]
+        else:
+            return None
+    return message
+
+
+def _to_float(value: object, source: Source) -> FieldValue | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if source.scale == 1.0 and source.offset == 0.0:
+        return float(value)
+    result = round(value * source.scale + source.offset, 9)  # 3 * 0.1 is meant to be 0.3
+    return result if math.isfinite(result) else None
+
+
+def _to_int(value: object, _: Source) -> FieldValue | None:
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    return whole if type(whole) is int and -(2**63) <= whole < 2**63 else None
+
+
+def _to_bool(value: object, source: Source) -> FieldValue | None:
+    wanted = source.equals
+    if wanted is None:
+        return value if isinstance(value, bool) else None
+    if not isinstance(value, bool | int | float | str):
+        return None
+    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)  # 1 is not true
+
+
+def _to_str(value: object, _: Source) -> FieldValue | None:
+    return value if isinstance(value, str) and len(value) <= 256 and value.isprintable() else None
+
+
+READERS = {
+    "float": (_to_float, "number"),
+    "int": (_to_int, "whole number"),
+    "bool": (_to_bool, "yes or no"),
+    "str": (_to_str, "short text"),
+}
+"""Vocabulary type -> a function of a value and its source, None for what is no such value; and what it reads."""

@@ -1,0 +1,159 @@
+"""ChirpStack v4, and v3: the envelope in which a LoRaWAN network server publishes what its devices send.
+
+MQTT, JSON, topic ``application/{id}/device/{devEui}/event/{event}``::
+
+    {"deduplicationId": "3ac7e3c4-...", "time": "2022-07-18T09:34:15.775023242+00:00",
+     "deviceInfo": {"devEui": "0101010101010101", ...}, "fCnt": 471, "fPort": 1, "data": "qg==",
+     "object": {...}, "rxInfo": [{"gatewayId": "0016c001f153a14c", "rssi": -36, "snr": 10.5}, ...]}
+
+    up      -> Uplink: port 1, payload AA, key 3ac7e3c4-..., radio fields of the gateway that heard it loudest
+    status  -> Uplink without port, payload and object: battery_level alone
+    join, ack, txack, log, location, integration -> unsupported: sound, but no reading
+
+Quirks: what is zero is left out, so a missing fPort, fCnt, snr or batteryLevel is 0. The codec's numbers are all
+floats. ``object`` is there only where the server has a codec for the device. v3 has no ``deviceInfo`` and no
+``deduplicationId``; it writes devEUI in base64 (its older JSON in hex), loRaSNR, objectJSON as text, publishedAt.
+
+Source: ChirpStack documentation, Event types (v4), and the v3 integration.proto.
+"""
+
+import math
+import re
+from binascii import a2b_base64
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from drivers._messages import MAX_MESSAGE, SHOWN, parse, refuse
+from drivers._rfc3339 import nanoseconds
+from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Uplink, field
+
+_EUI = re.compile("[0-9a-fA-F]{16}")
+_EUI_V3 = re.compile("[0-9a-zA-Z+/]{11}=")  # eight bytes in base64
+_WITHOUT_READING = frozenset({"join", "ack", "txack", "log", "error", "location", "integration"})
+_LOG_PARTS = (
+    "level",
+    "code",
+    "type",
+    "description",
+    "error",
+)  # v4 says level, code and description; v3 type and error
+
+
+class _Impossible(ValueError):
+    """A part of the envelope has a type or value that ChirpStack does not write."""
+
+
+class Decoder:
+    """Opens envelopes; remembers nothing between them."""
+
+    def __init__(self, _: Options) -> None:
+        pass
+
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink]:
+        """See `gateway.contract.MessageDecoder`."""
+        message = parse(payload)
+        if isinstance(message, Reject):
+            return [message]
+        try:
+            return [_open(topic.rpartition("/")[2], message, payload)]
+        except _Impossible as error:
+            return [refuse("range", payload, str(error))]
+
+
+def _open(event: str, message: Any, payload: bytes) -> Uplink | Reject:  # noqa: ANN401 -- JSON may hold anything
+    if type(message) is not dict or not ("deviceInfo" in message or "devEUI" in message):
+        return refuse("noise", payload, "no envelope of ChirpStack's")
+    if event == "up":
+        return _uplink(message)
+    if event == "status":
+        return _status(message, payload)
+    if event in _WITHOUT_READING:
+        words = [word[:SHOWN] for name in _LOG_PARTS if type(word := message.get(name)) is str]
+        return refuse("unsupported", payload, " ".join([event, *words]))
+    return refuse("unsupported", payload, f"no event is known as {event!r}")
+
+
+def _uplink(message: dict[str, Any]) -> Uplink:
+    fields: dict[str, FieldValue] = {"frame_counter": _whole(message, "fCnt", 2**32 - 1)}
+    if receptions := message.get("rxInfo"):
+        fields |= _loudest(receptions)
+    try:
+        data = a2b_base64(message.get("data") or b"", strict_mode=True)
+    except (TypeError, ValueError) as error:
+        raise _Impossible(f"data: {error}") from None
+    port = _whole(message, "fPort", 255)
+    return Uplink(_device(message), port, data, _object(message), _time(message), _key(message), fields)
+
+
+def _status(message: dict[str, Any], payload: bytes) -> Uplink | Reject:
+    if message.get("externalPowerSource") or message.get("batteryLevelUnavailable"):
+        return refuse("unsupported", payload, "status without a battery level")
+    level = message.get("batteryLevel", 0)
+    if type(level) not in (int, float):
+        raise _Impossible("batteryLevel is no number")
+    fields = {"battery_level": level / 100}
+    return Uplink(_device(message), None, b"", None, _time(message), _key(message), fields)
+
+
+def _device(message: dict[str, Any]) -> str:
+    info = message.get("deviceInfo", message)
+    eui = info.get("devEui", info.get("devEUI")) if type(info) is dict else None
+    if type(eui) is str:
+        if _EUI.fullmatch(eui):
+            return eui.lower()
+        if _EUI_V3.fullmatch(eui):
+            return a2b_base64(eui).hex()
+    raise _Impossible("no device EUI of 16 hex digits")
+
+
+def _whole(message: dict[str, Any], name: str, highest: int) -> int:
+    value = message.get(name, 0)
+    if type(value) is not int or not 0 <= value <= highest:
+        raise _Impossible(f"{name} is no whole number from 0 to {highest}")
+    return value
+
+
+def _object(message: dict[str, Any]) -> dict[str, Any] | None:
+    value = message.get("object")
+    if value is None and (text := message.get("objectJSON")):
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise _Impossible(f"objectJSON: {error}") from None
+    if value is not None and type(value) is not dict:
+        raise _Impossible("object is no object")
+    return value
+
+
+def _time(message: dict[str, Any]) -> int | None:
+    return nanoseconds(message.get("time") or message.get("publishedAt"))
+
+
+def _key(message: dict[str, Any]) -> str | None:
+    key = message.get("deduplicationId")
+    return key if type(key) is str and key else None
+
+
+def _loudest(receptions: object) -> dict[str, FieldValue]:
+    """Return the levels at the gateway that heard it loudest; none where no gateway says how loud."""
+    best: dict[str, FieldValue] = {}
+    loudest = -math.inf
+    for reception in receptions if isinstance(receptions, list) else ():
+        rssi = reception.get("rssi") if isinstance(reception, dict) else None
+        if isinstance(rssi, int | float) and rssi > loudest:
+            loudest = rssi
+            snr = reception.get("snr", reception.get("loRaSNR", 0))
+            best = {"rssi": float(rssi), "snr": float(snr) if isinstance(snr, int | float) else 0.0}
+    return best
+
+
+DRIVER = Driver(
+    name="chirpstack",
+    title="ChirpStack v4 and v3 (LoRaWAN)",
+    link=MqttLink(("application/+/device/+/event/up", "application/+/device/+/event/status")),
+    fields=(field("rssi"), field("snr"), field("frame_counter"), field("battery_level")),
+    max_frame=MAX_MESSAGE,
+    decoder=Decoder,
+)

@@ -1,0 +1,170 @@
+"""Plain JSON over MQTT: what the options can say, and what a message can get wrong."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from drivers.json import Decoder, JsonOptions
+from gateway.contract import Measurement, Reject
+
+AIR = {"kind": "air_quality", "fields": {"pm25": "pm.fine", "temperature": {"path": "t", "optional": True}}}
+
+
+def _say(options: dict[str, Any], message: object, topic: str = "city/air/box-7/state") -> Measurement | Reject:
+    payload = message if isinstance(message, bytes) else json.dumps(message).encode()
+    (said,) = Decoder(JsonOptions.model_validate(options)).decode(topic, payload)
+    return said
+
+
+def _read(options: dict[str, Any], message: object, topic: str = "city/air/box-7/state") -> Measurement:
+    said = _say(options, message, topic)
+    assert isinstance(said, Measurement), said
+    return said
+
+
+def _reason(options: dict[str, Any], message: object, topic: str = "city/air/box-7/state") -> str:
+    said = _say(options, message, topic)
+    assert isinstance(said, Reject), said
+    assert said.detail
+    return said.reason
+
+
+def _one(name: str, kind: str = "air_quality", **source: object) -> dict[str, Any]:
+    return {"kind": kind, "fields": {name: {"path": "x", **source}}}
+
+
+def test_paths_lead_through_objects_and_lists() -> None:
+    options = {"kind": "air_quality", "fields": {"pm25": "a.1.b", "pm10": "a.0"}}
+    assert _read(options, {"a": [5, {"b": 7}]}).fields == {"pm25": 7.0, "pm10": 5.0}
+
+
+def test_whole_numbers_become_floats_where_the_vocabulary_has_floats() -> None:
+    value = _read(_one("pm25"), {"x": 12}).fields["pm25"]
+    assert (value, type(value)) == (12.0, float)
+
+
+def test_floats_without_a_fraction_become_whole_where_the_vocabulary_has_whole_numbers() -> None:
+    value = _read(_one("available_spots", "parking"), {"x": 12.0}).fields["available_spots"]
+    assert (value, type(value)) == (12, int)
+
+
+def test_scale_and_offset_convert_without_a_tail_of_digits() -> None:
+    assert _read(_one("temperature", scale=0.1), {"x": 3}).fields == {"temperature": 0.3}
+    assert _read(_one("temperature", offset=-273.15), {"x": 293.15}).fields == {"temperature": 20.0}
+
+
+@pytest.mark.parametrize(("value", "occupied"), [("taken", True), ("free", False), (1, False)])
+def test_words_become_yes_and_no(value: object, occupied: bool) -> None:
+    assert _read(_one("occupied", "parking", equals="taken"), {"x": value}).fields == {"occupied": occupied}
+
+
+def test_one_is_not_true_unless_the_options_say_so() -> None:
+    assert _reason(_one("occupied", "parking"), {"x": 1}) == "range"
+    assert _read(_one("occupied", "parking", equals=1), {"x": 1}).fields == {"occupied": True}
+    assert _read(_one("occupied", "parking", equals=1), {"x": True}).fields == {"occupied": False}
+
+
+def test_a_missing_field_refuses_the_whole_message_unless_it_is_optional() -> None:
+    assert _read(AIR, {"pm": {"fine": 3}}).fields == {"pm25": 3.0}
+    assert _reason(AIR, {"t": 20}) == "unsupported"
+    assert _reason(AIR, {"pm": {"fine": None}}) == "unsupported"
+    assert _reason(AIR, {"pm": 5}) == "unsupported"
+
+
+def test_a_message_with_none_of_the_optional_fields_is_no_reading() -> None:
+    assert _reason(_one("pm25", optional=True), {"y": 1}) == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value"),
+    [
+        ("pm25", "air_quality", "12"),
+        ("pm25", "air_quality", True),
+        ("pm25", "air_quality", [1]),
+        ("pm25", "air_quality", {"y": 1}),
+        ("available_spots", "parking", 1.5),
+        ("available_spots", "parking", False),
+        ("available_spots", "parking", 2**63),
+        ("occupied", "parking", "true"),
+        ("event", "parking", 5),
+        ("event", "parking", "two\nlines"),
+        ("event", "parking", "x" * 300),
+    ],
+)
+def test_a_value_of_another_type_refuses_the_whole_message(name: str, kind: str, value: object) -> None:
+    assert _reason(_one(name, kind), {"x": value}) == "range"
+
+
+def test_a_value_that_a_scale_makes_infinite_is_refused() -> None:
+    assert _reason(_one("pm25", scale=1e10), {"x": 1e308}) == "range"
+
+
+@pytest.mark.parametrize("text", [b'{"x": NaN}', b'{"x": Infinity}', b'{"x": 1e999}', b'{"x": -1e999}', b'{"x": 1'])
+def test_what_only_looks_like_json_is_noise(text: bytes) -> None:
+    assert _reason(_one("pm25"), text) == "noise"
+
+
+def test_the_largest_numbers_are_read_as_floats() -> None:
+    assert _read(_one("pm25"), b'{"x": 123456789012345678901234567890}').fields == {"pm25": 1.2345678901234568e29}
+
+
+@pytest.mark.parametrize(
+    ("sensor", "name"), [("topic:2", "box-7"), ("topic:-2", "box-7"), ("id", "17"), ("a.0", "b")]
+)
+def test_the_sensor_is_named_by_the_topic_or_the_message(sensor: str, name: str) -> None:
+    assert _read({**_one("pm25"), "sensor": sensor}, {"x": 1, "id": 17, "a": ["b"]}).sensor == name
+
+
+@pytest.mark.parametrize("value", [None, "", "x" * 129, "a\nb", 1.5, True, ["a"]])
+def test_a_name_that_is_no_name_is_refused(value: object) -> None:
+    assert _reason({**_one("pm25"), "sensor": "id"}, {"x": 1, "id": value}) == "range"
+
+
+def test_a_topic_without_that_level_is_refused() -> None:
+    assert _reason({**_one("pm25"), "sensor": "topic:3"}, {"x": 1}, "a/b/c") == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "expected"),
+    [
+        ("rfc3339", "2022-07-18T09:34:15.775023242+00:00", 1658136855_775023242),
+        ("s", 1658136855, 1658136855_000000000),
+        ("s", 1658136855.775023, 1658136855_775023000),
+        ("ms", 1658136855775, 1658136855_775000000),
+        ("us", 1658136855775023, 1658136855_775023000),
+        ("ns", 1658136855775023242, 1658136855_775023242),
+    ],
+)
+def test_times_are_read_in_the_format_named(form: str, value: object, expected: int) -> None:
+    assert _read({**_one("pm25"), "time": "at", "time_format": form}, {"x": 1, "at": value}).time == expected
+
+
+@pytest.mark.parametrize("value", ["1658136855", 0, -5, True, 1e300, 2**63, 10**19, [], "2022-07-18T09:34:15"])
+@pytest.mark.parametrize("form", ["rfc3339", "s", "ns"])
+def test_a_time_that_is_no_time_is_refused(form: str, value: object) -> None:
+    assert _reason({**_one("pm25"), "time": "at", "time_format": form}, {"x": 1, "at": value}) == "range"
+
+
+def test_a_missing_time_is_refused_because_the_options_promise_one() -> None:
+    assert _reason({**_one("pm25"), "time": "at"}, {"x": 1}) == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kind": "air_quality", "fields": {"pm2_5": "x"}}, "no field 'pm2_5'; known: pm25"),
+        ({"kind": "parking", "fields": {"pm25": "x"}}, "parking has no field 'pm25'"),
+        ({"kind": "air_quality", "fields": {}}, "at least one field"),
+        ({"kind": "weather", "fields": {"pm25": "x"}}, "kind"),
+        ({"kind": "air_quality"}, "fields"),
+        ({"kind": "air_quality", "fields": {"pm25": {"path": "x", "scael": 2}}}, "scael"),
+        ({"kind": "parking", "fields": {"occupied": {"path": "x", "scale": 2}}}, "scale and offset"),
+        ({"kind": "air_quality", "fields": {"pm25": {"path": "x", "equals": 2}}}, "can say what they equal"),
+        ({**_one("pm25"), "sensor": "topic:two"}, "topic:2"),
+    ],
+)
+def test_options_that_cannot_work_are_refused_in_plain_words(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        JsonOptions.model_validate(options)
