@@ -1,0 +1,278 @@
+"""A whole city: dust sensors and radars on serial lines, parking spots over LoRaWAN, stations that speak JSON.
+
+::
+
+    async with City(7, directory, broker="mqtt://127.0.0.1:1883") as city:
+        configuration = city.sources_toml()   # for the gateway under test
+        ...
+        await city.stop_measuring()
+        report = compare(city.truth, points_read_back)
+
+The same seed makes the same city: what its devices say depends on the seed and on the times at which they are asked,
+on nothing else.
+"""
+
+import asyncio
+import json
+import time
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from firmware_sim.devices.json_station import JsonStation
+from firmware_sim.devices.ops243 import Ops243
+from firmware_sim.devices.sds011 import Sds011
+from firmware_sim.devices.tps110 import Tps110
+from firmware_sim.line import SerialLine
+from firmware_sim.lorawan import ChirpStack
+from firmware_sim.publisher import Publisher
+from firmware_sim.street import Street
+from firmware_sim.truth import Truth
+from firmware_sim.twins import Message, MqttTwin
+
+CENTER = (45.5481, 13.7302)
+_PATIENCE = 10.0
+"""Seconds that `City.stop_measuring` waits for the last vehicles, bytes and acknowledgements."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many devices there are of each kind."""
+
+    dust_sensors: int = 2
+    radars: int = 1
+    spots: int = 40
+    stations: int = 2
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How lively the city is; ``rate`` is how many of its seconds pass in one of ours.
+
+    It speeds up all devices but the radars: a driver tells two vehicles apart by real time, so a livelier street has
+    a shorter ``headway`` (mean seconds between vehicles of one direction, beyond 2.5) instead.
+    """
+
+    rate: float = 1.0
+    dwell: float = 300.0
+    """Mean seconds between two changes of a parking spot."""
+    heartbeat: float = 86_400.0
+    station_interval: float = 10.0
+    headway: float = 6.0
+    rain: float = 0.0
+    """Slow reflections a second that a radar sees besides the vehicles."""
+
+
+class City:
+    """Devices, lines, a network server and the ledger of what was taken; an asynchronous context manager.
+
+    ``directory`` gets the ports (``ttyAQ0``, ``ttyRD0``) and, with ``keep_truth``, the ledger ``truth.jsonl``. What
+    is published before a gateway has ever subscribed is nobody's: devices over MQTT wait for ``subscribed``.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        directory: Path,
+        *,
+        broker: str = "mqtt://127.0.0.1:1883",
+        size: Size | None = None,
+        pace: Pace | None = None,
+        keep_truth: bool = False,
+        subscribed: asyncio.Event | None = None,
+    ) -> None:
+        self.directory = directory
+        self.size = size or Size()
+        self.pace = pace or Pace()
+        self._broker = broker
+        self._seed = seed
+        self._subscribed = subscribed
+        self.names = {eui(index): f"spot-{index + 1:03}" for index in range(self.size.spots)}
+        """A device's identity -> its sensor id in the configuration, where they differ."""
+        if keep_truth:
+            directory.mkdir(parents=True, exist_ok=True)
+        self.truth = Truth(directory / "truth.jsonl" if keep_truth else None, self.names)
+        self._build()
+        self._messages: asyncio.Queue[Message] = asyncio.Queue(maxsize=1)
+        self._publisher = Publisher(broker, f"city-{seed}")
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = AsyncExitStack()
+
+    def _build(self) -> None:
+        seed, pace, size, truth = self._seed, self.pace, self.size, self.truth
+        self.dust_sensors = [Sds011(f"aq-{n + 1:02}", truth, f"{seed}/aq{n}") for n in range(size.dust_sensors)]
+        self.radars = [
+            Ops243(f"radar-{n + 1:02}", truth, Street(f"{seed}/rd{n}", pace.headway, pace.rain))
+            for n in range(size.radars)
+        ]
+        self.network = ChirpStack(str(seed))
+        self.spots = [
+            Tps110(
+                identity,
+                name,
+                truth,
+                self.network,
+                f"{seed}/{identity}",
+                dwell=pace.dwell,
+                heartbeat=pace.heartbeat,
+                reports_temperature=index % 2 == 1,
+            )
+            for index, (identity, name) in enumerate(self.names.items())
+        ]
+        self.stations = [
+            JsonStation(f"air-{n + 1:02}", truth, f"{seed}/air{n}", interval=pace.station_interval)
+            for n in range(size.stations)
+        ]
+        self.mqtt_twins: list[MqttTwin] = [*self.spots, *self.stations]
+        self.lines = {
+            **{
+                t.name: SerialLine(t, self.directory / f"ttyAQ{n}", rate=pace.rate)
+                for n, t in enumerate(self.dust_sensors)
+            },
+            **{t.name: SerialLine(t, self.directory / f"ttyRD{n}") for n, t in enumerate(self.radars)},
+        }
+        """The serial line of each sensor, to unplug and plug."""
+
+    async def __aenter__(self) -> Self:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for line in self.lines.values():
+            await self._stack.enter_async_context(line)
+        if self.mqtt_twins:
+            self._tasks = [
+                asyncio.create_task(self._publisher.run(self._messages), name="city publisher"),
+                asyncio.create_task(self._measure(), name="city over MQTT"),
+            ]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        try:
+            for task in self._tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+        finally:
+            self._publisher.give_up()
+            try:
+                await self._stack.aclose()
+            finally:
+                self.truth.close()
+
+    async def stop_measuring(self) -> bool:
+        """Let the devices fall silent, and wait until the ledger knows of all they said.
+
+        Vehicles in view drive on to the end of their passage. Lines stay open and commands are answered. Return False
+        when a host does not read, or a broker does not acknowledge, within ten seconds: what hangs is not entered.
+        """
+        for silenced in (self.mqtt_twins, self.dust_sensors, self.radars):
+            for twin in silenced:
+                twin.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                for line in self.lines.values():
+                    await line.silent()
+                await self._messages.join()
+                return True
+        return False
+
+    async def _measure(self) -> None:
+        """Ask each device over MQTT when its time has come. While the broker is away the whole air waits."""
+        if self._subscribed is not None:
+            await self._subscribed.wait()
+        loop, rate = asyncio.get_running_loop(), self.pace.rate
+        born, last = loop.time(), 0
+        while True:
+            now = (loop.time() - born) * rate
+            for twin in self.mqtt_twins:
+                if twin.due() <= now:
+                    last = max(time.time_ns(), last + 1)
+                    for message in twin.tick(now, last):
+                        await self._messages.put(message)
+            wait = (min(twin.due() for twin in self.mqtt_twins) - (loop.time() - born) * rate) / rate
+            await asyncio.sleep(min(max(wait, 0.0), 0.1))
+
+    def describe(self) -> str:
+        """Say what there is, in one line."""
+        size = self.size
+        return (
+            f"{size.dust_sensors} dust sensors and {size.radars} radars on serial lines, "
+            f"{size.spots} parking spots over LoRaWAN, {size.stations} stations over MQTT"
+        )
+
+    def sources_toml(self, interval: str = "60s", protocol: str = "5") -> str:
+        """Return the ``[sources.*]`` and ``[sensors.*]`` parts of a configuration for this city.
+
+        ``interval`` is how long a radar counts vehicles before a point is stored; ``protocol`` is the broker's.
+        """
+        parts = []
+        mqtt = {"type": "mqtt", "url": self._broker, "protocol": protocol}
+        for name, line in self.lines.items():
+            radar = isinstance(line.twin, Ops243)
+            options = {"interval": interval} if radar else {}
+            parts.append(
+                _table(
+                    f"sources.{name}",
+                    type="serial",
+                    port=str(line.path),
+                    driver="ops243" if radar else "sds011",
+                    sensor=name,
+                    options=options,
+                )
+            )
+        if self.spots:
+            topics = [f"application/{self.network.application}/device/+/event/up"]
+            parts.append(_table("sources.lorawan", **mqtt, driver="chirpstack", topics=topics))
+        if self.stations:
+            parts.append(
+                _table(
+                    "sources.stations",
+                    **mqtt,
+                    driver="json",
+                    topics=["city/+/air"],
+                    options=json_driver_options(),
+                )
+            )
+        for index, (identity, name) in enumerate(self.names.items()):
+            north, east = divmod(index, 8)
+            location = [round(CENTER[0] + north * 0.0003, 6), round(CENTER[1] + east * 0.0004, 6)]
+            parts.append(_table(f'sensors."{identity}"', id=name, codec="bosch_tps110", location=location))
+        return "\n".join(parts)
+
+
+def eui(index: int) -> str:
+    """Return the EUI of a parking spot: 16 hex digits."""
+    return f"70b3d57ed00{index + 1:05x}"
+
+
+def json_driver_options() -> dict[str, object]:
+    """Return what the gateway's ``json`` driver must be told about the stations' messages."""
+    return {
+        "kind": "air_quality",
+        "sensor": "station",
+        "time": "ts",
+        "time_format": "ms",
+        "fields": {
+            "pm25": "pm25",
+            "pm10": "pm10",
+            "no2": "no2",
+            "temperature": "temperature",
+            "relative_humidity": {"path": "humidity", "scale": 0.01},
+        },
+    }
+
+
+def _table(header: str, **values: object) -> str:
+    """Write one TOML table; JSON's strings, numbers and arrays are TOML's too."""
+    lines = [f"[{header}]"]
+    lines += [f"{key} = {_value(value)}" for key, value in values.items() if value != {}]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_value(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value)

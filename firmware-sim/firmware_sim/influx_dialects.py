@@ -1,0 +1,131 @@
+"""The two write APIs as a client meets them: how each names units and buckets, checks tokens and words a refusal.
+
+v2 is InfluxDB 2.7 as its documentation, its source and people's bug reports show it; v1 is InfluxDB 1.6.7 as it was
+seen to answer. Both speak JSON: ``{"code": ..., "message": ...}`` and ``{"error": ...}``.
+"""
+
+import base64
+import contextlib
+from abc import ABC, abstractmethod
+from typing import Literal
+
+from aiohttp import web
+
+from firmware_sim.influx_faults import CODES, MESSAGES, Refusal
+from firmware_sim.line_protocol import PRECISIONS
+
+VERSION = "prehod-simulator"
+
+
+class Dialect(ABC):
+    """One API; without state."""
+
+    name: Literal["v1", "v2"]
+    bucket_key: str
+    """The query parameter that names the bucket."""
+    bad_gzip: str
+    """What it says of a body that is no gzip, or torn."""
+    malformed_spoils_all: bool
+    """Whether one malformed line keeps the whole batch out."""
+
+    @abstractmethod
+    def unit(self, precision: str | None) -> int | Refusal:
+        """Return the nanoseconds in one unit of a timestamp."""
+
+    @abstractmethod
+    def admits(self, request: web.Request, token: str) -> bool:
+        """Tell whether the request presents the token."""
+
+    @abstractmethod
+    def unknown_bucket(self, bucket: str) -> Refusal:
+        """Say that there is no such bucket."""
+
+    @abstractmethod
+    def partial(self, message: str) -> Refusal:
+        """Say that some points were stored and others not."""
+
+    @abstractmethod
+    def answer(self, refusal: Refusal) -> web.Response:
+        """Put a refusal into this API's JSON."""
+
+
+class V2(Dialect):
+    """``/api/v2/write``."""
+
+    name = "v2"
+    bucket_key = "bucket"
+    bad_gzip = "gzipped HTTP body contains an invalid header"
+    malformed_spoils_all = True
+
+    def unit(self, precision: str | None) -> int | Refusal:
+        """Know ns, us, ms and s."""
+        unit = PRECISIONS.get(precision or "ns")
+        return unit or Refusal(400, "invalid precision; valid precision units are ns, us, ms, and s")
+
+    def admits(self, request: web.Request, token: str) -> bool:
+        """Take ``Authorization: Token ...`` or ``Bearer ...``."""
+        return request.headers.get("Authorization") in (f"Token {token}", f"Bearer {token}")
+
+    def unknown_bucket(self, bucket: str) -> Refusal:
+        """Answer 404."""
+        return Refusal(404, f'bucket "{bucket}" not found')
+
+    def partial(self, message: str) -> Refusal:
+        """Answer 422."""
+        return Refusal(422, f"failure writing points to database: {message}")
+
+    def answer(self, refusal: Refusal) -> web.Response:
+        """Give code and message."""
+        code = CODES.get(refusal.status, "internal error")
+        return web.json_response(
+            {"code": code, "message": refusal.message or MESSAGES.get(refusal.status, "")},
+            status=refusal.status,
+            headers={"X-Platform-Error-Code": code, "X-Influxdb-Version": VERSION, **refusal.headers()},
+        )
+
+
+class V1(Dialect):
+    """``/write``."""
+
+    name = "v1"
+    bucket_key = "db"
+    bad_gzip = "unexpected EOF"
+    malformed_spoils_all = False
+
+    def unit(self, precision: str | None) -> int | Refusal:
+        """Know n, u, ms, s, m and h; anything else, ``us`` included, counts as nanoseconds in 1.6.7."""
+        units = {"u": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+        return units.get(precision or "n", 1)
+
+    def admits(self, request: web.Request, token: str) -> bool:
+        """Take the token as the password: basic, ``Token user:password``, or in the query."""
+        header = request.headers.get("Authorization", "")
+        scheme, _, credentials = header.partition(" ")
+        if scheme == "Basic":
+            with contextlib.suppress(ValueError):
+                credentials = base64.b64decode(credentials).decode()
+        if scheme in ("Basic", "Token"):
+            return credentials.partition(":")[2] == token
+        return request.query.get("p") == token
+
+    def unknown_bucket(self, bucket: str) -> Refusal:
+        """Answer 404, or 400 where none was named."""
+        return Refusal(404, f'database not found: "{bucket}"') if bucket else Refusal(400, "database is required")
+
+    def partial(self, message: str) -> Refusal:
+        """Answer 400."""
+        return Refusal(400, message)
+
+    def answer(self, refusal: Refusal) -> web.Response:
+        """Give the error, in the header too."""
+        message = "authorization failed" if refusal == Refusal(401) else refusal.message
+        message = message or MESSAGES.get(refusal.status, "")
+        return web.json_response(
+            {"error": message},
+            status=refusal.status,
+            headers={
+                "X-Influxdb-Error": message.replace("\n", " ").replace("\r", " "),
+                "X-Influxdb-Version": VERSION,
+                **refusal.headers(),
+            },
+        )

@@ -1,0 +1,135 @@
+import pytest
+
+from firmware_sim.compare import Report, compare
+from firmware_sim.points import StoredPoint
+from firmware_sim.truth import Truth
+
+TIME = 1_721_381_655_775_023_242
+
+
+@pytest.fixture
+def truth() -> Truth:
+    truth = Truth(names={"70b3": "spot-1"})
+    for pm25 in (11.3, 11.4, 11.3):
+        truth.record("aq-1", "air_quality", {"pm25": pm25, "pm10": 20.0})
+    for index in range(3):
+        truth.record("70b3", "parking", {"occupied": index % 2 == 0}, TIME + index)
+    for speed in (40.0, 50.0, 61.0):
+        truth.record("radar-1", "traffic", {"peak_speed": speed}, tags={"direction": "inbound"})
+    return truth
+
+
+@pytest.fixture
+def stored() -> list[StoredPoint]:
+    """What a gateway that loses nothing stores."""
+    air = [
+        StoredPoint("air_quality", {"sensor": "aq-1"}, {"pm25": pm25, "pm10": 20, "quality": 0}, TIME + index)
+        for index, pm25 in enumerate((11.3, 11.4, 11.3))
+    ]
+    parking = [
+        StoredPoint("parking", {"sensor": "spot-1"}, {"occupied": float(index % 2 == 0), "rssi": -80}, TIME + index)
+        for index in range(3)
+    ]
+    tags = {"sensor": "radar-1", "direction": "inbound"}
+    traffic = [
+        StoredPoint("traffic", tags, {"intensity": 2, "average_vehicle_speed": 45.0}, TIME),
+        StoredPoint("traffic", tags, {"intensity": 1, "average_vehicle_speed": 61.0}, TIME + 60),
+    ]
+    health = [
+        StoredPoint("gateway", {}, {"spool_bytes": 1}, TIME),
+        StoredPoint("parking", {"sensor": "spot-1"}, {"event": "join"}, TIME),
+    ]
+    return air + parking + traffic + health
+
+
+def numbers(report: Report, kind: str) -> tuple[int, int, int, int]:
+    counts = report.by_measurement[kind]
+    return counts.measured, counts.stored, counts.lost, counts.duplicated
+
+
+def test_everything_stored_once_is_exact(truth: Truth, stored: list[StoredPoint]) -> None:
+    report = compare(truth, stored)
+    assert report.exact
+    assert (report.measured, report.stored, report.lost, report.duplicated) == (9, 9, 0, 0)
+    assert report.differences == []
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_a_lost_reading_is_found_and_named(truth: Truth, stored: list[StoredPoint], index: int) -> None:
+    gone = stored.pop(index)
+    report = compare(truth, stored)
+    assert (report.lost, report.duplicated) == (1, 0)
+    assert not report.exact
+    (words,) = report.differences
+    assert words.startswith(f"{gone.measurement}: lost {gone.tags['sensor']}")
+
+
+def test_a_reading_stored_twice_is_found(truth: Truth, stored: list[StoredPoint]) -> None:
+    report = compare(truth, [*stored, stored[0]._replace(time=TIME + 77)])
+    assert numbers(report, "air_quality") == (3, 4, 0, 1)
+    assert report.differences == ["air_quality: stored 3 times, measured 2: aq-1 pm10=20.0, pm25=11.3"]
+
+
+def test_a_reading_stored_under_another_time_than_its_own_is_lost_and_invented(
+    truth: Truth, stored: list[StoredPoint]
+) -> None:
+    stored[4] = stored[4]._replace(time=TIME + 1000)
+    assert numbers(compare(truth, stored), "parking") == (3, 3, 1, 1)
+
+
+def test_a_changed_value_is_lost_and_invented(truth: Truth, stored: list[StoredPoint]) -> None:
+    stored[1] = stored[1]._replace(fields={"pm25": 11.5, "pm10": 20.0})
+    report = compare(truth, stored)
+    assert numbers(report, "air_quality") == (3, 3, 1, 1)
+    assert any("never measured" in words for words in report.differences)
+
+
+def test_a_reading_of_an_unknown_sensor_was_never_measured(truth: Truth, stored: list[StoredPoint]) -> None:
+    report = compare(truth, [*stored, stored[0]._replace(tags={"sensor": "aq-9"})])
+    assert numbers(report, "air_quality") == (3, 4, 0, 1)
+
+
+def test_an_uncertain_reading_may_be_stored_or_not_but_not_twice(truth: Truth, stored: list[StoredPoint]) -> None:
+    truth.record("aq-1", "air_quality", {"pm25": 12.0, "pm10": 20.0}, certain=False)
+    extra = StoredPoint("air_quality", {"sensor": "aq-1"}, {"pm25": 12.0, "pm10": 20.0}, TIME + 9)
+    assert compare(truth, stored).exact
+    assert compare(truth, [*stored, extra]).exact
+    assert compare(truth, [*stored, extra, extra]).duplicated == 1
+    assert compare(truth, stored).uncertain == 1
+
+
+def test_vehicles_are_counted_over_intervals(truth: Truth, stored: list[StoredPoint]) -> None:
+    fewer = [point for point in stored if point.fields.get("intensity") != 1]
+    assert numbers(compare(truth, fewer), "traffic") == (3, 2, 1, 0)
+    more = [*stored, stored[7]]
+    assert numbers(compare(truth, more), "traffic") == (3, 4, 0, 1)
+    assert compare(truth, more).differences == ["traffic: radar-1 inbound: 4 vehicles stored, 3 measured"]
+
+
+def test_a_vehicle_in_the_wrong_direction_is_lost_in_one_and_duplicated_in_the_other(
+    truth: Truth, stored: list[StoredPoint]
+) -> None:
+    stored[7] = stored[7]._replace(tags={"sensor": "radar-1", "direction": "outbound"})
+    assert numbers(compare(truth, stored), "traffic") == (3, 3, 1, 1)
+
+
+def test_right_counts_with_wrong_speeds_are_a_difference(truth: Truth, stored: list[StoredPoint]) -> None:
+    stored[7] = stored[7]._replace(fields={"intensity": 1, "average_vehicle_speed": 60.0})
+    report = compare(truth, stored)
+    assert (report.lost, report.duplicated) == (0, 0)
+    assert not report.exact
+    assert report.differences == ["traffic: radar-1 inbound: speeds add up to 150.0 km/h stored, 151.0 measured"]
+
+
+def test_an_uncertain_vehicle_may_be_counted_or_not(truth: Truth, stored: list[StoredPoint]) -> None:
+    truth.record("radar-1", "traffic", {"peak_speed": 33.0}, tags={"direction": "inbound"}, certain=False)
+    assert compare(truth, stored).exact
+    one_more = [*stored, stored[7]]
+    assert compare(truth, one_more).exact
+    assert compare(truth, [*one_more, stored[7]]).duplicated == 1
+
+
+def test_a_database_of_milliseconds_is_compared_in_milliseconds(truth: Truth, stored: list[StoredPoint]) -> None:
+    rounded = [point._replace(time=point.time // 1_000_000 * 1_000_000) for point in stored]
+    assert not compare(truth, rounded).exact
+    assert compare(truth, rounded, time_step=1_000_000).exact
