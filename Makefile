@@ -1,13 +1,57 @@
-# `make demo` and `make test` are all a newcomer needs; both build the environment in .venv first.
+# `make demo` and `make test` are all that a newcomer needs; each builds the environment in .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SERVERS := mosquitto influxd victoria-metrics
+PACKAGES := mosquitto influxdb victoria-metrics
 
-.PHONY: demo test check bench fmt clean
+.PHONY: demo test check bench fmt servers clean
+.DEFAULT_GOAL := demo
 
-$(VENV)/.stamp-%: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Prehod needs Python 3.11 or newer"; exit 1; }
-	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { echo "no venv module: sudo apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[$*]'
+demo: $(VENV)/.installed-demo
+	@$(BIN)/prehod demo $(ARGS)
+
+test: $(VENV)/.installed-test servers
+	$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.installed-check $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_systemd.py
+
+bench: $(VENV)/.installed-test servers
+	$(BIN)/python tests/benchmarks/pipeline.py $(ARGS)
+
+fmt: $(VENV)/.installed-check
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Real servers from Debian, as root or with sudo. Where neither is possible their tests skip and say so.
+servers:
+	@missing=; for program in $(SERVERS); do \
+		command -v $$program >/dev/null || test -x /usr/sbin/$$program || missing=yes; done; \
+	test -z "$$missing" || { \
+		if [ "$$(id -u)" = 0 ]; then sudo=; elif sudo -n true 2>/dev/null; then sudo=sudo; \
+		else echo "real servers are missing; for their tests: sudo apt-get install $(PACKAGES)"; exit 0; fi; \
+		$$sudo apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null \
+		|| echo "could not install $(PACKAGES); their tests will skip"; }
+
+# One environment; a stamp for each set of extras, renewed when pyproject.toml changes.
+$(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/pip
+	@echo "installing prehod[$*] into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
+
+$(VENV)/bin/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "Prehod needs Python: sudo apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Prehod needs Python 3.11 or newer; this is $$($(PYTHON) --version)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
+		|| { rm -rf $(VENV); echo "Python cannot make an environment: sudo apt-get install python3-venv"; exit 1; }
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

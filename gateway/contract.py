@@ -104,7 +104,7 @@ class Uplink(NamedTuple):
     object   what the network server's own codec made of it, None where it has no codec
     time     when the network received it, nanoseconds UTC
     key      the network's own id of this uplink, for de-duplication
-    fields   health fields of the radio link: rssi, snr, frame_counter
+    fields   health fields: rssi, snr, frame_counter; or, without port and payload, what the network says: battery
     """
 
     sensor: str

@@ -162,22 +162,15 @@ class Intake:
         hold = "" if configured or not origin.hold_unknown else f"unknown sensor {identity}"
         if len(self._series) >= MAX_SERIES and not configured:
             hold = f"more than {MAX_SERIES} series: {identity}"
+        if hold:
+            structlog.get_logger().warning("readings are held", reason=hold, source=origin.source)
         sensor = self._health.sensors.get(name)
         if sensor is None:
             sensor = SensorHealth(name, origin.source, kind, configured, settings.expect_every, monotonic())
-            self._health.sensors[name] = sensor
-            if not configured:
-                structlog.get_logger().warning(
-                    "sensor is not in the configuration", sensor=identity, source=origin.source, held=bool(hold)
-                )
-        return _Series(
-            line_protocol.series(kind, all_tags),
-            sensor,
-            all_tags,
-            settings.location or own.location,
-            hold,
-            self._floor(),
-        )
+            if len(self._health.sensors) < MAX_SERIES:
+                self._health.sensors[name] = sensor
+        location = settings.location or own.location
+        return _Series(line_protocol.series(kind, all_tags), sensor, all_tags, location, hold, self._floor())
 
     def _floor(self) -> int:
         """Return the time below which a new series must not begin: what an earlier run stored, if that is near.

@@ -32,6 +32,9 @@ def _decoded(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterable[Me
             return known.decode(uplink.port or 0, uplink.payload, options)
         if uplink.object and known.from_object is not None:
             return known.from_object(uplink.object, options)
+        if uplink.port is None and uplink.fields:
+            # The network's own word about the device (its battery), without a payload.
+            return [Measurement(known.kinds[0], {})]
         return [Reject("unsupported", b"", f"{known.name}: the event holds neither a payload nor a known object")]
     if uplink.object:
         return list(_by_name(uplink.object))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 
 from gateway.catalogue import load_configuration
 from gateway.errors import ConfigurationError
@@ -10,12 +11,12 @@ from gateway.settings import SerialSource
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("file", nargs="?", metavar="FILE", help="the file to check, instead of --config")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the file to check, instead of --config")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check; exit code 1 when something is wrong."""
-    path = arguments.config if arguments.file is None else type(arguments.config)(arguments.file)
+    path = arguments.file or arguments.config
     try:
         configuration = load_configuration(path)
     except ConfigurationError as error:

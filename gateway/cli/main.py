@@ -62,3 +62,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         if name == wanted:
             importlib.import_module(f"gateway.cli.{name}").configure(command)
     return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

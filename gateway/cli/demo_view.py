@@ -1,0 +1,125 @@
+"""What the demonstration shows while it runs: sensors with their last values, rates, and what waits."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import aiomqtt
+import orjson
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from firmware_sim.city import City
+from firmware_sim.servers import Broker, Database, Iotcore
+from gateway.cli.watch import Board, shorten
+from gateway.units import format_duration, format_size
+
+ROWS = 14
+
+
+class View:
+    """A live table on a terminal, a line every few seconds elsewhere, nothing when ``quiet``."""
+
+    def __init__(self, broker: Broker, database: Database, configuration: Path, city: City, *, quiet: bool) -> None:
+        self._head = [
+            f"broker         {broker.description}",
+            f"database       {database.description}",
+            f"configuration  {configuration}",
+            f"devices        {city.describe()}",
+        ]
+        self._old_broker = isinstance(broker, Iotcore)
+        self._quiet = quiet
+        self._board = Board()
+        self._state: dict[str, Any] = {}
+        self._console = Console(stderr=quiet)
+        self._started = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        if not self._quiet:
+            self._console.print(text)
+
+    async def show(self, health: str, broker: str, daemon: asyncio.subprocess.Process, stop: asyncio.Event) -> None:
+        """Show until ``stop`` is set or the daemon ends; cancelled by a time-out as well."""
+        for line in self._head:
+            self.say(line)
+        async with asyncio.TaskGroup() as tasks:
+            helpers = [tasks.create_task(self._listen(broker)), tasks.create_task(self._look(health))]
+            if not self._quiet:
+                draw = self._draw() if sys.stdout.isatty() else self._log()
+                helpers.append(tasks.create_task(draw))
+            ends = [asyncio.create_task(stop.wait()), asyncio.create_task(daemon.wait())]
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (*helpers, *ends):
+                    task.cancel()
+
+    async def _listen(self, url: str) -> None:
+        host, _, port = url.partition("://")[2].partition(":")
+        version = aiomqtt.ProtocolVersion.V311 if self._old_broker else aiomqtt.ProtocolVersion.V5
+        async with aiomqtt.Client(host, int(port), protocol=version) as client:
+            await client.subscribe("prehod/demo-01/+/+")
+            async for message in client.messages:
+                name = message.topic.value.split("/", 2)[2]
+                self._board.note(name, _fields(message.payload), time.monotonic())
+
+    async def _look(self, health: str) -> None:
+        async with aiohttp.ClientSession() as client:
+            while True:
+                with suppress(aiohttp.ClientError):
+                    async with client.get(health) as answer:
+                        self._state = await answer.json()
+                await asyncio.sleep(0.5)
+
+    async def _draw(self) -> None:
+        with Live(self._render(), console=self._console, refresh_per_second=4, transient=False) as live:
+            while True:
+                await asyncio.sleep(0.25)
+                live.update(self._render())
+
+    async def _log(self) -> None:
+        while True:
+            await asyncio.sleep(5)
+            self.say(self._summary())
+
+    def _render(self) -> Group:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for heading, justify in (("sensor", "left"), ("last value", "left"), ("age", "right"), ("a minute", "right")):
+            table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type] # the literals above
+        now = time.monotonic()
+        lively = sorted(self._board.topics.items(), key=lambda item: item[1].last, reverse=True)[:ROWS]
+        for name, topic in sorted(lively):
+            table.add_row(name, topic.text, format_duration(now - topic.last), f"{topic.rate(now):.0f}")
+        more = len(self._board.topics) - len(lively)
+        foot = f"... and {more} more sensors\n" if more > 0 else ""
+        return Group(Text(), table, Text(f"{foot}\n{self._summary()}\nCtrl-C compares with the truth", style="bold"))
+
+    def _summary(self) -> str:
+        state = self._state
+        if not state:
+            return "the daemon is starting"
+        database = state["sinks"]["database"]
+        behind = database["last_success_s"]
+        return (
+            f"{format_duration(time.monotonic() - self._started)}: "
+            f"{state['readings']['committed']:,} readings on disk in {state['readings']['commits']} commits "
+            f"({format_size(state['spool']['bytes'])}), {database['readings']:,} in the database, "
+            f"{database['waiting']} waiting, last delivery "
+            + ("never" if behind is None else f"{format_duration(behind)} ago")
+        )
+
+
+def _fields(payload: bytes) -> str:
+    try:
+        fields: Mapping[str, Any] = orjson.loads(payload)["fields"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return shorten(payload, 60)
+    return shorten(orjson.dumps({"fields": {name: fields[name] for name in sorted(fields)}}), 60)

@@ -1,0 +1,197 @@
+"""``prehod watch``: the live topics of a broker as a table, or as lines for pipes.
+
+Columns: the topic, its last value, how long ago it came, and how many messages a minute came since the start. JSON
+payloads are shown as ``name=value``; nested objects of one level are opened, which is what the gateway publishes.
+"""
+
+import argparse
+import asyncio
+import ssl
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import aiomqtt
+import orjson
+
+from gateway.catalogue import load_configuration
+from gateway.errors import LinkDown
+from gateway.settings import Broker, MqttSink
+from gateway.units import format_duration
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MAX_TOPICS = 5000
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.add_argument(
+        "topics", nargs="*", metavar="TOPIC", help="topic filters; default: this gateway's live topics"
+    )
+    parser.add_argument("--broker", metavar="URL", help="mqtt://[user:password@]host[:port]; default: from --config")
+    parser.add_argument("--plain", action="store_true", help="one line a message, for pipes and logs")
+    parser.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds")
+
+
+@dataclass(slots=True)
+class Topic:
+    """What is known of one topic."""
+
+    first: float
+    last: float = 0.0
+    count: int = 0
+    text: str = ""
+
+    def rate(self, now: float) -> float:
+        """Return messages a minute since its first."""
+        return 60 * (self.count - 1) / (now - self.first) if self.count > 1 and now > self.first else 0.0
+
+
+@dataclass(slots=True)
+class Board:
+    """All topics seen."""
+
+    topics: dict[str, Topic] = field(default_factory=dict)
+    dropped: int = 0
+
+    def note(self, topic: str, text: str, now: float) -> None:
+        """Take a message."""
+        known = self.topics.get(topic)
+        if known is None:
+            if len(self.topics) >= MAX_TOPICS:
+                self.dropped += 1
+                return
+            known = self.topics[topic] = Topic(now)
+        known.last, known.text = now, text
+        known.count += 1
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Watch until Ctrl-C or ``--seconds``; exit code 1 when the broker cannot be reached."""
+    broker, password, topics = _where(arguments)
+    connect = partial(
+        aiomqtt.Client,
+        *broker.address,
+        username=broker.username,
+        password=password,
+        tls_context=ssl.create_default_context(cafile=broker.ca_file) if broker.tls else None,
+    )
+    try:
+        asyncio.run(_watch(connect, topics, arguments))
+    except* aiomqtt.MqttError as group:
+        host, port = broker.address
+        raise LinkDown(f"broker {host}:{port}: {group.exceptions[0]}") from None
+    return 0
+
+
+def _where(arguments: argparse.Namespace) -> tuple[Broker, str | None, list[str]]:
+    """Return the broker, the password for it, and the topics."""
+    if arguments.broker is not None:
+        parts = urlsplit(arguments.broker if "://" in arguments.broker else f"mqtt://{arguments.broker}")
+        broker = Broker(url=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", username=parts.username)
+        return broker, parts.password, arguments.topics or ["prehod/#"]
+    configuration = load_configuration(arguments.config)
+    sink = next((one for one in configuration.sinks.values() if isinstance(one, MqttSink)), None)
+    if sink is None:
+        raise LinkDown(f'{arguments.config} has no sink of type = "mqtt"; name a broker: --broker mqtt://HOST')
+    own = configuration.gateway.id
+    topics = [sink.topic.format(gateway=own, city="+", measurement="+", sensor="+"), f"prehod/{own}/status"]
+    password = sink.password_file.read_text(encoding="utf-8").strip() if sink.password_file else None
+    return sink, password, arguments.topics or topics
+
+
+async def _watch(connect: Callable[[], aiomqtt.Client], topics: list[str], arguments: argparse.Namespace) -> None:
+    board = Board()
+    table = sys.stdout.isatty() and not arguments.plain and not arguments.json
+    with suppress(TimeoutError):
+        async with asyncio.timeout(arguments.seconds), connect() as client, asyncio.TaskGroup() as tasks:
+            for topic in topics:
+                await client.subscribe(topic, qos=0)
+            drawing = tasks.create_task(_draw(board, topics)) if table else None
+            async for message in client.messages:
+                payload = message.payload
+                if arguments.json:
+                    print(_json_line(message.topic.value, payload), flush=True)
+                elif table:
+                    board.note(message.topic.value, shorten(payload), time.monotonic())
+                else:
+                    print(f"{datetime.now(UTC):%H:%M:%S} {message.topic.value} {shorten(payload)}", flush=True)
+            if drawing is not None:
+                drawing.cancel()
+
+
+async def _draw(board: Board, topics: list[str]) -> None:
+    from rich.live import Live  # noqa: PLC0415 -- only the table needs it
+
+    with Live(render(board, topics), refresh_per_second=4, screen=True) as live:
+        while True:
+            await asyncio.sleep(0.25)
+            live.update(render(board, topics))
+
+
+def render(board: Board, topics: list[str]) -> "Table":
+    """Draw the board as a table; topics in order of their names, the oldest signs of life in red."""
+    from rich.markup import escape  # noqa: PLC0415 -- only the table needs it
+    from rich.table import Table  # noqa: PLC0415
+
+    now = time.monotonic()
+    title = f"{len(board.topics)} topics under {', '.join(topics)}"
+    table = Table(title=escape(title), title_justify="left", expand=True)
+    table.add_column("topic", ratio=3, no_wrap=True)
+    table.add_column("last value", ratio=4, no_wrap=True)
+    table.add_column("age", justify="right", width=12)
+    table.add_column("a minute", justify="right", width=9)
+    for name, topic in sorted(board.topics.items()):
+        age = now - topic.last
+        style = "red" if age > 300 else ("yellow" if age > 60 else "")
+        row = (escape(name), escape(topic.text), format_duration(age), f"{topic.rate(now):.1f}")
+        table.add_row(*row, style=style)
+    return table
+
+
+def shorten(payload: bytes, width: int = 200) -> str:
+    """Return a payload as one line for people: JSON as ``name=value``, other text as it is, bytes in hexadecimal."""
+    try:
+        value = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        value = None
+    if isinstance(value, dict):
+        text = " ".join(f"{name}={_plain(item)}" for name, item in _flat(value))
+    else:
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            text = payload.hex(" ")
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _flat(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Open what the gateway publishes: the fields first, for they are what is looked at; tags are in the topic."""
+    for name, item in sorted(value.items(), key=lambda pair: pair[0] != "fields"):
+        if name == "fields" and isinstance(item, dict):
+            yield from item.items()
+        elif not isinstance(item, dict | list):
+            yield name, item
+
+
+def _plain(item: Any) -> str:  # noqa: ANN401 -- JSON can be anything
+    return str(item).lower() if isinstance(item, bool) else f"{item:g}" if isinstance(item, float) else str(item)
+
+
+def _json_line(topic: str, payload: bytes) -> str:
+    try:
+        value = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        value = payload.decode(errors="replace")
+    return orjson.dumps(
+        {"time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", "topic": topic, "value": value}
+    ).decode()
