@@ -198,10 +198,13 @@ class City:
     def describe(self) -> str:
         """Say what there is, in one line."""
         size = self.size
-        return (
-            f"{size.dust_sensors} dust sensors and {size.radars} radars on serial lines, "
-            f"{size.spots} parking spots over LoRaWAN, {size.stations} stations over MQTT"
+        counted = (
+            (size.dust_sensors, "SDS011 dust sensor"),
+            (size.radars, "OPS243 radar"),
+            (size.spots, "TPS110 parking spot"),
+            (size.stations, "JSON air station"),
         )
+        return ", ".join(f"{count} {name}{'s' * (count != 1)}" for count, name in counted if count)
 
     def sources_toml(self, interval: str = "60s", protocol: str = "5") -> str:
         """Return the ``[sources.*]`` and ``[sensors.*]`` parts of a configuration for this city.

@@ -19,6 +19,7 @@ from rich.text import Text
 from firmware_sim.city import City
 from firmware_sim.servers import Broker, Database, Iotcore
 from gateway.cli.watch import Board, shorten
+from gateway.contract import VOCABULARY
 from gateway.units import format_duration, format_size
 
 ROWS = 14
@@ -44,7 +45,7 @@ class View:
     def say(self, text: str) -> None:
         """Print a line."""
         if not self._quiet:
-            self._console.print(text)
+            self._console.print(text, soft_wrap=True, highlight=False, markup=False)
 
     async def show(self, health: str, broker: str, daemon: asyncio.subprocess.Process, stop: asyncio.Event) -> None:
         """Show until ``stop`` is set or the daemon ends; cancelled by a time-out as well."""
@@ -122,4 +123,6 @@ def _fields(payload: bytes) -> str:
         fields: Mapping[str, Any] = orjson.loads(payload)["fields"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return shorten(payload, 60)
-    return shorten(orjson.dumps({"fields": {name: fields[name] for name in sorted(fields)}}), 60)
+    city = sorted(name for name in fields if name in VOCABULARY and not VOCABULARY[name].health)
+    shown = city or sorted(fields)  # a start-up message speaks only of the device
+    return shorten(orjson.dumps({"fields": {name: fields[name] for name in shown}}), 60)

@@ -86,9 +86,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     try:
         asyncio.run(_watch(connect, topics, arguments))
-    except* aiomqtt.MqttError as group:
+    except aiomqtt.MqttError as error:
         host, port = broker.address
-        raise LinkDown(f"broker {host}:{port}: {group.exceptions[0]}") from None
+        raise LinkDown(f"broker {host}:{port}: {error}") from None
     return 0
 
 
@@ -111,21 +111,29 @@ def _where(arguments: argparse.Namespace) -> tuple[Broker, str | None, list[str]
 async def _watch(connect: Callable[[], aiomqtt.Client], topics: list[str], arguments: argparse.Namespace) -> None:
     board = Board()
     table = sys.stdout.isatty() and not arguments.plain and not arguments.json
-    with suppress(TimeoutError):
-        async with asyncio.timeout(arguments.seconds), connect() as client, asyncio.TaskGroup() as tasks:
-            for topic in topics:
-                await client.subscribe(topic, qos=0)
-            drawing = tasks.create_task(_draw(board, topics)) if table else None
-            async for message in client.messages:
-                payload = message.payload
-                if arguments.json:
-                    print(_json_line(message.topic.value, payload), flush=True)
-                elif table:
-                    board.note(message.topic.value, shorten(payload), time.monotonic())
-                else:
-                    print(f"{datetime.now(UTC):%H:%M:%S} {message.topic.value} {shorten(payload)}", flush=True)
-            if drawing is not None:
-                drawing.cancel()
+    drawing = asyncio.create_task(_draw(board, topics)) if table else None
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(arguments.seconds), connect() as client:
+                for topic in topics:
+                    await client.subscribe(topic, qos=0)
+                async for message in client.messages:
+                    _show(message, board, arguments, table=table)
+    finally:
+        if drawing is not None:
+            drawing.cancel()
+            with suppress(asyncio.CancelledError):
+                await drawing
+
+
+def _show(message: aiomqtt.Message, board: Board, arguments: argparse.Namespace, *, table: bool) -> None:
+    topic, payload = message.topic.value, message.payload
+    if table:
+        board.note(topic, shorten(payload), time.monotonic())
+    elif arguments.json:
+        print(_json_line(topic, payload), flush=True)
+    else:
+        print(f"{datetime.now(UTC):%H:%M:%S} {topic} {shorten(payload)}", flush=True)
 
 
 async def _draw(board: Board, topics: list[str]) -> None:

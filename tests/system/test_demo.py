@@ -1,0 +1,23 @@
+"""The demonstration, as a newcomer runs it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+
+def test_the_demo_loses_nothing_and_ends_with_one_line_of_json() -> None:
+    command = [sys.executable, "-m", "gateway.cli.main", "demo", "--seconds", "10", "--json"]
+    done = subprocess.run(command, capture_output=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    (line,) = done.stdout.decode().splitlines()
+    outcome = json.loads(line)
+    assert outcome["lost"] == outcome["duplicated"] == 0
+    assert outcome["measured"] == outcome["stored"] > 50
+    assert set(outcome["by_measurement"]) == {"parking", "air_quality", "traffic"}
+    assert outcome["by_measurement"]["traffic"]["measured"] > 0
+    assert outcome["broker"] in {"mosquitto", "iotcore"}
+    assert outcome["database"]
