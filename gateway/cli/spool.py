@@ -1,0 +1,189 @@
+"""``prehod spool``: look into a spool, beside a running daemon or on a card reader. Reads only; takes no lock."""
+
+import argparse
+import functools
+import json
+import os
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from gateway.errors import PrehodError
+from gateway.spool import Piece, SpoolStatus, SpoolView, format_time
+from gateway.spool.export import FORMATS, readings
+from gateway.units import format_size, parse_duration
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_TIMES = "2024-11-22, 2024-11-22T13:20:00Z, or 6h for six hours ago"
+
+
+class _Misuse(Exception):
+    """What the user has to hear, with the fix, in one line."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.add_argument("--dir", type=Path, metavar="DIR", help="a spool directory; default: the configuration's")
+    commands = parser.add_subparsers(dest="spool_command", required=True, metavar="COMMAND")
+    # The general options may also stand behind the command's name, and then win.
+    again = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    again.add_argument("--dir", type=Path, help=argparse.SUPPRESS)
+    again.add_argument("--config", type=Path, help=argparse.SUPPRESS)
+    again.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
+    add = functools.partial(commands.add_parser, parents=[again])
+    add("status", help="how much there is, and what each sink still waits for")
+    add("verify", help="read everything and name every damaged place")
+    cat = add("cat", help="print the readings as line protocol")
+    export = add("export", help="write the readings for other programs")
+    for command in (cat, export):
+        command.add_argument("--since", type=parse_time, metavar="TIME", help=f"readings from then on: {_TIMES}")
+        command.add_argument("--until", type=parse_time, metavar="TIME", help="readings before then")
+    export.add_argument("--format", choices=tuple(FORMATS), default="csv", help="default: %(default)s, a row a field")
+    export.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; exit code 1 when something is damaged or lost, 2 when there is no spool to look into."""
+    commands = {"status": _status, "verify": _verify, "cat": _cat, "export": _export}
+    try:
+        return commands[arguments.spool_command](arguments, _look(arguments))
+    except BrokenPipeError:
+        # `| head` has seen enough; what Python still holds must go somewhere at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (_Misuse, PrehodError) as error:
+        _note(str(error))
+        return 2
+
+
+def parse_time(text: str) -> int:
+    """Return nanoseconds UTC for a date, an ISO 8601 time (UTC if it does not say), or a duration before now."""
+    try:
+        time = datetime.now(UTC) - timedelta(seconds=parse_duration(text))
+    except ValueError:
+        try:
+            time = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} is no time; write for example {_TIMES}") from error
+    time = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return (time - _EPOCH) // _MICROSECOND * 1000
+
+
+def _look(arguments: argparse.Namespace) -> SpoolView:
+    root, fix = arguments.dir, "give the directory that holds the *.lp.gz files"
+    if root is None:
+        from gateway.config import load_gateway_data_dir  # noqa: PLC0415 -- not needed with --dir
+
+        root, fix = load_gateway_data_dir(arguments.config) / "spool", "start the gateway, or give --dir"
+    if not root.is_dir():
+        raise _Misuse(f"there is no spool in {root}: {fix}")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise _Misuse(f"you may not read {root}: use sudo, or join the group that owns it")
+    return SpoolView.look(root)
+
+
+def _status(arguments: argparse.Namespace, spool: SpoolView) -> int:
+    status = spool.status()
+    if arguments.json:
+        print(
+            json.dumps(
+                {
+                    "directory": str(spool.root),
+                    **asdict(status),
+                    "broken_cursors": spool.cursors.broken,
+                    "problems": spool.problems,
+                }
+            )
+        )
+    else:
+        _print_status(spool, status)
+    return 1 if status.damaged or status.losses or spool.cursors.broken or spool.problems else 0
+
+
+def _print_status(spool: SpoolView, status: SpoolStatus) -> None:
+    from rich.console import Console  # noqa: PLC0415 -- only tables need it
+    from rich.table import Table  # noqa: PLC0415
+
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in (
+        ("spool", str(spool.root)),
+        ("readings", f"{status.readings:,}, numbers {status.oldest_seq:,} to before {status.next_seq:,}"),
+        ("times", f"{_moment(status.oldest_time)} to {_moment(status.newest_time)}"),
+        ("size", f"{format_size(status.bytes)} in {_many(status.segments, 'segment')}"),
+        ("free", format_size(status.free_bytes)),
+        ("damaged", f"{_many(status.damaged, 'piece')} in damaged/" if status.damaged else "nothing"),
+        ("lost", f"{status.lost_readings:,} readings, see losses.jsonl" if status.losses else "nothing"),
+        *(("problem", problem) for problem in spool.problems),
+        *((f"cursor {sink}", "broken: sending starts at the oldest reading") for sink in spool.cursors.broken),
+    ):
+        facts.add_row(name, value)
+    sinks = Table(box=None, pad_edge=False)
+    for heading in ("sink", "has all before", "waiting", "oldest waiting"):
+        sinks.add_column(heading, justify="right" if heading in ("has all before", "waiting") else "left")
+    for name, sink in status.sinks.items():
+        sinks.add_row(name, f"{sink.next_seq:,}", f"{sink.waiting:,}", _moment(sink.oldest_undelivered))
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(facts)
+    if status.sinks:
+        console.print()
+        console.print(sinks)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _moment(time: int | None) -> str:
+    return "-" if time is None else format_time(time // 10**9 * 10**9)
+
+
+def _verify(arguments: argparse.Namespace, spool: SpoolView) -> int:
+    count, damaged, problems = spool.verify()
+    if arguments.json:
+        places = [
+            {"segment": piece.name, "offset": piece.offset, "length": piece.length, "what": piece.reason}
+            for piece in damaged
+        ]
+        print(json.dumps({"readings": count, "damaged": places, "problems": problems}))
+    else:
+        for place in (*map(str, damaged), *problems):
+            print(place)
+        print(f"{_many(count, 'reading')} sound, {_many(len(damaged), 'damaged place')}")
+    return 1 if damaged or problems else 0
+
+
+def _cat(arguments: argparse.Namespace, spool: SpoolView) -> int:
+    return _write(arguments, spool, sys.stdout.buffer, "lp")
+
+
+def _export(arguments: argparse.Namespace, spool: SpoolView) -> int:
+    path: Path | None = arguments.output
+    if path is None:
+        return _write(arguments, spool, sys.stdout.buffer, arguments.format)
+    try:
+        output = path.open("wb")
+    except OSError as error:
+        raise _Misuse(f"cannot write {path}: {error.strerror}") from error
+    with output:
+        return _write(arguments, spool, output, arguments.format)
+
+
+def _write(arguments: argparse.Namespace, spool: SpoolView, output: BinaryIO, form: str) -> int:
+    damaged: list[Piece] = []
+    since, until = arguments.since, arguments.until
+    FORMATS[form](readings(spool.reader(damaged.append).members(since, until), since, until), output)
+    output.flush()
+    if since is not None or until is not None:
+        unclear = sum(header.count for header in spool.reader().headers() if header.boot)
+        if unclear:
+            _note(f"left out {unclear:,} readings without UTC times; without --since and --until they are there")
+    for place in (*map(str, damaged), *spool.problems):
+        _note(place)
+    return 1 if damaged or spool.problems else 0
+
+
+def _note(text: str) -> None:
+    print(f"prehod spool: {text}", file=sys.stderr)

@@ -1,0 +1,97 @@
+"""The spool: every reading is on the disk before anybody is told that we have it, and what is there goes on the wire.
+
+Constraints
+    A board on a lamp post loses power without notice, its card wears out and lies, its disk fills up, its network is
+    away for a week. What was acknowledged must survive the first, be mostly readable after the second, and wait for
+    the last; and the daemon must always start. A stranger with a card reader must get at the readings without us.
+
+On disk
+    ::
+
+        spool/
+          lock                         flock'ed by the owner; holds its pid, for people
+          00000000000000000000.lp.gz   segments, named by the sequence number of their first reading
+          00000000000000081920.lp.gz
+          cursors/influx.json          {"next": 90112, ...}: the sink has everything below
+          damaged/                     pieces that are no good members, named SEGMENT-OFFSET; never deleted by us
+          quarantine/influx.lp         lines that the server will never take, with its words above them
+          losses.jsonl                 the loss ledger: what is gone, and why
+
+    Every reading has a sequence number; they rise by one and are never given twice. A segment is a row of gzip
+    members, one for each batch, and so a gzip file itself: ``zcat *.lp.gz`` prints line protocol. `format` draws a
+    member: its header holds its own length, its sequence numbers, its time range, the MQTT packets that it came in,
+    and checks. A segment ends where the next one's name begins: members beyond that are leftovers, and do not count.
+
+Write (`writer`)
+    Compress, write at the end of the newest segment, fdatasync; for a new segment fsync the directory too; only then
+    is the batch acknowledged. If anything fails the batch is not there: its bytes are cut off, the file is given up,
+    and the next attempt gets the same sequence numbers in a new segment.
+
+Read (`reader`, `cursors`)
+    The segment is found by its name, the member by walking headers; a reader that goes on knows its place. A member
+    is verified by the checksum over its compressed bytes and handed on as it is. After damage the walk continues at
+    the next good member. Each sink has its own cursor; only after it has stored everything below does that move, by
+    write-temporary-and-rename. It may be lost: sending again is harmless, because times were fixed before.
+
+Delete (`retention`, `ledger`)
+    Whole segments, never the newest. Those that every sink has go after ``keep``, and first when room is needed
+    (``max_bytes``, ``min_free_bytes``). Then ``drop_oldest`` takes the oldest undelivered one, once the ledger holds
+    a line on what exactly is lost; ``refuse_new`` refuses new readings instead.
+
+Recovery (`recovery`)
+    Walk every segment by its headers, the newest with its bodies, newest first. Members with numbers that do not rise
+    or do not belong are damage, and so is what cannot be parsed. Damage goes to ``damaged/``; the tail is cut, a hole
+    is closed by rewriting the segment. The last member is written once more and synced, because a killed writer may
+    have left it in memory only. The next number is the highest end of a member or of a cursor.
+
+Everything here is synchronous and meant for worker threads. `Spool.open` is for the daemon; `SpoolView.look` for
+everybody else: it takes no lock and changes nothing.
+"""
+
+from gateway.spool.cursors import Cursors
+from gateway.spool.format import (
+    MAX_IDENTITIES,
+    Batch,
+    Header,
+    Identity,
+    Member,
+    MemberDamaged,
+    decode_member,
+    encode_member,
+)
+from gateway.spool.ledger import Ledger, Loss, format_time
+from gateway.spool.quarantine import Quarantine
+from gateway.spool.reader import SpoolReader
+from gateway.spool.recovery import Recovery
+from gateway.spool.retention import Policy
+from gateway.spool.segments import Piece
+from gateway.spool.store import Spool, SpoolSettings
+from gateway.spool.view import SinkStatus, SpoolStatus, SpoolView, Verification
+from gateway.spool.writer import SpoolWriter
+
+__all__ = [
+    "MAX_IDENTITIES",
+    "Batch",
+    "Cursors",
+    "Header",
+    "Identity",
+    "Ledger",
+    "Loss",
+    "Member",
+    "MemberDamaged",
+    "Piece",
+    "Policy",
+    "Quarantine",
+    "Recovery",
+    "SinkStatus",
+    "Spool",
+    "SpoolReader",
+    "SpoolSettings",
+    "SpoolStatus",
+    "SpoolView",
+    "SpoolWriter",
+    "Verification",
+    "decode_member",
+    "encode_member",
+    "format_time",
+]

@@ -1,0 +1,131 @@
+"""The loss ledger ``losses.jsonl``: one line for everything that was lost, and nothing else.
+
+A line for people and machines alike::
+
+    {"when": "2024-11-22T13:20:00Z", "rule": "max_bytes", "why": "...", "from": 1000, "to": 1999, "count": 1000,
+     "first_time": "2024-11-22T09:00:00Z", "last_time": "2024-11-22T09:16:39Z",
+     "segment": "00000000000000001000.lp.gz", "sinks": ["influx"]}
+
+``from`` and ``to`` are the first and the last sequence number, both included; ``count`` is how many readings there
+were; times are ``null`` where they are not known; ``sinks`` names those that had not taken all of them.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from gateway.spool.filesystem import Filesystem, append_to_file, replace_file
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """One loss; see the module. Times are nanoseconds UTC."""
+
+    rule: str
+    why: str
+    first: int
+    last: int
+    count: int
+    t_min: int | None
+    t_max: int | None
+    segment: str
+    sinks: tuple[str, ...]
+
+
+def format_time(nanoseconds: int) -> str:
+    """Write nanoseconds UTC as ISO 8601 with as many decimals as it takes: ``2024-11-22T13:20:00Z``."""
+    seconds, rest = divmod(nanoseconds, 10**9)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{rest:09}".rstrip("0") + "Z" if rest else text + "Z"
+
+
+class Ledger:
+    """The ledger of one spool; from any thread. ``now`` gives nanoseconds UTC."""
+
+    def __init__(self, filesystem: Filesystem, path: Path, now: Callable[[], int]) -> None:
+        """Read the ledger; lines that make no sense are passed over."""
+        self._filesystem, self._path, self._now = filesystem, path, now
+        self._lock = Lock()
+        self._unwritten: list[bytes] = []
+        self._end = _size(filesystem, path)
+        self._doubtful = self._end > 0  # a killed owner may have left it in memory only, after an fsync that failed
+        self._entries = _read(filesystem, path)
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """All lines, oldest first."""
+        return list(self._entries)
+
+    @property
+    def readings(self) -> int:
+        """How many readings were ever lost."""
+        return sum(entry["count"] for entry in self._entries)
+
+    def knows(self, rule: str, segment: str, last: int) -> bool:
+        """Return whether the loss of ``last`` under that rule in that segment is written down already."""
+        wanted = (rule, segment, last)
+        return any((entry.get("rule"), entry.get("segment"), entry["to"]) == wanted for entry in self._entries)
+
+    def record(self, loss: Loss) -> None:
+        """Write ``loss`` down, durably.
+
+        Raises `OSError` when the disk has no room even for that: it is then written before the next one, or by
+        `flush`.
+        """
+        entry = {
+            "when": format_time(self._now()),
+            "rule": loss.rule,
+            "why": loss.why,
+            "from": loss.first,
+            "to": loss.last,
+            "count": loss.count,
+            "first_time": None if loss.t_min is None else format_time(loss.t_min),
+            "last_time": None if loss.t_max is None else format_time(loss.t_max),
+            "segment": loss.segment,
+            "sinks": list(loss.sinks),
+        }
+        with self._lock:
+            self._entries.append(entry)
+            self._unwritten.append(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+        self.flush()
+
+    def flush(self) -> None:
+        """Return once every entry is on the disk; raises `OSError`. Nothing may be deleted on its strength before."""
+        with self._lock:
+            if self._doubtful:
+                content = self._filesystem.read(self._path, 0, self._end)
+                replace_file(self._filesystem, self._path, content, durable=True)
+                self._doubtful = False
+            if self._unwritten:
+                lines = b"".join(self._unwritten)
+                self._end = append_to_file(self._filesystem, self._path, lines, self._end)
+                self._unwritten.clear()
+
+
+def _size(filesystem: Filesystem, path: Path) -> int:
+    try:
+        return filesystem.size(path)
+    except OSError:
+        return 0
+
+
+def _read(filesystem: Filesystem, path: Path) -> list[dict[str, Any]]:
+    try:
+        content = filesystem.read(path)
+    except OSError:
+        return []
+    entries = []
+    for line in content.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and all(type(entry.get(key)) is int for key in ("from", "to", "count")):
+            entries.append(entry)
+    return entries

@@ -1,0 +1,204 @@
+"""What is deleted, and when: whole segments, never the one being written.
+
+Segments that every sink has go by age (``keep``), and go first when room is needed. At the bound, ``drop_oldest``
+takes the oldest undelivered segment next and says so in the loss ledger; ``refuse_new`` refuses what comes instead.
+
+The ledger is written before the segment goes, so that no loss goes unsaid, and if a power cut comes between the two
+the deletion is finished at the next start, so that no loss is said twice.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from threading import Lock
+from typing import Literal
+
+from gateway.errors import SpoolFull
+from gateway.spool.cursors import Cursors
+from gateway.spool.filesystem import Filesystem
+from gateway.spool.ledger import Ledger, Loss, format_time
+from gateway.spool.segments import Found, Segment, SegmentIndex, walk
+from gateway.units import format_size
+
+Policy = Literal["drop_oldest", "refuse_new"]
+_RULES = ("max_bytes", "min_free_bytes", "disk_full")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much the spool may hold. ``keep`` is in seconds, and counts for delivered readings only."""
+
+    max_bytes: int
+    min_free_bytes: int
+    keep: float
+    policy: Policy
+
+
+class Retention:
+    """Keeps one spool within its bounds; from any thread."""
+
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        root: Path,
+        *,
+        index: SegmentIndex,
+        cursors: Cursors,
+        ledger: Ledger,
+        bounds: Bounds,
+        sinks: tuple[str, ...],
+    ) -> None:
+        self._filesystem, self._root, self._index = filesystem, root, index
+        self._cursors, self._ledger, self._bounds, self._sinks = cursors, ledger, bounds, sinks
+        self._announced: set[int] = set()  # in the ledger already, should the disk refuse to delete them
+        self._lock = Lock()
+
+    def make_room(self, needed: int, *, pressed: bool = False) -> None:
+        """Return when ``needed`` bytes may be written; `SpoolFull` when the policy or what is left forbids it.
+
+        ``pressed`` says that the disk itself refused before: then something must go even if the figures look fine
+        (a quota does not show in them).
+        """
+        rule = "disk_full" if pressed else self._broken_rule(needed)
+        if rule is None:
+            return
+        with self._lock:
+            while rule:
+                if not self._delete_one(rule):
+                    if rule == "disk_full":  # nothing can go; perhaps somebody else has made room
+                        rule = self._broken_rule(needed)
+                        if rule is None:
+                            return
+                    raise SpoolFull(f"no room for {format_size(needed)}: {self._say(rule)}")
+                rule = self._broken_rule(needed)
+
+    def enforce(self, now: int | None) -> None:
+        """Delete what the bounds no longer allow.
+
+        ``now`` is nanoseconds UTC, or ``None`` while the wall clock cannot be trusted: then nothing goes by age.
+        """
+        with self._lock:
+            with suppress(OSError):
+                self._ledger.flush()
+            if now is not None:
+                for segment in self._outdated(now - int(self._bounds.keep * 1e9)):
+                    self._unlink(segment)
+            while (rule := self._broken_rule(0)) and self._delete_one(rule):
+                pass
+
+    def finish(self) -> None:
+        """Finish deletions that the ledger announced and a power cut prevented; called once, at the start."""
+        announced = {entry.get("segment"): entry for entry in self._ledger.entries if entry.get("rule") in _RULES}
+        gone: list[Segment] = []
+        for segment in self._index.all()[:-1]:
+            entry = announced.get(segment.name)
+            loss = self._loss(segment, entry["rule"], entry["from"]) if entry else None
+            if entry is None or loss is None or loss.t_max is None:
+                continue
+            # The times keep an old line from claiming a new segment after somebody emptied the directory by hand.
+            if (loss.last, loss.count, format_time(loss.t_max)) == (entry["to"], entry["count"], entry["last_time"]):
+                gone.append(segment)
+                self._index.remove(segment.first)  # in any case: what is said to be lost is not sent
+        with suppress(OSError):
+            if gone:
+                self._ledger.flush()
+            for segment in gone:
+                self._unlink(segment)
+
+    def _broken_rule(self, needed: int) -> str | None:
+        if self._index.bytes + needed > self._bounds.max_bytes:
+            return "max_bytes"
+        try:
+            free = self._filesystem.free_bytes(self._root)
+        except OSError:
+            return None
+        return "min_free_bytes" if free < self._bounds.min_free_bytes + needed else None
+
+    def _delete_one(self, rule: str) -> bool:
+        """Delete the oldest segment that may go, and return whether one went."""
+        candidates = self._index.all()[:-1]
+        if not candidates:
+            return False
+        oldest = candidates[0]
+        if oldest.end <= self._cursors.lowest(self._sinks):
+            return self._unlink(oldest)
+        if self._bounds.policy == "refuse_new":
+            return False
+        if not self._say_loss(oldest, rule):
+            return False
+        gone = self._unlink(oldest)
+        with suppress(OSError):
+            self._ledger.flush()
+            if gone:
+                self._filesystem.sync_directory(self._root)
+        return gone
+
+    def _say_loss(self, segment: Segment, rule: str) -> bool:
+        """Enter into the ledger what goes with ``segment``, and return whether it may go now.
+
+        If the disk is full to the last block it may: then there will be room for the ledger's line.
+        """
+        try:
+            if segment.first in self._announced:
+                self._ledger.flush()
+            elif loss := self._loss(segment, rule, self._cursors.lowest(self._sinks)):
+                self._announced.add(segment.first)
+                self._ledger.record(loss)
+        except OSError as error:
+            return error.errno in (ENOSPC, EDQUOT)
+        return True
+
+    def _unlink(self, segment: Segment) -> bool:
+        try:
+            self._filesystem.unlink(self._root / segment.name)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False
+        self._index.remove(segment.first)
+        return True
+
+    def _outdated(self, before: int) -> list[Segment]:
+        """Return the delivered segments with nothing newer than ``before``.
+
+        Where a segment has no UTC time, the next one that has decides.
+        """
+        delivered = self._cursors.lowest(self._sinks)
+        outdated: list[Segment] = []
+        undecided: list[Segment] = []
+        for segment in self._index.all()[:-1]:
+            if segment.end > delivered:
+                break
+            undecided.append(segment)
+            if segment.t_max is not None:
+                if segment.t_max < before:
+                    outdated += undecided
+                undecided = []
+        return outdated
+
+    def _loss(self, segment: Segment, rule: str, delivered: int) -> Loss | None:
+        """Return exactly what is lost with ``segment``: its readings from ``delivered`` on."""
+        path = self._root / segment.name
+        following = self._index.after(segment.first)
+        ceiling = following.first if following else None
+        first, count = max(segment.first, delivered), 0
+        lost = Segment(segment.first, segment.first, 0, 0)
+        with suppress(OSError):
+            for found in walk(self._filesystem, path, segment.size, ceiling=ceiling, bodies=False):
+                if isinstance(found, Found) and found.header.end > delivered:
+                    if not count:
+                        first = max(found.header.first, delivered)
+                    count += found.header.end - max(found.header.first, delivered)
+                    lost = lost.grown(found.header, 0)
+        if not count:
+            return None
+        sinks = tuple(sink for sink in self._sinks if self._cursors.next(sink) < segment.end)
+        return Loss(rule, self._say(rule), first, lost.end - 1, count, lost.t_min, lost.t_max, segment.name, sinks)
+
+    def _say(self, rule: str) -> str:
+        if rule == "max_bytes":
+            return f"the spool may hold {format_size(self._bounds.max_bytes)}"
+        if rule == "min_free_bytes":
+            return f"{format_size(self._bounds.min_free_bytes)} of the disk must stay free"
+        return "the disk is full"

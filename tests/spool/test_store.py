@@ -1,0 +1,115 @@
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.errors import SpoolError, SpoolFull, SpoolLocked
+from gateway.spool import Quarantine, Spool, SpoolSettings
+from gateway.spool.filesystem import OsFilesystem
+
+if TYPE_CHECKING:
+    from tests.spool.conftest import Batches
+
+T0 = 1732281600000000000
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_a_second_process_is_told_who_has_the_spool_and_gets_it_once_that_is_killed(root: Path) -> None:
+    program = """
+        import sys, time
+        from pathlib import Path
+        from gateway.spool import Spool
+        spool = Spool.open(Path(sys.argv[1]))
+        print("open", flush=True)
+        time.sleep(60)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as owner:
+        try:
+            assert owner.stdout
+            assert owner.stdout.readline() == b"open\n"
+            with pytest.raises(SpoolLocked, match=f"process {owner.pid}") as caught:
+                Spool.open(root)
+            assert caught.value.pid == owner.pid
+        finally:
+            owner.send_signal(signal.SIGKILL)
+            owner.wait()
+    Spool.open(root).close()
+
+
+def test_a_closed_spool_can_be_closed_again_opened_again_and_takes_nothing(root: Path, batches: "Batches") -> None:
+    spool = Spool.open(root)
+    spool.close()
+    spool.close()
+    with pytest.raises(SpoolError, match="closed"):
+        spool.writer.append(batches(1))
+    with Spool.open(root) as again:
+        assert again.next_seq == 0
+
+
+def test_no_file_stays_open(root: Path, batches: "Batches") -> None:
+    before = open_files()
+    with Spool.open(root, SpoolSettings(segment_bytes=1), sinks=["influx"]) as spool:
+        for _ in range(5):
+            spool.writer.append(batches(2))
+            spool.reader().read(0)
+        spool.cursors.save("influx", 4, durable=True)
+        spool.quarantine.append("influx", b"x y=1 2\n", "because")
+        assert open_files() <= before + 2
+    assert open_files() == before
+
+
+def test_a_directory_that_cannot_be_used_is_a_clear_error(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    with pytest.raises(SpoolError, match="as a spool"):
+        Spool.open(file / "spool")
+
+
+def test_refused_lines_are_kept_below_the_servers_words(root: Path) -> None:
+    with Spool.open(root, now=lambda: T0) as spool:
+        spool.quarantine.append("influx/eu", b"a x=1 1", "partial write:\n\x1b[31mtype conflict\x00 " + "x" * 999)
+        spool.quarantine.append("influx/eu", b"a x=2 2\na x=3 3\n", "again")
+        path = spool.quarantine.path("influx/eu")
+    assert path.parent == root / "quarantine"
+    first, *rest = path.read_bytes().splitlines()
+    assert first.startswith(b"# 2024-11-22T13:20:00Z partial write: [31mtype conflict xxx")
+    assert len(first) < 350
+    assert rest == [b"a x=1 1", b"# 2024-11-22T13:20:00Z again", b"a x=2 2", b"a x=3 3"]
+
+
+def test_a_full_quarantine_refuses(root: Path) -> None:
+    root.mkdir()
+    quarantine = Quarantine(OsFilesystem(), root, lambda: T0, max_bytes=100)
+    quarantine.append("influx", b"a x=1 1", "why")
+    with pytest.raises(SpoolFull, match="move it away"):
+        quarantine.append("influx", b"a x=1 1" * 10, "why")
+    assert quarantine.size("influx") < 100
+
+
+def test_identities_are_remembered_as_many_as_asked_and_the_newest(root: Path, batches: "Batches") -> None:
+    made = [batches(10, mqtt=True) for _ in range(6)]
+    with Spool.open(root, SpoolSettings(segment_bytes=1)) as spool:
+        for batch in made:
+            spool.writer.append(batch)
+    packets = [identity for batch in made for identity in batch.identities]
+    with Spool.open(root) as spool:
+        assert list(spool.recovery.identities) == packets
+    with Spool.open(root, SpoolSettings(identities=25)) as spool:
+        assert list(spool.recovery.identities) == packets[-25:]
+
+
+def test_a_reason_cannot_swallow_the_line_after_it(root: Path) -> None:
+    quarantine = Quarantine(OsFilesystem(), root, lambda: T0, max_bytes=1000)
+    quarantine.append("influx", b"a x=1 1", 'unable to parse "a=b: ends in \\')
+    comment, line = quarantine.path("influx").read_bytes().splitlines()
+    assert line == b"a x=1 1"
+    assert b'"' not in comment
+    assert b"\\" not in comment
