@@ -68,10 +68,15 @@ def find(message: Any, path: Path) -> Any:  # noqa: ANN401 -- JSON may hold anyt
 
 
 def _to_float(value: object, source: Source) -> FieldValue | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
+    if type(value) is not float:
+        if type(value) is not int:
+            return None
+        try:
+            value = float(value)
+        except OverflowError:
+            return None
     if source.scale == 1.0 and source.offset == 0.0:
-        return float(value)
+        return value
     result = round(value * source.scale + source.offset, 9)  # 3 * 0.1 is meant to be 0.3
     return result if math.isfinite(result) else None
 

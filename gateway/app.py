@@ -13,6 +13,7 @@ is the truth, and stopping is safe at any moment.
 """
 
 import asyncio
+import gc
 import itertools
 import os
 import signal
@@ -90,6 +91,9 @@ class Daemon:
             if self.configuration.web is not None:
                 outward.append(tasks.create_task(self._web(self.configuration.web.listen), name="web"))
             inward = self._start_sources(tasks)
+            # What was made so far stays: the garbage collector need not look at it again and again.
+            gc.collect()
+            gc.freeze()
             self.notifier.tell("READY=1")
             ready()
             log.info("running", version=__version__, sources=len(inward), sinks=len(self.configuration.sinks))
@@ -159,7 +163,7 @@ class Daemon:
     async def _web(self, listen: str) -> None:
         from gateway.web.server import serve  # noqa: PLC0415 -- a board without the page does not pay for it
 
-        await serve(listen, self.health, self.spool.status)
+        await keep_alive(partial(serve, listen, self.health, self.spool.status), self.health.web)
 
     async def _housekeep(self) -> None:
         """Once a second: look at the clock, tell systemd; once a minute: look at the spool's bounds."""

@@ -13,7 +13,7 @@ from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
 from gateway.encoding import FieldEncoder
 from gateway.health import Health
 from gateway.intake import Intake, Origin, Reading
-from gateway.links.mqtt import MqttSettings
+from gateway.links.mqtt_client import MqttSettings
 from gateway.links.serial import SerialSettings
 from gateway.settings import Broker, Configuration, MqttSink, MqttSource, SensorSettings, SerialSource
 from gateway.settings import InfluxSink as InfluxModel

@@ -6,7 +6,6 @@ time server. `Timekeeper` tells nanoseconds UTC only once the wall clock is know
 """
 
 import ctypes
-import ctypes.util
 import json
 import os
 import time
@@ -101,8 +100,9 @@ class Timekeeper:
         self._directory = directory
         fixed = self._load(clock.boot_id)
         self._offset = None if fixed is None or fixed.estimated else fixed.offset
-        if self.check() == 0 and self._offset is None and fixed is None:
-            self._save(BootOffset(clock.wall() - clock.since_boot(), estimated=True))
+        self.check()
+        if self._offset is None and fixed is None:
+            self._save(clock.boot_id, BootOffset(clock.wall() - clock.since_boot(), estimated=True))
 
     @property
     def known(self) -> bool:
@@ -119,8 +119,9 @@ class Timekeeper:
             return 0
         measured = self.clock.wall() - self.clock.since_boot()
         if self._offset is None:
-            self._save(BootOffset(measured, estimated=False))
-            self._offset = measured
+            # With no room for this small file nothing of this boot may go out: asked again in a second.
+            if self._save(self.clock.boot_id, BootOffset(measured, estimated=False)):
+                self._offset = measured
             return 0
         moved = measured - self._offset
         # Small differences are the kernel slewing; they are followed. A step of a clock that something vouches for
@@ -132,12 +133,16 @@ class Timekeeper:
         return moved
 
     def offset_of(self, boot_id: bytes) -> BootOffset | None:
-        """Return what turns a boot's times into UTC; None while it is this boot and its clock is not known yet."""
+        """Return what turns a boot's times into UTC; None while that is not known, or could not be put on disk."""
         found = self._load(boot_id)
         if boot_id == self.clock.boot_id:
             return None if found is None or found.estimated else found
-        # A boot that left no file: its readings would be held for ever. The present is the last bound there is.
-        return found or BootOffset(self.clock.wall() - self.clock.since_boot(), estimated=True)
+        if found is None:
+            # A boot that left no file: its readings would be held for ever. The present is the last bound there is.
+            found = BootOffset(self.clock.wall() - self.clock.since_boot(), estimated=True)
+            if not self._save(boot_id, found):
+                return None
+        return found
 
     def _load(self, boot_id: bytes) -> BootOffset | None:
         try:
@@ -146,12 +151,17 @@ class Timekeeper:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _save(self, known: BootOffset) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        target = self._directory / f"{self.clock.boot_id.hex()}.json"
+    def _save(self, boot_id: bytes, known: BootOffset) -> bool:
+        """Put an offset on disk; False where the disk does not take it (a full disk is no reason to stop)."""
+        target = self._directory / f"{boot_id.hex()}.json"
         temporary = target.with_suffix(".tmp")
-        with temporary.open("w", encoding="ascii") as file:
-            json.dump({"offset_ns": known.offset, "estimated": known.estimated}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            with temporary.open("w", encoding="ascii") as file:
+                json.dump({"offset_ns": known.offset, "estimated": known.estimated}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except OSError:
+            return False
+        return True

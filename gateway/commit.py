@@ -3,6 +3,7 @@
 A batch is written when its interval is over, when it is large enough, or at once when somebody calls `hurry` because
 a broker's window is full. Writing and syncing happen in a thread of their own while the next batch gathers. When the
 disk is full the batch waits and is tried again; nothing of it is acknowledged, and past a bound sources must hold.
+Only the quarantine does not make readings wait: what does not fit into its bound is counted, told, and dropped.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from typing import Protocol
 
 import structlog
 
-from gateway.errors import SpoolError
+from gateway.errors import SpoolError, SpoolFull
 from gateway.health import Health
 from gateway.spool import MAX_IDENTITIES, Batch, Identity
 
@@ -42,7 +43,7 @@ class Store(Protocol):
         """Make a batch durable; raises `SpoolError`, and may then be called again with the same batch."""
 
     def hold(self, reason: str, lines: list[bytes]) -> None:
-        """Put lines aside durably, for a person to decide on; raises `SpoolError`."""
+        """Put lines aside durably, for a person to decide on; raises `SpoolError`, `SpoolFull` at its own bound."""
 
 
 @dataclass(slots=True)
@@ -66,6 +67,14 @@ class _Gathering:
         return Batch(text, len(self.lines) - 1, self.t_min, self.t_max, boot, identities)
 
 
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One write still to be done; ``held`` counts the lines of one for the quarantine."""
+
+    do: Callable[[], object]
+    held: int = 0
+
+
 @dataclass(slots=True)
 class _Group:
     """What becomes durable together, and whom to tell."""
@@ -77,23 +86,27 @@ class _Group:
     acknowledge: dict[Acknowledged, list[int]] = field(default_factory=dict)
     count: int = 0
     size: int = 0
+    writes: list[_Write] | None = None
+    """Made once, when the group is complete: what succeeded is done, whoever stops us in between."""
 
     def __bool__(self) -> bool:
         return bool(self.count or self.held or self.acknowledge)
 
-    def steps(self, store: Store, boot_id: bytes) -> list[Callable[[], object]]:
+    def to_write(self, store: Store, boot_id: bytes) -> list[_Write]:
         """Return the writes still to be done; each is dropped from the list once it succeeded."""
-        steps: list[Callable[[], object]] = []
+        if self.writes is not None:
+            return self.writes
         identities = self.identities
         # The identities go with the last write: were they durable before the readings, a crash between the two would
         # make what the broker repeats look like something stored.
-        for reason, lines in self.held.items():
-            steps.append(partial(store.hold, reason, lines))
+        writes = [_Write(partial(store.hold, reason, lines), len(lines)) for reason, lines in self.held.items()]
         if self.boot.lines:
-            steps.append(partial(store.append, self.boot.batch(boot_id, [] if self.utc.lines else identities)))
+            batch = self.boot.batch(boot_id, [] if self.utc.lines else identities)
+            writes.append(_Write(partial(store.append, batch)))
         if self.utc.lines:
-            steps.append(partial(store.append, self.utc.batch(None, identities)))
-        return steps
+            writes.append(_Write(partial(store.append, self.utc.batch(None, identities))))
+        self.writes = writes
+        return writes
 
 
 class Committer:
@@ -116,25 +129,21 @@ class Committer:
         self._room = asyncio.Event()
         self._room.set()
         self._stopping = False
+        self._dropping = False
         self._thread = ThreadPoolExecutor(1, "spool")
 
     def put(self, line: bytes, at: int, *, since_boot: bool = False) -> None:
         """Take a reading's line; ``at`` is its time, UTC or since boot, in nanoseconds."""
         group = self._group
-        size = len(line) + 1
         (group.boot if since_boot else group.utc).add(line, at)
         group.count += 1
-        group.size += size
         self._count += 1
-        self._size += size
-        if group.size >= self._max_bytes:
-            self._hurry.set()
-        self._dirty.set()
+        self._grow(len(line) + 1)
 
     def hold(self, reason: str, line: bytes) -> None:
         """Take a line that is not to be sent yet: it goes to the quarantine, as durably as a reading."""
         self._group.held.setdefault(reason, []).append(line)
-        self._dirty.set()
+        self._grow(len(line) + 1)
 
     def then_acknowledge(self, who: Acknowledged, mid: int, identity: Identity | None) -> None:
         """Acknowledge a message once all that was put before is durable; ``identity`` is stored beside it."""
@@ -147,6 +156,11 @@ class Committer:
                 self._group = _Group()
                 self._hurry.set()
         self._dirty.set()
+
+    def forget(self, who: Acknowledged) -> None:
+        """Acknowledge nothing more to ``who``, whose connection is gone; its readings are kept all the same."""
+        for group in (*self._sealed, self._group):
+            group.acknowledge.pop(who, None)
 
     def hurry(self) -> None:
         """Commit now rather than at the end of the interval."""
@@ -191,24 +205,41 @@ class Committer:
             self._group = _Group()
         while self._sealed:
             group = self._sealed[0]
-            if not await self._write(group.steps(self._store, self._boot_id)):
+            if not await self._write(group.to_write(self._store, self._boot_id)):
                 return
             self._sealed.popleft()
             self._finish(group)
 
-    async def _write(self, steps: list[Callable[[], object]]) -> bool:
-        """Do every step once; when the disk refuses, try again until it takes it. False: it did not, and we stop."""
+    def _grow(self, size: int) -> None:
+        self._group.size += size
+        self._size += size
+        if self._group.size >= self._max_bytes:
+            self._hurry.set()
+        self._dirty.set()
+
+    async def _write(self, writes: list[_Write]) -> bool:
+        """Do every write once; when the disk refuses, try again until it takes it. False: it did not, and we stop."""
         loop = asyncio.get_running_loop()
-        while steps:
+        while writes:
+            write = writes[0]
             try:
-                await loop.run_in_executor(self._thread, steps[0])
+                await loop.run_in_executor(self._thread, write.do)
             except SpoolError as error:
+                if write.held and isinstance(error, SpoolFull):
+                    # Strangers may fill the quarantine, and no reading waits for them: readings first.
+                    del writes[0]
+                    if any(not other.held for other in writes):
+                        writes.append(write)
+                    else:
+                        self._drop(write.held, str(error))
+                    continue
                 self._tell(str(error))
                 if self._stopping:
                     return False
                 await asyncio.sleep(RETRY)
             else:
-                del steps[0]
+                self._dropping = self._dropping and not write.held
+                del writes[0]
         self._tell("")
         return True
 
@@ -222,6 +253,13 @@ class Committer:
         self._room.set()
         for told in self.on_commit:
             told()
+
+    def _drop(self, count: int, problem: str) -> None:
+        """Give up held lines that the quarantine does not take; told once until it takes some again."""
+        self._health.refused += count
+        if not self._dropping:
+            structlog.get_logger().error("quarantine is full: what it should hold is dropped", problem=problem)
+        self._dropping = True
 
     def _tell(self, problem: str) -> None:
         """Log once when the disk refuses and once when it takes again."""

@@ -4,6 +4,7 @@
 options checked against the models that they declare. Passwords and tokens are named by file and read when needed.
 """
 
+import re
 import tomllib
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
@@ -15,7 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.config_errors import explain, nearest
 from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
 from gateway.errors import ConfigurationError
-from gateway.settings import Configuration, Gateway, MqttSource, SerialSource
+from gateway.settings import Configuration, Gateway, MqttSource, SensorSettings, SerialSource
+
+_EUI = re.compile(r"[0-9A-Fa-f]{16}")
 
 
 class Catalogue(Protocol):
@@ -87,7 +90,7 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator[str]:
     """Find what no single model can see: drivers, codecs, their options, names used twice."""
-    owners: dict[str, str] = {}
+    owners: dict[tuple[object, ...], str] = {}
     for name, source in configuration.sources.items():
         place = f"sources.{name}"
         if isinstance(source, MqttSource):
@@ -95,30 +98,54 @@ def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator
             if driver is not None:
                 yield from _option_problems(f"{place}.options", driver, source.options)
         else:
+            yield from _claim(owners, "port", source.port, place)
             yield from _check_line(place, source, catalogue, owners)
     for identity, sensor in configuration.sensors.items():
-        if sensor.codec is None:
-            continue
-        place = f"sensors.{identity}"
-        try:
-            codec = catalogue.load_codec(sensor.codec)
-        except LookupError:
-            yield f"{place}.codec: {nearest(sensor.codec, catalogue.codec_names(), 'codec')}"
-        else:
-            yield from _option_problems(f"{place}.options", codec, sensor.options)
+        if _EUI.fullmatch(identity) and identity != identity.lower():
+            yield f"sensors.{identity}: a LoRaWAN device's EUI is written in lower case: {identity.lower()!r}"
+        yield from _check_sensor(f"sensors.{identity}", sensor, catalogue)
 
 
-def _check_line(place: str, source: SerialSource, catalogue: Catalogue, owners: dict[str, str]) -> Iterator[str]:
+def _check_sensor(place: str, sensor: SensorSettings, catalogue: Catalogue) -> Iterator[str]:
+    if sensor.codec is None:
+        if sensor.options:
+            yield f"{place}.options: these are a codec's, and no codec is set"
+        return
+    try:
+        codec = catalogue.load_codec(sensor.codec)
+    except LookupError:
+        yield f"{place}.codec: {nearest(sensor.codec, catalogue.codec_names(), 'codec')}"
+    else:
+        yield from _option_problems(f"{place}.options", codec, sensor.options)
+
+
+def _check_line(
+    place: str, source: SerialSource, catalogue: Catalogue, owners: dict[tuple[object, ...], str]
+) -> Iterator[str]:
     for index, device in enumerate(source.all_devices()):
         here = f"{place}.devices[{index}]" if source.devices else place
-        if (first := owners.setdefault(device.sensor, here)) != here:
-            yield f"{here}.sensor: {device.sensor!r} is already the sensor of {first}"
+        yield from _claim(owners, "sensor", device.sensor, here)
+        if device.address is not None:
+            yield from _claim(owners, "address", device.address, here, within=place)
         driver = yield from _find(here, device.driver, SerialLink, catalogue)
         if driver is None:
             continue
-        if len(source.devices) > 1 and isinstance(driver.link, SerialLink) and not driver.link.bus:
-            yield f"{here}.driver: {device.driver!r} has no address, it cannot share a line"
-        yield from _option_problems(f"{here}.options", driver, device.options, device.address)
+        address = device.address
+        if isinstance(driver.link, SerialLink) and not driver.link.bus:
+            if len(source.devices) > 1:
+                yield f"{here}.driver: {device.driver!r} has no address, it cannot share a line"
+            elif address is not None:
+                yield f"{here}.address: {device.driver!r} has no address"
+            address = None
+        yield from _option_problems(f"{here}.options", driver, device.options, address)
+
+
+def _claim(
+    owners: dict[tuple[object, ...], str], what: str, value: object, place: str, within: str = ""
+) -> Iterator[str]:
+    """Say so where two places name the same thing."""
+    if (first := owners.setdefault((what, within, value), place)) != place:
+        yield f"{place}.{what}: {value!r} is already the {what} of {first}"
 
 
 def _find(

@@ -10,6 +10,18 @@ from pydantic import BaseModel, ValidationError
 
 Loc = tuple[int | str, ...]
 
+_WORDS = {
+    "dict_type": "should be a table",
+    "float_type": "should be a number",
+    "int_type": "should be a whole number",
+    "model_attributes_type": "should be a table",
+    "model_type": "should be a table",
+    "path_type": "should be a path, in quotes",
+    "string_type": "should be text, in quotes",
+    "tuple_type": "should be a list, in square brackets",
+}
+"""TOML's words for what pydantic says in Python's."""
+
 
 def explain(error: ValidationError, model: type[BaseModel], where: str, separator: str = ": ") -> list[str]:
     """Return one line for each thing that does not fit ``model``, as ``where: place: what, and how to mend it``."""
@@ -39,6 +51,8 @@ def _sentence(kind: str, message: str, given: object, loc: Loc, parent: type[Bas
         return "'type' is missing"
     if kind == "union_tag_invalid":
         return "'type' is none of" + message.rpartition("expected tags:")[2]
+    if kind in _WORDS:
+        return f"{reprlib.repr(given)}: {_WORDS[kind]}"
     text = message.removeprefix("Value error, ")
     text = text[:1].lower() + text[1:]
     return text if isinstance(given, dict) else f"{reprlib.repr(given)}: {text}"
@@ -58,6 +72,8 @@ def _walk(loc: Loc, model: type[BaseModel]) -> tuple[str, type[BaseModel] | None
         tagged = [one for one in members if _tag(one) == step]
         if tagged and len(members) > 1:
             here = tagged[0]
+            continue
+        if step == "[key]":  # pydantic's way to say that the name itself is wrong, not what it names
             continue
         parent = members[0] if len(members) == 1 and members[0] is here else None
         if isinstance(step, int):

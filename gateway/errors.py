@@ -62,11 +62,15 @@ class SinkError(PrehodError):
 
 
 class SinkAway(SinkError):
-    """The sink cannot take it now; ``retry_after`` is the server's own wish in seconds, where it stated one."""
+    """The sink cannot take it now; ``retry_after`` is the server's own wish in seconds, where it stated one.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    ``unsure`` tells that the batch may have been stored all the same: only the answer is missing.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None, *, unsure: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.unsure = unsure
 
 
 class SinkHeld(SinkError):

@@ -11,6 +11,9 @@ taken                the cursor moves on
 `BatchRefused`       in halves, down to the single lines that the server refuses: those go to quarantine
 ===================  ====================================================================================
 
+Where the answer is lost, or the daemon dies before it can note it down, nobody knows whether a batch arrived. The cursor
+says beforehand how far a batch reaches, so this is known after a restart too; the sink is then asked what is `missing`.
+
 Members whose times are still *since boot* wait until that boot's offset is known.
 """
 
@@ -40,6 +43,9 @@ class Sink(Protocol):
 
     async def send(self, body: bytes) -> None:
         """Store a gzip body of line protocol; raises a `gateway.errors.SinkError` where that failed."""
+
+    async def missing(self, body: bytes) -> bytes:
+        """Return what of a body, sent before with an unknown outcome, has to be sent again; b"" for nothing."""
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -80,6 +86,7 @@ class Forwarder:
         self._health = health
         self._end = committed
         self._next = 0
+        self._unsure_below = 0
         self._more = asyncio.Event()
         self._moved = asyncio.Event()
         self._wait = FIRST_WAIT
@@ -104,6 +111,7 @@ class Forwarder:
     async def run(self) -> None:
         """Forward for ever."""
         self._next = self._cursors.next(self.name)
+        self._unsure_below = int(self._cursors.state(self.name).get("sending", 0))
         while True:
             self._more.clear()
             if self._next >= self._end:
@@ -116,8 +124,10 @@ class Forwarder:
                 # Nothing readable before `end`: set aside as damaged, or deleted by the bound. Recovery told of it.
                 await self._move_on(end)
                 continue
+            members_end = members[-1].header.end
+            await asyncio.to_thread(self._cursors.save, self.name, self._next, extra={"sending": members_end})
             await self._deliver(members)
-            await self._move_on(members[-1].header.end)
+            await self._move_on(members_end)
 
     def _read(self, end: int) -> list[Member]:
         limits = self._limits
@@ -131,11 +141,12 @@ class Forwarder:
 
     async def _deliver(self, members: list[Member]) -> None:
         count = sum(member.header.count for member in members)
+        before = self._health.quarantined
         body = await self._body(members)
         if await self._refused(body):
             text = await asyncio.to_thread(gzip.decompress, body)
             await self._halve(line_protocol.split(text))
-        self._health.readings += count
+        self._health.readings += count - (self._health.quarantined - before)
 
     async def _body(self, members: list[Member]) -> bytes:
         """Return what goes on the wire; waits here while a member's times cannot be told yet."""
@@ -158,18 +169,26 @@ class Forwarder:
 
     async def _refused(self, body: bytes) -> str:
         """Send until the sink has taken it, or said why it will never take it whole; "" when it was taken."""
+        unsure = self._next < self._unsure_below
         while True:
             try:
-                await self._sink.send(body)
+                if unsure:
+                    body = await self._sink.missing(body)
+                    unsure = False
+                if body:
+                    await self._sink.send(body)
             except SinkAway as error:
+                unsure = unsure or error.unsure
                 self._down(str(error))
                 wait = self._wait * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
                 self._wait = min(self._wait * 2, LONGEST_WAIT)
-                await asyncio.sleep(wait if error.retry_after is None else error.retry_after)
+                # A server that asks for no wait at all would be asked without end.
+                await asyncio.sleep(wait if error.retry_after is None else max(error.retry_after, FIRST_WAIT))
             except SinkHeld as error:
                 self._down(str(error))
                 await asyncio.sleep(HELD_WAIT)
             except (BatchTooLarge, BatchRefused) as error:
+                self._wait = FIRST_WAIT
                 return str(error)
             else:
                 self._wait = FIRST_WAIT

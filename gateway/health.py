@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.contract import FieldValue, Reject
-from gateway.supervise import Liveness
+from gateway.supervise import STARTING, Liveness
 
 REJECTS_KEPT = 8
 """The last few rejects of a source, for somebody to look at."""
@@ -84,6 +84,7 @@ class Health:
         self.sources: dict[str, SourceHealth] = {}
         self.sinks: dict[str, SinkHealth] = {}
         self.sensors: dict[str, SensorHealth] = {}
+        self.web = Liveness("web")
         self.commits = 0
         self.committed = 0
         self.refused = 0
@@ -103,7 +104,11 @@ class Health:
         """Return what somebody should look at, in words; empty when all is well."""
         now = time.monotonic()
         found = [f"{name}: {s.link.problem}" for name, s in self.sources.items() if not s.link.up]
-        found += [f"{name}: {s.link.problem}" for name, s in self.sinks.items() if not s.link.up]
+        # A sink that has not been tried, for there was nothing to send, is no problem.
+        tried = [(name, s.link) for name, s in self.sinks.items() if s.link.problem != STARTING]
+        found += [f"{name}: {link.problem}" for name, link in tried if not link.up]
+        if not self.web.up and self.web.problem != STARTING:
+            found.append(f"web: {self.web.problem}")
         found += [f"{s.sensor}: quiet for {now - s.seen:.0f} s" for s in self.sensors.values() if s.quiet(now)]
         if self.spool_problem:
             found.append(f"spool: {self.spool_problem}")
@@ -172,7 +177,8 @@ class Notifier:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to_systemd:
             to_systemd.setblocking(False)
             try:
-                to_systemd.sendto("\n".join(lines).encode(), self._address)
+                # What a broker says goes into STATUS=: no line break of its making begins a line of ours.
+                to_systemd.sendto("\n".join(line.replace("\n", " ") for line in lines).encode(), self._address)
             except OSError:
                 # Its queue is full or it went away: the next line says the same.
                 return

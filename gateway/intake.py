@@ -18,12 +18,15 @@ from gateway.clock import Timekeeper
 from gateway.commit import Committer
 from gateway.contract import FieldValue, Measurement, Quality, Reject
 from gateway.encoding import FieldEncoder
-from gateway.health import Health, SensorHealth
+from gateway.health import Health, SensorHealth, SourceHealth
 from gateway.settings import Gateway, SensorSettings
 from gateway.sinks import line_protocol
 
 MAX_SERIES = 20_000
 """More series than this are held back: somebody is inventing identities, and a database never forgets one."""
+
+LATEST = 2**63 - 2
+"""The latest time that databases take, nanoseconds UTC: in the year 2262."""
 
 
 class Reading(NamedTuple):
@@ -63,7 +66,8 @@ class _Series:
     hold: str
     last: int = 0
     last_line: bytes = b""
-    last_key: str | None = None
+    last_key: tuple[str | None, int | None] = (None, None)
+    """Key and time: a message that holds several readings gives all of them one key."""
 
 
 class Intake:
@@ -86,34 +90,60 @@ class Intake:
         self._timekeeper = timekeeper
         self._health = health
         self._newest = newest
-        self._series: dict[tuple[str, str, object], _Series] = {}
+        self._told_over = False
+        self._series: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], _Series] = {}
 
     def accept(self, measurement: Measurement, origin: Origin, *, retained: bool = False) -> Reject | None:
         """Take one measurement; return a `Reject` where it cannot become a reading."""
-        health = self._health.sources[origin.source]
-        time = measurement.time
-        if retained and time is None:
-            # A retained message is what somebody once said; without its own time nobody knows when.
-            health.retained += 1
+        if self._passed_over(measurement, origin, retained=retained):
             return None
-        series = self._series_of(measurement, origin)
-        if series is None:
-            return Reject("unsupported", b"", "the message names no sensor")
         try:
+            series = self._series_of(measurement, origin)
             text, doubt = origin.encoder.encode(measurement.fields)
+            fields = text.encode()
+            if measurement.time is not None and not -LATEST <= measurement.time <= LATEST:
+                return Reject("range", b"", f"the time {measurement.time} ns is outside what a database can hold")
         except ValueError as error:
             return Reject("range", b"", str(error))
-        if not text:
+        if series is None:
+            return Reject("unsupported", b"", "the message names no sensor")
+        if not fields:
             return Reject("unsupported", b"", "no known field")
-        quality = measurement.quality | doubt
+        self._take(
+            measurement,
+            series,
+            fields,
+            (measurement.quality | doubt) if doubt else measurement.quality,
+            self._health.sources[origin.source],
+        )
+        return None
+
+    def _passed_over(self, measurement: Measurement, origin: Origin, *, retained: bool) -> bool:
+        if retained and measurement.time is None:
+            # A retained message is what somebody once said; without its own time nobody knows when.
+            self._health.sources[origin.source].retained += 1
+            return True
+        if origin.sensor is not None and self._committer.full:
+            # Nothing upstream of a serial line can hold: past the bound its readings go, and are counted.
+            self._health.refused += 1
+            return True
+        return False
+
+    def _take(
+        self, measurement: Measurement, series: _Series, fields: bytes, quality: Quality, health: SourceHealth
+    ) -> None:
+        """Stamp, and pass on unless it is a reading repeated."""
+        time, key = measurement.time, (measurement.key, measurement.time)
+        if measurement.key is not None and key == series.last_key:
+            health.repeated += 1
+            return
         stamped, since_boot = self._stamp(series) if time is None else (time, False)
-        line = b"%s%s,quality=%di %d" % (series.prefix, text.encode(), quality, stamped)
-        if time is not None:
+        line = b"%s%s,quality=%di %d" % (series.prefix, fields, quality, stamped)
+        if time is not None and line == series.last_line:
             # A device's own time is its identity: the same again is the same reading repeated.
-            if line == series.last_line or (measurement.key is not None and measurement.key == series.last_key):
-                health.repeated += 1
-                return None
-            series.last_line, series.last_key = line, measurement.key
+            health.repeated += 1
+            return
+        series.last_line, series.last_key = line, key
         health.readings += 1
         series.sensor.heard(measurement.fields, quality)
         if series.hold:
@@ -122,14 +152,13 @@ class Intake:
             self._committer.put(line, stamped, since_boot=since_boot)
             if self.subscribers:
                 self._show(series, measurement, quality, stamped)
-        return None
 
     def _series_of(self, measurement: Measurement, origin: Origin) -> _Series | None:
         identity = origin.sensor or measurement.sensor
         if not identity:
             return None
         kind, tags = measurement.kind, measurement.tags
-        key = (identity, kind, tuple(sorted(tags.items())) if tags else origin.source)
+        key = (identity, kind, origin.source, tuple(sorted(tags.items())) if tags else ())
         series = self._series.get(key)
         if series is None:
             series = self._new_series(identity, kind, tags, origin)
@@ -160,9 +189,11 @@ class Intake:
         all_tags = {**own.tags, **origin.tags, **settings.tags, **tags}
         all_tags |= {"city": own.city, "gateway": own.id, "sensor": name}
         hold = "" if configured or not origin.hold_unknown else f"unknown sensor {identity}"
-        if len(self._series) >= MAX_SERIES and not configured:
-            hold = f"more than {MAX_SERIES} series: {identity}"
-        if hold:
+        over = len(self._series) >= MAX_SERIES and not configured
+        if over:
+            hold = f"more than {MAX_SERIES} series"
+        if hold and not (over and self._told_over):
+            self._told_over = over
             structlog.get_logger().warning("readings are held", reason=hold, source=origin.source)
         sensor = self._health.sensors.get(name)
         if sensor is None:

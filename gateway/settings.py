@@ -1,7 +1,9 @@
 """What a configuration file may hold: the models, with their defaults. `gateway.config` reads files into them."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -19,6 +21,8 @@ def _name(value: str) -> str:
 def _tags(value: dict[str, str]) -> dict[str, str]:
     if taken := RESERVED_TAGS & value.keys():
         raise ValueError(f"the tag {min(taken)!r} is set by the gateway itself")
+    if "time" in value:
+        raise ValueError("no tag can be called 'time': databases refuse it")
     return value
 
 
@@ -29,19 +33,42 @@ def _location(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
-def _url(*schemes: str) -> AfterValidator:
+def _url(*schemes: str, path: bool) -> AfterValidator:
+    form = f"write it as {' or '.join(f'{known}://host:port' for known in schemes)}"
+
     def check(value: str) -> str:
-        scheme, separator, rest = value.partition("://")
-        if not separator or scheme not in schemes or not rest.strip("/"):
-            raise ValueError(f"write it as {' or '.join(f'{known}://host:port' for known in schemes)}")
+        try:
+            url = urlsplit(value)
+            right = url.scheme in schemes and bool(url.hostname) and url.port != 0
+        except ValueError:
+            right = False
+        if not right or value != value.strip():
+            raise ValueError(form)
+        if url.username is not None:
+            raise ValueError(f"{form}: a user name has its own key, and a password or token its own file")
+        if url.query or url.fragment or (url.path.strip("/") and not path):
+            raise ValueError(f"{form}: nothing comes after the port")
         return value
 
     return AfterValidator(check)
 
 
+def _topic_filter(value: str) -> str:
+    levels = value.split("/")
+    if "#" in "".join(levels[:-1]) or any(len(level) > 1 and set(level) & set("#+") for level in levels):
+        raise ValueError('in a topic, "+" stands for one whole level and "#" for all that follow')
+    return value
+
+
+def _pause(value: float) -> float:
+    if value < 0.001:
+        raise ValueError("less than 1ms would leave the machine no time for anything else")
+    return value
+
+
 def _listen(value: str) -> str:
     host, separator, port = value.rpartition(":")
-    if not separator or not host or not port.isdigit() or int(port) > 65535:
+    if not separator or not host or not port.isdecimal() or int(port) > 65535:
         raise ValueError('write it as "address:port", for example "127.0.0.1:8080"')
     return value
 
@@ -51,8 +78,10 @@ Tags = Annotated[dict[Name, Name], AfterValidator(_tags)]
 Location = Annotated[
     tuple[float, float], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v), AfterValidator(_location)
 ]
-MqttUrl = Annotated[str, _url("mqtt", "mqtts")]
-HttpUrl = Annotated[str, _url("http", "https")]
+MqttUrl = Annotated[str, _url("mqtt", "mqtts", path=False)]
+HttpUrl = Annotated[str, _url("http", "https", path=True)]
+TopicFilter = Annotated[Name, AfterValidator(_topic_filter)]
+Pause = Annotated[Duration, AfterValidator(_pause)]
 
 
 class Model(BaseModel):
@@ -100,8 +129,8 @@ class SerialDevice(Model):
     driver: str
     sensor: Name
     address: int | None = None
-    interval: Duration | None = None
-    timeout: Duration | None = None
+    interval: Pause | None = None
+    timeout: Pause | None = None
     options: dict[str, Any] = {}
     location: Location | None = None
     expect_every: Duration | None = None
@@ -119,8 +148,8 @@ class SerialSource(Model):
     devices: tuple[SerialDevice, ...] = ()
     driver: str | None = None
     sensor: Name | None = None
-    interval: Duration | None = None
-    timeout: Duration | None = None
+    interval: Pause | None = None
+    timeout: Pause | None = None
     options: dict[str, Any] = {}
     location: Location | None = None
     expect_every: Duration | None = None
@@ -167,10 +196,8 @@ class Broker(Model):
     @property
     def address(self) -> tuple[str, int]:
         """Return host and port; 1883 and 8883 where the URL names no port."""
-        host, _, port = self.url.partition("://")[2].rstrip("/").rpartition(":")
-        if not port.isdigit():
-            host, port = (f"{host}:{port}" if host else port), ("8883" if self.tls else "1883")
-        return host.strip("[]"), int(port)
+        url = urlsplit(self.url)
+        return url.hostname or "", url.port or (8883 if self.tls else 1883)
 
 
 class MqttSource(Broker):
@@ -178,7 +205,7 @@ class MqttSource(Broker):
 
     type: Literal["mqtt"]
     driver: str
-    topics: tuple[Name, ...] = ()
+    topics: tuple[TopicFilter, ...] = ()
     qos: Literal[0, 1] = 1
     session_expiry: Duration = 7 * 86400.0
     receive_maximum: int = Field(1000, ge=1, le=5000)
@@ -224,11 +251,10 @@ class MqttSink(Broker):
 
     @model_validator(mode="after")
     def _placeholders(self) -> Self:
-        try:
-            self.topic.format(gateway="", city="", measurement="", sensor="")
-        except (KeyError, IndexError, ValueError) as error:
-            known = "{gateway}, {city}, {measurement}, {sensor}"
-            raise ValueError(f"topic {self.topic!r}: {error} is not one of {known}") from None
+        rest = re.sub(r"\{(gateway|city|measurement|sensor)\}", "", self.topic)
+        if not self.topic or set(rest) & set("{}#+"):
+            known = "{gateway}, {city}, {measurement} and {sensor}"
+            raise ValueError(f"topic {self.topic!r}: the names are {known}, and there is no # or +")
         return self
 
 

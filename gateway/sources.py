@@ -14,7 +14,9 @@ from gateway.commit import Committer
 from gateway.contract import Codec, Measurement, MessageDecoder, Options, Reject, SerialDecoder, Uplink
 from gateway.health import SourceHealth
 from gateway.intake import Intake, Origin
-from gateway.links.mqtt import Connection, Message, MqttSettings
+from gateway.links.mqtt import Connection
+from gateway.links.mqtt_client import MqttSettings
+from gateway.links.mqtt_packets import Message
 from gateway.links.redelivery import Redelivery
 from gateway.links.serial import Line, SerialSettings
 from gateway.links.window import AckWindow
@@ -65,15 +67,15 @@ class MqttIngest:
             self._health.link.went_up()
             while True:
                 for message in await connection.receive():
+                    if self._committer.full:
+                        connection.pause()
+                        await self._committer.room()
+                        connection.resume()
                     self._take(message, acknowledger)
-                if self._committer.full:
-                    connection.pause()
-                    await self._committer.room()
-                    connection.resume()
-                else:
-                    await asyncio.sleep(0)
+                await asyncio.sleep(0)
         finally:
             connection.close()
+            self._committer.forget(acknowledger)
 
     def _take(self, message: Message, acknowledger: "_Acknowledger") -> None:
         health, mid = self._health, message.mid

@@ -2,7 +2,8 @@
 
 `keep_alive` runs one link or sink for ever: it calls a coroutine function, and when that ends, waits and calls it
 again. The waits double from one second to a minute, with jitter, so that a hundred gateways do not come back in
-step; a connection that lasted resets them. Going down is logged once, and coming back once, whatever lies between.
+step; a connection that lasted resets them. Going down is logged once, and coming back once; in between only a new
+reason is.
 
 A surprise (a bug: anything that is not one of our own errors) is logged with its traceback, counted, and treated as
 one more reason to try again: one source's bug must not end the others.
@@ -20,8 +21,11 @@ from gateway.errors import LinkDown, LinkRefused, PrehodError
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
+STARTING = "starting"
+"""The problem of a link that has not been tried yet."""
+
 LASTED = 30.0
-"""A run of this many seconds counts as healthy: the next wait is short again."""
+"""A link that was up for this many seconds counts as healthy: the next wait is short again."""
 
 
 @dataclass(slots=True)
@@ -31,7 +35,7 @@ class Liveness:
     name: str
     up: bool = False
     since: float = 0.0
-    problem: str = "starting"
+    problem: str = STARTING
     restarts: int = 0
     surprises: int = 0
 
@@ -54,7 +58,6 @@ async def keep_alive(
     log = structlog.get_logger().bind(link=liveness.name)
     wait = first_wait
     while True:
-        started = time.monotonic()
         refused = False
         try:
             await run()
@@ -67,11 +70,11 @@ async def keep_alive(
             liveness.surprises += 1
             problem = f"{type(error).__name__}: {error}"
             log.exception("surprise: this is a bug, please report it")
+        lasted = liveness.up and time.monotonic() - liveness.since > LASTED
         if liveness.up or problem != liveness.problem:
             log.warning("link down", problem=problem)
         liveness.up, liveness.problem = False, problem
         liveness.restarts += 1
-        lasted = time.monotonic() - started > LASTED
         wait = first_wait if lasted else min(wait, longest_wait)
         # Somebody has to change something before a refusal ends: there is no hurry, but no silence either.
         await asyncio.sleep((max(wait, 10 * first_wait) if refused else wait) * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret

@@ -43,27 +43,33 @@ def parse_size(value: object) -> int:
         number, unit = match.groups()
         if unit in _BYTES:
             return int(float(number) * _BYTES[unit])
-    raise ValueError('write a size as a number and a unit (B, kB, MB, GB, KiB, MiB, GiB), for example "2GiB"')
+    units = ", ".join(_BYTES)
+    raise ValueError(f'write a size as a number and a unit ({units}), for example "2GiB"')
 
 
 def format_duration(seconds: float) -> str:
     """Write seconds for people: ``3.2 s``, ``4 min 05 s``, ``2 h 10 min``, ``3 d 4 h``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60):02} s"
-    if seconds < 86400:
-        return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02} min"
-    return f"{int(seconds // 86400)} d {int(seconds % 86400 // 3600)} h"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
 def format_size(count: float) -> str:
     """Write bytes for people, in binary units: ``812 B``, ``3.4 MiB``."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+    if count < 1024:
+        return f"{count:.0f} B"
+    for unit in ("KiB", "MiB", "GiB"):
         count /= 1024
-    return f"{count:.1f} TiB"
+        if count < 1023.95:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1024:.1f} TiB"
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]

@@ -7,10 +7,15 @@ from typing import Any
 from gateway.catalogue import CATALOGUE
 from gateway.contract import Codec, Driver, SerialLink
 
+MANY = 12
+"""More fields than this are not listed one by one: such a driver takes whatever the vocabulary has."""
+
+HEADINGS = ("Driver", "Device", "How", "Measures")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Describe the arguments: none of its own."""
-    parser.set_defaults()
+    """Describe the arguments."""
+    parser.add_argument("--markdown", action="store_true", help="print the table of README.md")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -19,33 +24,53 @@ def run(arguments: argparse.Namespace) -> int:
     codecs = [CATALOGUE.load_codec(name) for name in CATALOGUE.codec_names()]
     if arguments.json:
         print(json.dumps({"drivers": [_driver(one) for one in drivers], "codecs": [_codec(one) for one in codecs]}))
-        return 0
+    elif arguments.markdown:
+        print(markdown(drivers, codecs), end="")
+    else:
+        _show(drivers, codecs)
+    return 0
+
+
+def markdown(drivers: list[Driver], codecs: list[Codec]) -> str:
+    """Return the table as it stands in README.md, a row for each driver and then for each codec."""
+    devices: list[Driver | Codec] = [*drivers, *codecs]
+    rows = [(f"`{name}`", *rest) for name, *rest in map(_row, devices)]
+    lines = [HEADINGS, ("---",) * len(HEADINGS), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _show(drivers: list[Driver], codecs: list[Codec]) -> None:
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 -- only tables need it
     from rich.console import Console  # noqa: PLC0415 -- only tables need it
     from rich.table import Table  # noqa: PLC0415
 
     console = Console()
-    for title, rows in (
-        ("Drivers", [(d.name, d.title, _link(d), _names(d)) for d in drivers]),
-        ("LoRaWAN codecs", [(c.name, c.title, "any envelope", _names(c)) for c in codecs]),
-    ):
-        table = Table(title=title, title_justify="left")
-        for heading in ("name", "device", "how", "fields"):
-            table.add_column(heading, overflow="fold")
-        for row in rows:
-            table.add_row(*row)
+    for title, devices in (("Drivers", drivers), ("LoRaWAN codecs", codecs)):
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        for heading in HEADINGS:
+            table.add_column(heading, overflow="fold", no_wrap=heading == "Driver")
+        for device in devices:
+            table.add_row(*_row(device))
         console.print(table)
-    return 0
 
 
-def _link(driver: Driver) -> str:
-    link = driver.link
-    if isinstance(link, SerialLink):
-        return f"serial {link.baudrate} 8{link.parity}{link.stopbits}"
-    return "MQTT"
+def _row(device: Driver | Codec) -> tuple[str, str, str, str]:
+    title = f"{device.title} (experimental)" if device.experimental else device.title
+    return device.name, title, _how(device), _measures(device)
 
 
-def _names(what: Driver | Codec) -> str:
-    return ", ".join(field.name for field in what.fields) or "as the codec says"
+def _how(device: Driver | Codec) -> str:
+    if isinstance(device, Codec):
+        return "LoRaWAN payload"
+    link = device.link
+    return f"serial, {link.baudrate} 8{link.parity}{link.stopbits}" if isinstance(link, SerialLink) else "MQTT"
+
+
+def _measures(device: Driver | Codec) -> str:
+    names = [field.name for field in device.fields]
+    if not device.kinds and isinstance(device, Driver):
+        return "as the codec says"
+    return ", ".join(names) if len(names) <= MANY else "any field of the vocabulary"
 
 
 def _driver(driver: Driver) -> dict[str, Any]:

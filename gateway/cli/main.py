@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     module = importlib.import_module(f"gateway.cli.{parsed.command}")
     try:
-        return int(module.run(parsed))
+        code = int(module.run(parsed))
+        sys.stdout.flush()  # here, where a reader that went away is expected
     except ConfigurationError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         # `prehod ... | head`: the reader has seen enough. Nothing may be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    return code
 
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:

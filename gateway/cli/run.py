@@ -1,8 +1,12 @@
 """``prehod run``: the daemon, in the foreground."""
 
 import argparse
+import sys
 
-from gateway import app, logs
+# structlog draws tracebacks with rich where it finds it: 4 MiB that a daemon has no use for.
+sys.modules.setdefault("rich", None)  # type: ignore[arg-type] # None is Python's own way to say "not importable"
+
+from gateway import app, logs  # noqa: E402 -- after the line above
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -11,67 +11,22 @@ connection. paho blocks while it connects, so that runs in a thread; from then o
 import asyncio
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.errors import LinkDown, LinkRefused
-from gateway.links.mqtt_socket import GatheringSocket
+from gateway.links.mqtt_client import MqttSettings, PahoClient, tls_problem
+from gateway.links.mqtt_packets import Message, pubacks
 
 MESSAGES_A_TURN = 256
 """How many messages are taken before the event loop gets its turn."""
 
-
-@dataclass(frozen=True, slots=True)
-class MqttSettings:
-    """What a connection needs to know; durations in seconds."""
-
-    host: str
-    port: int
-    client_id: str
-    topics: tuple[str, ...]
-    qos: int = 1
-    protocol: str = "5"
-    keepalive: float = 60.0
-    session_expiry: float = 7 * 86400.0
-    receive_maximum: int = 1000
-    username: str | None = None
-    password_file: Path | None = None
-    tls: bool = False
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-
-
-class Message(NamedTuple):
-    """A message as it came; ``mid`` is 0 for QoS 0, which cannot be acknowledged."""
-
-    topic: str
-    payload: bytes
-    mid: int
-    repeated: bool
-    retained: bool
-
-
-class _Client(Client):
-    """paho's client on a `GatheringSocket`; it creates its socket in one place, and that place is replaced."""
-
-    gathering: GatheringSocket | None = None
-    abandoned = False
-
-    def _create_socket(self) -> GatheringSocket:
-        created: Any = super()._create_socket()
-        self.gathering = GatheringSocket(created)
-        if self.abandoned:
-            self.gathering.close()
-        return self.gathering
+ANSWER_WITHIN = 10.0
+"""Seconds from CONNECT to the answer to our subscription."""
 
 
 class Connection:
@@ -87,9 +42,14 @@ class Connection:
         self._fd = -1
         self._paused = False
         self._writing = False
+        self._going_on = False
         self._session_present = False
         self._timer: asyncio.TimerHandle | None = None
-        self._client = self._make_client()
+        client = self._client = PahoClient(settings)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
 
     async def open(self) -> bool:
         """Connect and subscribe; return whether the broker still had our session.
@@ -98,33 +58,27 @@ class Connection:
         """
         settings, client = self._settings, self._client
         name = f"{settings.host}:{settings.port}"
-        options: dict[str, Any] = {}
-        if settings.protocol == "5":
-            properties = Properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = min(int(settings.session_expiry), 0xFFFFFFFF)
-            properties.ReceiveMaximum = settings.receive_maximum
-            options = {"clean_start": False, "properties": properties}
         try:
-            self._secure()
-            await asyncio.to_thread(
-                client.connect, settings.host, settings.port, max(1, round(settings.keepalive)), **options
-            )
+            client.secure()
+            await asyncio.to_thread(client.connect_once)
         except asyncio.CancelledError:
             client.abandoned = True  # the thread cannot be stopped; it closes what it opens
             raise
         except ssl.SSLError as error:
-            raise LinkRefused(f"{name}: TLS: {error.reason or error}") from error
+            raise LinkRefused(f"{name}: {tls_problem(error)}") from error
         except OSError as error:
             raise LinkDown(f"{name}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise LinkRefused(f"{name}: {error}") from error
         assert client.gathering is not None
         self._fd = client.gathering.fileno()
         self._loop.add_reader(self._fd, self._readable)
         self._tick()
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(ANSWER_WITHIN):
                 return await self._ready
         except TimeoutError:
-            raise LinkDown(f"{name}: connected, but the broker did not answer within 10 s") from None
+            raise LinkDown(f"{name}: connected, but the broker did not answer within {ANSWER_WITHIN:g} s") from None
 
     async def receive(self) -> list[Message]:
         """Return what came since the last call, in order, waiting for the first of it.
@@ -143,8 +97,8 @@ class Connection:
         """Send PUBACK for these packet identities, in the given order; nothing once the connection has ended."""
         if self._ended is not None:
             return
-        for mid in mids:
-            self._client.ack(mid, 1)
+        assert self._client.gathering is not None
+        self._client.gathering.send(pubacks(mids))
         self._write()
 
     def pause(self) -> None:
@@ -158,49 +112,15 @@ class Connection:
         if self._paused and self._ended is None:
             self._paused = False
             self._loop.add_reader(self._fd, self._readable)
-            self._loop.call_soon(self._readable)
+            self._go_on()
 
     def close(self) -> None:
         """End it: DISCONNECT where that still goes out. Safe at any moment, and twice."""
         if self._fd >= 0 and self._ended is None:
+            self._client.on_disconnect = None  # it would not know who ended it
             self._client.disconnect()
             self._write()
         self._end(LinkDown("closed by us"))
-
-    def _make_client(self) -> _Client:
-        settings = self._settings
-        v5 = settings.protocol == "5"
-        client = _Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=settings.client_id,
-            clean_session=None if v5 else False,
-            protocol=MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-            reconnect_on_failure=False,
-        )
-        client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
-        client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
-        # Set so that paho leaves writing to us; when to write we decide ourselves, once a batch.
-        client.on_socket_register_write = _nothing
-        return client
-
-    def _secure(self) -> None:
-        settings = self._settings
-        if settings.username is not None:
-            password = None
-            if settings.password_file is not None:
-                try:
-                    password = settings.password_file.read_text(encoding="utf-8").strip()
-                except OSError as error:
-                    raise LinkRefused(f"password_file: {error}") from error
-            self._client.username_pw_set(settings.username, password)
-        if settings.tls:
-            context = ssl.create_default_context(cafile=settings.ca_file)
-            if settings.certificate_file is not None:
-                context.load_cert_chain(settings.certificate_file, settings.key_file)
-            self._client.tls_set_context(context)
 
     def _on_connect(
         self, client: Client, _: object, flags: ConnectFlags, reason: ReasonCode, __: Properties | None
@@ -211,8 +131,9 @@ class Connection:
         self._session_present = flags.session_present
         # Retained messages only with a new subscription: at each reconnect they would look like news.
         options = SubscribeOptions(qos=self._settings.qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
-        v5 = self._settings.protocol == "5"
-        topics: list[Any] = [(topic, options if v5 else self._settings.qos) for topic in self._settings.topics]
+        topics: list[Any] = [
+            (topic, options if self._client.v5 else self._settings.qos) for topic in self._settings.topics
+        ]
         client.subscribe(topics)
 
     def _on_subscribe(
@@ -232,9 +153,13 @@ class Connection:
         self, _: Client, __: object, flags: DisconnectFlags, reason: ReasonCode, ___: Properties | None
     ) -> None:
         whose = "the broker ended the connection" if flags.is_disconnect_packet_from_server else "connection lost"
+        if reason == "Protocol error" and not self._ready.done():
+            version = self._settings.protocol
+            self._end(LinkRefused(f"the broker does not speak MQTT {version}: set another protocol version"))
         self._end(LinkDown(f"{whose}: {reason}"))
 
     def _on_message(self, _: Client, __: object, message: MQTTMessage) -> None:
+        """Take a message that came in pieces, which paho put together."""
         try:
             topic = message.topic
         except UnicodeDecodeError:
@@ -244,6 +169,8 @@ class Connection:
     def _tick(self) -> None:
         """Let paho look at its keep-alive, once a second."""
         if self._ended is None:
+            if self._paused:
+                self._client.expect_no_answer()
             self._client.loop_misc()
             self._write()
             self._timer = self._loop.call_later(1.0, self._tick)
@@ -255,14 +182,28 @@ class Connection:
             for _ in range(MESSAGES_A_TURN):
                 if self._paused or self._ended is not None or not gathering.fill():
                     break
-                client.loop_read()
+                message = gathering.take_publish(v5=client.v5) if client.between_packets else None
+                if message is None:
+                    client.loop_read()
+                else:
+                    self._inbox.append(message)
             else:
-                self._loop.call_soon(self._readable)
+                self._go_on()
         except OSError as error:
-            self._end(LinkDown(f"connection lost: {error}"))
+            self._failed(error)
         self._write()
         if self._inbox:
             self._arrived.set()
+
+    def _go_on(self) -> None:
+        """Take what was read already, at the loop's next turn; once, or turns would grow longer and longer."""
+        if not self._going_on:
+            self._going_on = True
+            self._loop.call_soon(self._gone_on)
+
+    def _gone_on(self) -> None:
+        self._going_on = False
+        self._readable()
 
     def _write(self) -> None:
         """Hand paho's packets over and send what was gathered; come back when the kernel has room again."""
@@ -274,7 +215,7 @@ class Connection:
                 self._client.loop_write()
             done = gathering.flush()
         except OSError as error:
-            self._end(LinkDown(f"connection lost: {error}"))
+            self._failed(self._last_words() or error)
             return
         if done == self._writing and self._ended is None:
             self._writing = not done
@@ -282,6 +223,22 @@ class Connection:
                 self._loop.remove_writer(self._fd)
             else:
                 self._loop.add_writer(self._fd, self._write)
+
+    def _last_words(self) -> OSError | None:
+        """Return what the broker said before it hung up: that tells more than that we cannot write."""
+        assert self._client.gathering is not None
+        try:
+            self._client.gathering.fill()
+        except OSError as said:
+            return said
+        return None
+
+    def _failed(self, error: OSError) -> None:
+        # With TLS 1.3 a refused client certificate shows only when the first answer is read.
+        if isinstance(error, ssl.SSLError) and not self._ready.done():
+            self._end(LinkRefused(tls_problem(error)))
+        else:
+            self._end(LinkDown(f"connection lost: {error}"))
 
     def _end(self, error: LinkDown) -> None:
         if self._ended is not None:
@@ -298,7 +255,3 @@ class Connection:
             self._ready.set_exception(error)
             self._ready.exception()  # looked at, so that nobody is told of a forgotten one when `open` was cancelled
         self._arrived.set()
-
-
-def _nothing(*_: object) -> None:
-    """Do nothing."""

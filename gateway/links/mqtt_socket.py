@@ -7,6 +7,9 @@ gathers what is sent until `flush`. It is what paho calls a ``SocketLike``, as i
 
 import socket
 import ssl
+from contextlib import suppress
+
+from gateway.links.mqtt_packets import Message, parse_publish
 
 READ_SIZE = 65536
 
@@ -38,6 +41,16 @@ class GatheringSocket:
         self._ended = not self._in
         return True
 
+    def take_publish(self, *, v5: bool) -> Message | None:
+        """Take the message that is next, if it has come whole; see `parse_publish`."""
+        if self._position >= len(self._in):
+            return None
+        parsed = parse_publish(self._in, self._position, v5=v5)
+        if parsed is None:
+            return None
+        message, self._position = parsed
+        return message
+
     def recv(self, buffer_size: int) -> bytes:
         """Return up to ``buffer_size`` bytes; b"" at the end; ``BlockingIOError`` when nothing has come."""
         start = self._position
@@ -67,7 +80,10 @@ class GatheringSocket:
         return True
 
     def close(self) -> None:
-        """Close the connection; what was gathered and not sent is dropped."""
+        """Close the connection, after a last `flush`: a goodbye is gathered like everything else."""
+        with suppress(OSError):
+            self.flush()
+        self._out.clear()
         self._socket.close()
 
     def fileno(self) -> int:

@@ -34,11 +34,12 @@ class Redelivery:
 
     def is_repeat(self, mid: int, digest: int, *, repeated: bool) -> bool:
         """Tell whether this message was taken before; if not, it counts as taken now. ``repeated`` is its DUP."""
+        known = False
         if repeated:
             entry = self._entries[mid]
-            if entry & _DIGEST == digest and entry >> 32 >= self._oldest:
-                return True
+            known = entry & _DIGEST == digest and entry >> 32 >= self._oldest
         else:
             self._oldest = self._epoch
+        # A repeat as well: until its acknowledgement arrives, it may come once more by a later connection.
         self._entries[mid] = self._epoch << 32 | digest
-        return False
+        return known

@@ -8,6 +8,7 @@ as an end of file, as EIO or as ENXIO, depending on its driver: all are `LinkDow
 import asyncio
 import errno
 import os
+import termios
 from dataclasses import dataclass
 
 import serial
@@ -41,6 +42,8 @@ class Line:
         self._arrived = asyncio.Event()
         self._ended: LinkDown | None = None
         self._reading = False
+        self._writable = asyncio.Event()
+        self._writing = False
 
     async def open(self) -> None:
         """Open and set up the port; `LinkDown` when it is not there, `LinkRefused` when it is not ours to open."""
@@ -80,19 +83,16 @@ class Line:
             try:
                 data = data[os.write(self._fd, data) :]
             except BlockingIOError:
-                await self._writable()
+                await self._until_writable()
             except OSError as error:
                 self._end(error)
 
     def close(self) -> None:
-        """Give the port back. Safe at any moment, and twice."""
-        self._read_off()
+        """Give the port back. Safe at any moment, and twice; whoever still waits is told."""
+        self._stop(LinkDown("closed by us"))
         if self._port is not None:
             self._port.close()
             self._port = None
-        if self._ended is None:
-            self._ended = LinkDown("closed by us")
-            self._arrived.set()
 
     def _open(self) -> serial.Serial:
         settings = self._settings
@@ -110,7 +110,7 @@ class Line:
             raise _explain(settings.port, error) from error
         except OSError as error:
             raise LinkDown(f"{settings.port}: {error.strerror or error}") from error
-        except ValueError as error:
+        except (ValueError, termios.error) as error:  # pyserial passes on what an adapter says to its settings
             raise LinkRefused(f"{settings.port}: {error}") from error
 
     def _readable(self) -> None:
@@ -129,13 +129,14 @@ class Line:
             self._read_off()
         self._arrived.set()
 
-    async def _writable(self) -> None:
-        ready = self._loop.create_future()
-        self._loop.add_writer(self._fd, ready.cancel)
+    async def _until_writable(self) -> None:
+        self._writable.clear()
+        self._loop.add_writer(self._fd, self._writable.set)
+        self._writing = True
         try:
-            await asyncio.wait([ready])
+            await self._writable.wait()
         finally:
-            self._loop.remove_writer(self._fd)
+            self._write_off()
 
     def _read_on(self) -> None:
         if not self._reading and self._ended is None and self._port is not None:
@@ -147,11 +148,22 @@ class Line:
             self._loop.remove_reader(self._fd)
             self._reading = False
 
+    def _write_off(self) -> None:
+        if self._writing:
+            self._loop.remove_writer(self._fd)
+            self._writing = False
+
     def _end(self, error: OSError | None) -> None:
-        self._read_off()
         why = "the device is gone (unplugged?)" if error is None or error.errno in _GONE else str(error)
-        self._ended = LinkDown(f"{self._settings.port}: {why}")
+        self._stop(LinkDown(f"{self._settings.port}: {why}"))
+
+    def _stop(self, why: LinkDown) -> None:
+        """Watch the descriptor no more, while it is still ours, and wake whoever waits."""
+        self._read_off()
+        self._write_off()
+        self._ended = self._ended or why
         self._arrived.set()
+        self._writable.set()
 
 
 _GONE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF})
@@ -163,10 +175,8 @@ def _explain(port: str, error: serial.SerialException) -> LinkDown:
             return LinkDown(f"{port}: no such port; is it plugged in?")
         case errno.EACCES | errno.EPERM:
             return LinkRefused(f"{port}: permission denied; add the user to the group dialout")
-        case errno.EBUSY:
+        case errno.EBUSY | errno.EAGAIN:  # claimed by ioctl, or locked
             return LinkRefused(f"{port}: held by another program")
-    if "lock" in str(error):
-        return LinkRefused(f"{port}: held by another program")
     return LinkDown(f"{port}: {error}")
 
 

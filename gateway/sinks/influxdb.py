@@ -6,7 +6,8 @@ nothing.
 
 =====================  ==============================================================
 204, 200               stored
-400, 422               `BatchRefused`, with the server's words
+400, 422               `BatchRefused`, with the server's words; without words in JSON, as InfluxDB's are, it is some
+                       proxy that answers, and to quarantine readings for that would be wrong: `SinkHeld`
 401, 403, 404, 3xx     `SinkHeld`: our token, organisation, bucket or address is wrong
 413                    `BatchTooLarge`
 429, 5xx, no answer    `SinkAway`, with Retry-After in seconds or as a date
@@ -17,6 +18,7 @@ Source: the InfluxDB 2.x API reference (``/api/v2/write``) and InfluxDB 1.x (``/
 
 import base64
 import email.utils
+import gzip
 import json
 import time
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld
+from gateway.sinks import line_protocol, resend
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class InfluxSink:
         self._settings = settings
         self._client: InfluxDBClientAsync | None = None
         self._password: str | None = None
+        self._overwrites = False
 
     async def send(self, body: bytes) -> None:
         """Store a gzip body of line protocol with times in nanoseconds."""
@@ -66,9 +70,41 @@ class InfluxSink:
         except ApiException as error:
             await self._explain(error)
         except TimeoutError:
-            raise SinkAway(f"{self._settings.url}: no answer within {self._settings.timeout:g} s") from None
-        except aiohttp.ClientError as error:
+            message = f"{self._settings.url}: no answer within {self._settings.timeout:g} s"
+            raise SinkAway(message, unsure=True) from None
+        except aiohttp.ClientConnectorError as error:
             raise SinkAway(f"{self._settings.url}: {error}") from error
+        except aiohttp.ClientError as error:
+            raise SinkAway(f"{self._settings.url}: {error}", unsure=True) from error
+
+    async def missing(self, body: bytes) -> bytes:
+        """Return what of a body, sent before with an unknown outcome, has to be sent again; b"" for nothing of it.
+
+        That is all of it, since writing a point twice is harmless, unless the server keeps duplicates: see `resend`.
+        """
+        if self._overwrites:
+            return body
+        lines = line_protocol.split(gzip.decompress(body))
+        try:
+            export = await self._export(self._client or self._open(), resend.query(lines))
+        except ApiException:
+            export = None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise SinkAway(f"{self._settings.url}: {error}", unsure=True) from error
+        if export is None:
+            self._overwrites = True
+            return body
+        rest = resend.without_stored(lines, export)
+        return gzip.compress(b"\n".join(rest) + b"\n", 1) if rest else b""
+
+    async def _export(self, client: InfluxDBClientAsync, query: list[tuple[str, str]]) -> bytes | None:
+        """Return what VictoriaMetrics exports; None where it is another server that answers."""
+        url = self._settings.url.rstrip("/")
+        # Samples are searchable only once they are flushed, about a second after they came.
+        await client.api_client.rest_client.GET(f"{url}/internal/force_flush")
+        answer = await client.api_client.rest_client.GET(f"{url}/api/v1/export", query_params=query)
+        known = str(answer.getheader("Content-Type", "")).startswith("application/stream+json")
+        return bytes(answer.data) if known else None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -80,16 +116,19 @@ class InfluxSink:
         settings = self._settings
         token = _secret(settings.token_file)
         self._password = _secret(settings.password_file)
-        self._client = InfluxDBClientAsync(
-            settings.url.rstrip("/"),
-            token=token or "",  # an empty one is not sent
-            org=settings.org,
-            # None would be no time-out at all.
-            timeout=aiohttp.ClientTimeout(total=settings.timeout),
-            allow_redirects=False,
-            ssl_ca_cert=None if settings.ca_file is None else str(settings.ca_file),
-            connection_pool_maxsize=1,
-        )
+        try:
+            self._client = InfluxDBClientAsync(
+                settings.url.rstrip("/"),
+                token=token or "",  # an empty one is not sent
+                org=settings.org,
+                # None would be no time-out at all.
+                timeout=aiohttp.ClientTimeout(total=settings.timeout),
+                allow_redirects=False,
+                ssl_ca_cert=None if settings.ca_file is None else str(settings.ca_file),
+                connection_pool_maxsize=1,
+            )
+        except OSError as error:
+            raise SinkHeld(f"{settings.ca_file}: cannot be used: {error}") from None
         return self._client
 
     async def _post_v2(self, client: InfluxDBClientAsync, body: bytes) -> None:
@@ -117,10 +156,14 @@ class InfluxSink:
         """Turn an answer that is no success into one of our errors."""
         status = int(error.status or 0)
         url = self._settings.url
-        words = _words(error.body)
+        words, json_words = _words(error.body)
         match status:
-            case 400 | 422:
+            case 400 | 422 if json_words:
                 raise BatchRefused(f"{status}: {words}") from None
+            case 400 | 422:
+                raise SinkHeld(
+                    f"{url}: {status}, and not in a database's words; is this its address? {words}"
+                ) from None
             case 413:
                 raise BatchTooLarge(f"{status}: {words}") from None
             case 401 | 403:
@@ -131,7 +174,8 @@ class InfluxSink:
             case _ if 300 <= status < 400:
                 where = dict(error.headers or {}).get("Location", "elsewhere")
                 raise SinkHeld(f"{url}: {status}, the server sends us to {where}: correct the url") from None
-        raise SinkAway(f"{url}: {status}: {words}", _retry_after(error.headers)) from None
+        unsure = status in {500, 502, 504}
+        raise SinkAway(f"{url}: {status}: {words}", _retry_after(error.headers), unsure=unsure) from None
 
 
 def _secret(file: Path | None) -> str | None:
@@ -143,16 +187,17 @@ def _secret(file: Path | None) -> str | None:
         raise SinkHeld(f"{file}: cannot be read: {error}") from None
 
 
-def _words(body: Any) -> str:  # noqa: ANN401 -- influxdb-client leaves it untyped
-    """Return the server's message on one line, whether it came as JSON or as text."""
+def _words(body: Any) -> tuple[str, bool]:  # noqa: ANN401 -- influxdb-client leaves it untyped
+    """Return the server's message on one line, and whether it came as JSON rather than as text."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
     try:
         answer = json.loads(text)
     except ValueError:
         answer = None
+    is_json = isinstance(answer, dict)
     if isinstance(answer, dict):
         text = str(answer.get("message") or answer.get("error") or text)
-    return " ".join(text.split())[:500] or "no words"
+    return " ".join(text.split())[:500] or "no words", is_json
 
 
 def _retry_after(headers: Any) -> float | None:  # noqa: ANN401 -- influxdb-client leaves it untyped
@@ -160,7 +205,7 @@ def _retry_after(headers: Any) -> float | None:  # noqa: ANN401 -- influxdb-clie
     value = (headers or {}).get("Retry-After")
     if not value:
         return None
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         seconds = float(value)
     else:
         try:

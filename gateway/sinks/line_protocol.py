@@ -15,11 +15,14 @@ bool           ``true`` and ``false``
 string         in double quotes; double quote and backslash escaped; a line break stands as it is
 =============  ==================================================================================
 
-Two traps. A backslash at the end of a tag value would escape what follows, so a space is put after it. A measurement
-that begins with ``#`` would be a comment. Source: the line protocol reference of InfluxDB 1.x and 2.x.
+Two traps. A backslash in a name right before a comma, a space, an equals sign, a double quote or the name's own end
+has no escape that all servers read alike (one loses the point, one refuses the line), so it is written as a slash;
+anywhere else a backslash stands for itself. A measurement that begins with ``#`` would be a comment.
+Source: the line protocol references of InfluxDB 1.x and 2.x.
 """
 
 import math
+import re
 from collections.abc import Mapping
 
 from gateway.vocabulary import FieldValue
@@ -28,6 +31,18 @@ _NAME = str.maketrans({",": r"\,", " ": r"\ ", "\n": r"\n", "\t": r"\t", "\r": r
 _KEY = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
 _STRING = str.maketrans({'"': r"\"", "\\": r"\\"})
 
+_MISREAD_BACKSLASHES = re.compile(r'\\+(?=[,= "]|\Z)')
+_LINE = re.compile(
+    rb"""
+    \#[^\n]*                                # a comment, quotes and all
+    |
+    (?: \\. | [^\\\ \n] )*+                # the series, up to its space
+    (?: ="(?: \\. | [^"\\] )*+ (?:"|\Z)    # a string, which may hold line breaks
+      | \\. | [^\n] )*+
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
 _INT64 = 1 << 63
 
 
@@ -35,19 +50,14 @@ def series(measurement: str, tags: Mapping[str, str]) -> bytes:
     """Return the part of a line before its fields, the space included; tags are sorted, as servers want them."""
     if measurement.startswith("#"):
         raise ValueError(f"a measurement cannot begin with '#': {measurement!r}")
-    parts = [measurement.translate(_NAME)]
-    for key, value in sorted(tags.items()):
-        escaped = value.translate(_KEY)
-        if escaped.endswith("\\"):
-            escaped += " "
-        if key and escaped:
-            parts.append(f"{key.translate(_KEY)}={escaped}")
+    parts = [_safe(measurement).translate(_NAME)]
+    parts += [f"{key(name)}={key(value)}" for name, value in sorted(tags.items()) if name and value]
     return (",".join(parts) + " ").encode()
 
 
 def key(name: str) -> str:
-    """Return a field's name, escaped."""
-    return name.translate(_KEY)
+    """Return the name of a tag or field, or a tag's value, escaped."""
+    return _safe(name).translate(_KEY)
 
 
 def value(item: FieldValue) -> str:
@@ -76,32 +86,8 @@ def line(measurement: str, tags: Mapping[str, str], fields: Mapping[str, FieldVa
 
 def split(text: bytes) -> list[bytes]:
     """Cut a text into its lines; a line break inside a quoted string is no end, and comment lines are left out."""
-    lines: list[bytes] = []
-    whole = b""
-    for piece in text.split(b"\n"):
-        whole = whole + b"\n" + piece if whole else piece
-        if _open_string(whole):
-            continue
-        if whole and not whole.startswith(b"#"):
-            lines.append(whole)
-        whole = b""
-    if whole:
-        lines.append(whole)
-    return lines
+    return [line for line in _LINE.findall(text) if line and not line.startswith(b"#")]
 
 
-def _open_string(text: bytes) -> bool:
-    if b'"' not in text or text.startswith(b"#"):
-        return False
-    inside = escaped = in_fields = False
-    for byte in text:
-        if escaped:
-            # Only inside a string does a backslash escape a backslash.
-            escaped = byte == 0x5C and not inside
-        elif byte == 0x5C:
-            escaped = True
-        elif byte == 0x20 and not inside:
-            in_fields = True
-        elif byte == 0x22 and in_fields:
-            inside = not inside
-    return inside
+def _safe(name: str) -> str:
+    return _MISREAD_BACKSLASHES.sub(lambda found: "/" * len(found[0]), name) if "\\" in name else name

@@ -77,11 +77,8 @@ class LiveSink:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._tell_status(client))
                     tasks.create_task(self._publish(client))
-        except* aiomqtt.MqttCodeError as group:
-            raise LinkDown(f"{settings.host}:{settings.port}: {group.exceptions[0]}") from None
-        except* aiomqtt.MqttError as group:
-            raise LinkDown(f"{settings.host}:{settings.port}: {group.exceptions[0]}") from None
-        except* OSError as group:
+                    tasks.create_task(_until_it_ends(client))
+        except* (aiomqtt.MqttError, OSError) as group:
             raise LinkDown(f"{settings.host}:{settings.port}: {group.exceptions[0]}") from None
 
     async def say_goodbye(self) -> None:
@@ -100,7 +97,6 @@ class LiveSink:
     async def _publish(self, client: aiomqtt.Client) -> None:
         settings = self._settings
         while True:
-            await self._shown.wait()
             self._shown.clear()
             while self._queue:
                 topic, payload = self._queue[0]
@@ -109,6 +105,7 @@ class LiveSink:
                 # Newer messages may have pushed it out while the broker took it.
                 if self._queue and self._queue[0][1] is payload:
                     self._queue.popleft()
+            await self._shown.wait()
 
     def _state(self, *, online: bool) -> bytes:
         return orjson.dumps({"online": online, **self._status()})
@@ -122,7 +119,7 @@ class LiveSink:
                 context = ssl.create_default_context(cafile=settings.ca_file)
                 if settings.certificate_file is not None:
                     context.load_cert_chain(settings.certificate_file, settings.key_file)
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise LinkRefused(f"{settings.host}:{settings.port}: {error}") from error
         v5 = settings.protocol == "5"
         return aiomqtt.Client(
@@ -136,3 +133,9 @@ class LiveSink:
             tls_context=context,
             will=will,
         )
+
+
+async def _until_it_ends(client: aiomqtt.Client) -> None:
+    """Raise ``MqttError`` when the connection ends; who waits for an acknowledgement learns it only much later."""
+    async for _ in client.messages:
+        pass

@@ -107,6 +107,7 @@ def test_identities_are_remembered_as_many_as_asked_and_the_newest(root: Path, b
 
 
 def test_a_reason_cannot_swallow_the_line_after_it(root: Path) -> None:
+    root.mkdir()
     quarantine = Quarantine(OsFilesystem(), root, lambda: T0, max_bytes=1000)
     quarantine.append("influx", b"a x=1 1", 'unable to parse "a=b: ends in \\')
     comment, line = quarantine.path("influx").read_bytes().splitlines()

@@ -1,0 +1,67 @@
+"""The daemon's numbers in Prometheus' exposition format."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from gateway.health import Health
+from gateway.spool import SpoolStatus
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+def render(health: Health, spool: SpoolStatus) -> bytes:
+    """Return everything as it is at this moment."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Metrics(health, spool))
+    return generate_latest(registry)
+
+
+class _Metrics(Collector):
+    """The daemon's numbers at the moment of a scrape."""
+
+    def __init__(self, health: Health, spool: SpoolStatus) -> None:
+        self._health = health
+        self._spool = spool
+
+    def collect(self) -> Iterator[Metric]:
+        health, spool = self._health, self._spool
+        yield GaugeMetricFamily(
+            "prehod_clock_known", "1 once the wall clock is known to be right", health.clock_known
+        )
+        yield GaugeMetricFamily("prehod_sensors", "Sensors heard of since the start", len(health.sensors))
+        yield GaugeMetricFamily("prehod_spool_bytes", "Bytes in the spool's segments", spool.bytes)
+        yield GaugeMetricFamily("prehod_spool_free_bytes", "Bytes free on its file system", spool.free_bytes)
+        yield CounterMetricFamily("prehod_readings_committed", "Readings made durable", health.committed)
+        yield CounterMetricFamily("prehod_commits", "Group commits", health.commits)
+        yield CounterMetricFamily("prehod_readings_lost", "Readings in the loss ledger", spool.lost_readings)
+        yield from self._sources()
+        yield from self._sinks()
+
+    def _sources(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("prehod_source_up", "1 while the link is up", labels=["source"])
+        readings = CounterMetricFamily("prehod_source_readings", "Readings taken", labels=["source"])
+        repeated = CounterMetricFamily("prehod_source_repeated", "Messages that came again", labels=["source"])
+        rejects = CounterMetricFamily("prehod_source_rejects", "Bytes refused", labels=["source", "reason"])
+        for name, source in self._health.sources.items():
+            up.add_metric([name], source.link.up)
+            readings.add_metric([name], source.readings)
+            repeated.add_metric([name], source.repeated)
+            for reason, count in source.rejects.items():
+                rejects.add_metric([name, reason], count)
+        yield from (up, readings, repeated, rejects)
+
+    def _sinks(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("prehod_sink_up", "1 while the sink takes readings", labels=["sink"])
+        waiting = GaugeMetricFamily("prehod_sink_waiting_readings", "Readings not yet delivered", labels=["sink"])
+        readings = CounterMetricFamily("prehod_sink_readings", "Readings delivered", labels=["sink"])
+        quarantined = CounterMetricFamily("prehod_sink_quarantined", "Readings refused for good", labels=["sink"])
+        for name, sink in self._health.sinks.items():
+            up.add_metric([name], sink.link.up)
+            waiting.add_metric([name], sink.waiting)
+            readings.add_metric([name], sink.readings)
+            quarantined.add_metric([name], sink.quarantined)
+        yield from (up, waiting, readings, quarantined)

@@ -1,0 +1,282 @@
+"""One MQTT connection against a real Mosquitto: sessions, restarts, and certificates."""
+
+import asyncio
+import os
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiomqtt
+import pytest
+
+from firmware_sim.servers import Mosquitto, Tls
+from gateway.errors import LinkDown, LinkRefused
+from gateway.links.mqtt import Connection
+from gateway.links.mqtt_client import MqttSettings
+from gateway.links.mqtt_packets import Message
+
+pytestmark = pytest.mark.system
+
+
+def _need(available: bool, what: str) -> None:
+    if not available:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{what} is not installed")
+
+
+@pytest.fixture(params=["5", "3.1.1"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def mosquitto(tmp_path: Path) -> AsyncIterator[Mosquitto]:
+    _need(Mosquitto.available(), "mosquitto")
+    async with Mosquitto(tmp_path / "mosquitto") as broker:
+        yield broker
+
+
+def _connection(port: int, protocol: str = "5", **more: Any) -> Connection:  # noqa: ANN401 -- any setting
+    return Connection(MqttSettings("127.0.0.1", port, "prehod-test", ("city/#",), protocol=protocol, **more))
+
+
+async def _publish(port: int, *payloads: bytes, qos: int = 1, retain: bool = False) -> None:
+    async with aiomqtt.Client("127.0.0.1", port) as client:
+        for payload in payloads:
+            await client.publish("city/air/1", payload, qos=qos, retain=retain)
+
+
+async def _take(connection: Connection, count: int) -> list[Message]:
+    taken: list[Message] = []
+    async with asyncio.timeout(10):
+        while len(taken) < count:
+            taken += await connection.receive()
+    return taken
+
+
+async def test_a_session_collects_while_we_are_away(mosquitto: Mosquitto, protocol: str) -> None:
+    first = _connection(mosquitto.port, protocol)
+    assert not await first.open()
+    first.close()
+    await _publish(mosquitto.port, b"one", b"two")
+    second = _connection(mosquitto.port, protocol)
+    assert await second.open()
+    assert [(message.payload, message.repeated) for message in await _take(second, 2)] == [
+        (b"one", False),
+        (b"two", False),
+    ]
+    second.close()
+
+
+async def test_what_was_not_acknowledged_comes_again_first_and_marked(mosquitto: Mosquitto, protocol: str) -> None:
+    connection = _connection(mosquitto.port, protocol)
+    await connection.open()
+    await _publish(mosquitto.port, b"one", b"two", b"three")
+    taken = await _take(connection, 3)
+    connection.acknowledge([taken[0].mid])
+    connection.close()
+    await _publish(mosquitto.port, b"four")
+    connection = _connection(mosquitto.port, protocol)
+    assert await connection.open()
+    again = await _take(connection, 3)
+    assert [(message.payload, message.repeated) for message in again] == [
+        (b"two", True),
+        (b"three", True),
+        (b"four", False),
+    ]
+    assert [message.mid for message in again[:2]] == [message.mid for message in taken[1:]]
+    connection.close()
+
+
+async def test_acknowledgements_given_before_closing_arrive(mosquitto: Mosquitto, protocol: str) -> None:
+    connection = _connection(mosquitto.port, protocol)
+    await connection.open()
+    await _publish(mosquitto.port, *(b"%d" % number for number in range(100)))
+    connection.acknowledge([message.mid for message in await _take(connection, 100)])
+    connection.close()
+    await _publish(mosquitto.port, b"new")
+    connection = _connection(mosquitto.port, protocol)
+    assert await connection.open()
+    assert [message.payload for message in await _take(connection, 1)] == [b"new"]
+    connection.close()
+
+
+@pytest.mark.parametrize("harsh", [False, True], ids=["restarted", "killed"])
+async def test_a_broker_that_goes_ends_the_connection_and_the_next_one_works(
+    mosquitto: Mosquitto, harsh: bool
+) -> None:
+    connection = _connection(mosquitto.port)
+    await connection.open()
+    if harsh:
+        mosquitto.kill()
+    else:
+        await mosquitto.stop()
+    with pytest.raises(LinkDown):
+        await asyncio.wait_for(connection.receive(), 10)
+    connection.close()
+    connection = _connection(mosquitto.port)
+    with pytest.raises(LinkDown, match="Connection refused"):
+        await connection.open()
+    connection.close()
+    await mosquitto.start()
+    connection = _connection(mosquitto.port)
+    await connection.open()
+    await _publish(mosquitto.port, b"back")
+    assert [message.payload for message in await _take(connection, 1)] == [b"back"]
+    connection.close()
+
+
+async def test_messages_at_qos_0_arrive_and_need_no_acknowledgement(mosquitto: Mosquitto, protocol: str) -> None:
+    connection = _connection(mosquitto.port, protocol, qos=0)
+    await connection.open()
+    await _publish(mosquitto.port, b"a", b"b", qos=0)
+    assert [(message.payload, message.mid) for message in await _take(connection, 2)] == [(b"a", 0), (b"b", 0)]
+    connection.close()
+
+
+async def test_a_retained_message_comes_with_a_new_session_and_not_with_a_kept_one(mosquitto: Mosquitto) -> None:
+    await _publish(mosquitto.port, b"old news", retain=True)
+    connection = _connection(mosquitto.port)
+    await connection.open()
+    (retained,) = await _take(connection, 1)
+    assert (retained.payload, retained.retained) == (b"old news", True)
+    connection.acknowledge([retained.mid])
+    connection.close()
+    connection = _connection(mosquitto.port)
+    assert await connection.open()
+    await _publish(mosquitto.port, b"news")
+    assert [(message.payload, message.retained) for message in await _take(connection, 1)] == [(b"news", False)]
+    connection.close()
+
+
+async def test_two_connections_of_one_name_cannot_both_live(mosquitto: Mosquitto) -> None:
+    first = _connection(mosquitto.port)
+    await first.open()
+    second = _connection(mosquitto.port)
+    await second.open()
+    with pytest.raises(LinkDown):  # Mosquitto 2.0.11 does not say why
+        await asyncio.wait_for(first.receive(), 10)
+    await _publish(mosquitto.port, b"for the living")
+    assert len(await _take(second, 1)) == 1
+    first.close()
+    second.close()
+
+
+# passwords and certificates
+
+
+async def test_a_password_is_read_from_its_file_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
+    _need(Mosquitto.available() and shutil.which("mosquitto_passwd") is not None, "mosquitto")
+    known, password = tmp_path / "known", tmp_path / "password"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", str(known), "prehod", "right"], check=True)  # noqa: ASYNC221 -- nothing else runs yet
+    async with Mosquitto(tmp_path / "mosquitto", password_file=known) as broker:
+        password.write_text("right\n")
+        connection = _connection(broker.port, username="prehod", password_file=password)
+        await connection.open()
+        connection.close()
+        password.write_text("wrong\n")
+        connection = _connection(broker.port, username="prehod", password_file=password)
+        with pytest.raises(LinkRefused, match="the broker refused us: Not authorized"):
+            await connection.open()
+        connection.close()
+
+
+class Certificates(NamedTuple):
+    """Files made for the tests: an authority, another one, and what the first has signed."""
+
+    authority: Path
+    stranger: Path
+    server: Path
+    server_key: Path
+    client: Path
+    client_key: Path
+
+
+def _openssl(*arguments: str | Path) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    _need(shutil.which("openssl") is not None, "openssl")
+    root = tmp_path_factory.mktemp("certificates")
+    made = Certificates(*(root / f"{name}.pem" for name in Certificates._fields))
+    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+    for file, name in ((made.authority, "authority"), (made.stranger, "stranger")):
+        _openssl(*new, "-subj", f"/CN={name}", "-keyout", root / f"{name}.key", "-out", file)
+    signed = ("-CA", made.authority, "-CAkey", root / "authority.key")
+    server = ("-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE")
+    _openssl(*new, *server, *signed, "-keyout", made.server_key, "-out", made.server)
+    client = ("-subj", "/CN=prehod", "-addext", "basicConstraints=CA:FALSE")
+    _openssl(*new, *client, *signed, "-keyout", made.client_key, "-out", made.client)
+    return made
+
+
+@pytest.fixture
+async def secure(tmp_path: Path, certificates: Certificates) -> AsyncIterator[Mosquitto]:
+    """A broker that wants a certificate from every client."""
+    _need(Mosquitto.available(), "mosquitto")
+    tls = Tls(certificates.server, certificates.server_key, certificates.authority, client_certificates=True)
+    async with Mosquitto(tmp_path / "mosquitto", tls=tls) as broker:
+        yield broker
+
+
+async def test_both_ends_know_each_other_by_their_certificates(secure: Mosquitto, certificates: Certificates) -> None:
+    connection = _connection(
+        secure.tls_port,
+        tls=True,
+        ca_file=certificates.authority,
+        certificate_file=certificates.client,
+        key_file=certificates.client_key,
+    )
+    assert not await connection.open()
+    payloads = [b"%d" % number * 1000 for number in range(200)]  # many TLS records
+    await _publish(secure.port, *payloads)
+    taken = await _take(connection, 200)
+    assert [message.payload for message in taken] == payloads
+    connection.acknowledge([message.mid for message in taken])
+    connection.close()
+
+
+async def test_a_broker_of_another_authority_is_refused_in_words(
+    secure: Mosquitto, certificates: Certificates
+) -> None:
+    connection = _connection(secure.tls_port, tls=True, ca_file=certificates.stranger)
+    where = f"127.0.0.1:{secure.tls_port}"
+    with pytest.raises(LinkRefused, match=f"{where}: TLS: the broker's certificate is not trusted: .*certificate"):
+        await connection.open()
+    connection.close()
+
+
+async def test_a_broker_under_another_name_is_refused_in_words(secure: Mosquitto, certificates: Certificates) -> None:
+    settings = MqttSettings("localhost", secure.tls_port, "t", ("#",), tls=True, ca_file=certificates.authority)
+    connection = Connection(settings)
+    with pytest.raises(LinkRefused, match=r"not trusted: Hostname mismatch.*localhost"):
+        await connection.open()
+    connection.close()
+
+
+async def test_a_broker_that_wants_our_certificate_refuses_in_words(
+    secure: Mosquitto, certificates: Certificates
+) -> None:
+    connection = _connection(secure.tls_port, tls=True, ca_file=certificates.authority)
+    with pytest.raises(LinkRefused, match=r"TLS: .*certificate"):
+        await connection.open()
+    connection.close()
+
+
+async def test_a_plain_port_spoken_to_in_tls_is_refused(secure: Mosquitto, certificates: Certificates) -> None:
+    connection = _connection(secure.port, tls=True, ca_file=certificates.authority)
+    with pytest.raises(LinkDown):
+        await connection.open()
+    connection.close()
+
+
+async def test_a_key_that_does_not_fit_its_certificate_names_the_files(certificates: Certificates) -> None:
+    connection = _connection(1, tls=True, certificate_file=certificates.client, key_file=certificates.server_key)
+    with pytest.raises(LinkRefused, match=f"{certificates.client}.*key values mismatch") as caught:
+        await connection.open()
+    assert isinstance(caught.value.__cause__, ssl.SSLError)
+    connection.close()

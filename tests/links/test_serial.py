@@ -1,0 +1,290 @@
+"""A serial line over a real pseudo-terminal: closing the far side is the unplug."""
+
+import asyncio
+import errno
+import os
+import select
+import sys
+import termios
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import pytest
+import serial
+
+from gateway.errors import LinkDown, LinkRefused
+from gateway.links.serial import MAX_BUFFERED, READ_SIZE, Line, SerialSettings
+
+if TYPE_CHECKING:
+    from tests.links.conftest import Device
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+async def _open(device: "Device") -> Line:
+    line = Line(SerialSettings(device.port, 9600))
+    await line.open()
+    return line
+
+
+async def _received(line: Line, size: int) -> bytes:
+    data = b""
+    async with asyncio.timeout(5):
+        while len(data) < size:
+            data += await line.receive(1.0)
+    return data
+
+
+async def test_bytes_go_both_ways_unchanged(device: "Device") -> None:
+    line = await _open(device)
+    every = bytes(range(256))  # newlines, control characters, XON and XOFF among them
+    device.says(every)
+    assert await _received(line, 256) == every
+    await line.send(every)
+    assert await device.hears(256) == every
+    line.close()
+
+
+async def test_silence_is_an_empty_result_and_no_error(device: "Device") -> None:
+    line = await _open(device)
+    assert await line.receive(0.01) == b""
+    assert await line.receive(0) == b""
+    device.says(b"x")
+    assert await _received(line, 1) == b"x"
+    line.close()
+
+
+async def test_zero_seconds_still_fetch_what_the_kernel_holds(device: "Device") -> None:
+    line = await _open(device)
+    device.says(b"late answer")
+    select.select([line._fd], [], [], 5)  # the loop stands still: nobody but the kernel has the bytes
+    assert await line.receive(0) == b"late answer"
+    line.close()
+
+
+async def test_what_came_before_the_unplug_is_delivered_and_then_the_line_is_down(device: "Device") -> None:
+    line = await _open(device)
+    device.says(b"half a fra")
+    select.select([line._fd], [], [], 5)
+    line._readable()  # the gateway has the bytes when the device goes; nobody has asked for them yet
+    device.unplug()
+    await asyncio.sleep(0.01)
+    assert await line.receive(5) == b"half a fra"
+    with pytest.raises(LinkDown, match="unplugged"):
+        await line.receive(5)
+    line.close()
+
+
+async def test_an_unplug_wakes_whoever_waits(device: "Device") -> None:
+    line = await _open(device)
+    waiting = asyncio.create_task(line.receive(60))
+    await asyncio.sleep(0)
+    device.unplug()
+    with pytest.raises(LinkDown, match=f"{device.port}: the device is gone"):
+        await asyncio.wait_for(waiting, 5)
+    line.close()
+
+
+async def test_an_ended_line_stays_ended_for_receive_and_send(device: "Device") -> None:
+    line = await _open(device)
+    device.unplug()
+    for _ in range(2):
+        with pytest.raises(LinkDown, match="unplugged"):
+            await line.receive(5)
+        with pytest.raises(LinkDown):
+            await line.send(b"x")
+    line.close()
+
+
+async def test_sending_into_an_unplugged_port_ends_the_line(device: "Device") -> None:
+    line = await _open(device)
+    device.unplug()
+    with pytest.raises(LinkDown, match="gone"):
+        await line.send(b"x" * 100)
+    line.close()
+
+
+async def test_a_line_may_be_closed_twice_and_before_it_was_opened(device: "Device") -> None:
+    never = Line(SerialSettings(device.port, 9600))
+    never.close()
+    never.close()
+    line = await _open(device)
+    line.close()
+    line.close()
+    with pytest.raises(LinkDown, match="closed by us"):
+        await line.receive(5)
+    with pytest.raises(LinkDown, match="closed by us"):
+        await line.send(b"x")
+
+
+async def test_closing_wakes_whoever_waits_for_bytes(device: "Device") -> None:
+    line = await _open(device)
+    waiting = asyncio.create_task(line.receive(60))
+    await asyncio.sleep(0)
+    line.close()
+    with pytest.raises(LinkDown, match="closed by us"):
+        await asyncio.wait_for(waiting, 5)
+
+
+async def test_a_port_opens_again_after_closing(device: "Device") -> None:
+    for said in (b"one", b"two"):
+        line = await _open(device)
+        device.says(said)
+        assert await _received(line, 3) == said
+        line.close()
+
+
+async def test_a_second_opening_is_refused_and_the_first_goes_on(device: "Device") -> None:
+    first = await _open(device)
+    with pytest.raises(LinkRefused, match="held by another program"):
+        await _open(device)
+    with pytest.raises(LinkRefused, match="held by another program"):
+        await first.open()
+    device.says(b"still here")
+    assert await _received(first, 10) == b"still here"
+    first.close()
+
+
+async def test_a_port_that_another_process_holds_is_refused(device: "Device") -> None:
+    code = "import serial, sys; port = serial.Serial(sys.argv[1], exclusive=True); print('mine', flush=True); input()"
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, device.port, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert await holder.stdout.readline() == b"mine\n"
+    with pytest.raises(LinkRefused, match=f"{device.port}: held by another program"):
+        await _open(device)
+    await holder.communicate(b"\n")
+    line = await _open(device)
+    line.close()
+
+
+async def test_a_port_that_is_not_there_is_down_and_says_so() -> None:
+    with pytest.raises(LinkDown, match=r"/dev/ttyNOWHERE: no such port; is it plugged in\?") as caught:
+        await Line(SerialSettings("/dev/ttyNOWHERE", 9600)).open()
+    assert not isinstance(caught.value, LinkRefused)
+
+
+async def test_a_port_that_we_may_not_open_names_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object, **__: object) -> None:
+        # As pyserial reports it; the tests may run as root, whom nothing is denied.
+        raise serial.SerialException(errno.EACCES, "could not open port /dev/ttyUSB0: [Errno 13] Permission denied")
+
+    monkeypatch.setattr(serial, "Serial", denied)
+    with pytest.raises(LinkRefused, match="/dev/ttyUSB0: permission denied; add the user to the group dialout"):
+        await Line(SerialSettings("/dev/ttyUSB0", 9600)).open()
+
+
+async def test_a_name_with_lock_in_it_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise serial.SerialException(errno.EIO, "could not open port /dev/clock: [Errno 5] Input/output error")
+
+    monkeypatch.setattr(serial, "Serial", broken)
+    with pytest.raises(LinkDown, match="Input/output error") as caught:
+        await Line(SerialSettings("/dev/clock", 9600)).open()
+    assert not isinstance(caught.value, LinkRefused)
+
+
+async def test_a_file_that_is_no_port_is_down_in_words() -> None:
+    with pytest.raises(LinkDown, match=f"{__file__}: .*ioctl"):
+        await Line(SerialSettings(__file__, 9600)).open()
+
+
+async def test_a_setting_that_the_adapter_refuses_is_no_surprise(
+    device: "Device", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise termios.error(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(termios, "tcsetattr", refuse)
+    with pytest.raises(LinkRefused, match=f"{device.port}: .*Invalid argument"):
+        await _open(device)
+
+
+async def test_an_impossible_parity_is_refused(device: "Device") -> None:
+    with pytest.raises(LinkRefused, match="parity"):
+        await Line(SerialSettings(device.port, 9600, parity="X")).open()
+
+
+async def test_a_busy_port_makes_send_wait_and_nothing_is_lost(device: "Device") -> None:
+    line = await _open(device)
+    much = bytes(range(256)) * 400  # far beyond what the kernel buffers for a terminal
+    sending = asyncio.create_task(line.send(much))
+    await asyncio.sleep(0.01)
+    assert not sending.done()
+    assert await device.hears(len(much)) == much
+    await asyncio.wait_for(sending, 5)
+    line.close()
+
+
+async def test_an_unplug_ends_a_send_that_waits(device: "Device") -> None:
+    line = await _open(device)
+    sending = asyncio.create_task(line.send(b"x" * 100_000))
+    await asyncio.sleep(0.01)
+    device.unplug()
+    with pytest.raises(LinkDown):
+        await asyncio.wait_for(sending, 5)
+    line.close()
+
+
+async def test_closing_ends_a_send_that_waits(device: "Device") -> None:
+    line = await _open(device)
+    sending = asyncio.create_task(line.send(b"x" * 100_000))
+    await asyncio.sleep(0.01)
+    line.close()
+    with pytest.raises(LinkDown, match="closed by us"):
+        await asyncio.wait_for(sending, 5)
+
+
+async def test_cancelling_a_send_that_waits_leaves_the_line_usable(device: "Device") -> None:
+    line = await _open(device)
+    sending = asyncio.create_task(line.send(b"x" * 100_000))
+    await asyncio.sleep(0.01)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    device.says(b"alive")
+    assert await _received(line, 5) == b"alive"
+    line.close()
+
+
+async def test_a_reader_that_is_busy_leaves_the_rest_to_the_kernel(device: "Device", until: Until) -> None:
+    line = await _open(device)
+    sent = 0
+    chunk = bytes(range(256)) * 4
+
+    def all_full() -> bool:
+        nonlocal sent
+        try:
+            sent += os.write(device.fd, chunk[sent % 256 : sent % 256 + 512])
+        except BlockingIOError:
+            return len(line._buffer) >= MAX_BUFFERED
+        return False
+
+    await until(all_full)
+    assert len(line._buffer) < MAX_BUFFERED + READ_SIZE
+    taken = await _received(line, sent)
+    assert taken == (chunk * (sent // 1024 + 1))[:sent]
+    line.close()
+
+
+async def test_an_opening_that_nobody_waits_for_closes_what_it_opens(
+    device: "Device", monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    may_go_on, opened = threading.Event(), []
+    really_open = serial.Serial
+
+    def slowly(port: str, *_: object, **__: object) -> serial.Serial:
+        may_go_on.wait(5)
+        opened.append(really_open(port))
+        return opened[0]
+
+    monkeypatch.setattr(serial, "Serial", slowly)
+    line = Line(SerialSettings(device.port, 9600))
+    opening = asyncio.create_task(line.open())
+    await asyncio.sleep(0.01)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    line.close()
+    may_go_on.set()
+    await until(lambda: bool(opened) and not opened[0].is_open)

@@ -1,0 +1,456 @@
+"""From a real spool to a sink that refuses, throttles, hangs, or wants less at a time."""
+
+import asyncio
+import gzip
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from firmware_sim.influx import gunzip
+from gateway import forward
+from gateway.clock import Timekeeper
+from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld
+from gateway.forward import Forwarder, Limits
+from gateway.health import SinkHealth
+from gateway.spool import Batch, Spool, SpoolSettings
+from gateway.supervise import Liveness
+
+if TYPE_CHECKING:
+    from tests.pipeline.conftest import FakeClock
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+NOW = 1_732_281_600_000_000_000
+OTHER_BOOT = bytes(range(16, 32))
+
+
+class FakeSink:
+    """A database that says what it is told to; ``bad`` lines are refused, ``most`` lines are taken at a time."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.taken: list[bytes] = []
+        self.says: list[Exception] = []
+        self.bad: set[bytes] = set()
+        self.most = 10**9
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = 0
+        self.asked_for_missing = 0
+        self.lose_answers = 0
+        self.closed = False
+
+    async def send(self, body: bytes) -> None:
+        self.asked += 1
+        await self.gate.wait()
+        if self.says:
+            raise self.says.pop(0)
+        lines = gzip.decompress(body).splitlines()
+        if len(lines) > self.most:
+            raise BatchTooLarge("413: too large")
+        if found := self.bad.intersection(lines):
+            self.taken += [line for line in lines if line not in self.bad]
+            raise BatchRefused(f"422: cannot store {min(found).decode()}")
+        self.bodies.append(body)
+        self.taken += lines
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise SinkAway("connection reset", unsure=True)
+
+    async def missing(self, body: bytes) -> bytes:
+        """Answer as a database that keeps duplicates: what it has need not come again."""
+        self.asked_for_missing += 1
+        rest = [line for line in gzip.decompress(body).splitlines() if line not in self.taken]
+        return gzip.compress(b"\n".join(rest) + b"\n") if rest else b""
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Rig:
+    """A spool, a sink, and the forwarder between them, which may be stopped and built anew."""
+
+    def __init__(self, directory: Path, timekeeper: Timekeeper) -> None:
+        self.directory, self.timekeeper = directory, timekeeper
+        self.spool = self._open()
+        self.sink = FakeSink()
+        self.health = SinkHealth(Liveness("influx"))
+        self.written = 0
+        self.task: asyncio.Task[None] | None = None
+        self.forwarder: Forwarder
+
+    def _open(self) -> Spool:
+        return Spool.open(self.directory, SpoolSettings(min_free_bytes=0), sinks=["influx"], now=lambda: NOW)
+
+    def write(self, count: int, *, boot: bytes | None = None, at: int = NOW) -> list[bytes]:
+        """Append one member; return its lines."""
+        lines = [
+            b"a,s=1 n=%di,quality=0i %d" % (number, at + number)
+            for number in range(self.written, self.written + count)
+        ]
+        self.written += count
+        text = b"\n".join(lines) + b"\n"
+        self.spool.writer.append(Batch(text, count, at, at + count, boot))
+        if self.task is not None:
+            self.forwarder.committed(self.spool.next_seq)
+        return lines
+
+    def start(self, **limits: Any) -> None:  # noqa: ANN401 -- any limit
+        self.forwarder = Forwarder(
+            "influx",
+            self.sink,
+            Limits(**limits),
+            reader=self.spool.reader(),
+            cursors=self.spool.cursors,
+            quarantine=self.spool.quarantine,
+            timekeeper=self.timekeeper,
+            health=self.health,
+            committed=self.spool.next_seq,
+        )
+        self.task = asyncio.create_task(self.forwarder.run())
+
+    async def stop(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+            self.task = None
+
+    async def reopen(self) -> None:
+        """Restart the daemon's half of it."""
+        await self.stop()
+        self.spool.close()
+        self.spool = self._open()
+
+    async def drained(self) -> None:
+        await asyncio.wait_for(self.forwarder.drained(), 10)
+
+    @property
+    def cursor(self) -> int:
+        return self.spool.cursors.next("influx")
+
+    @property
+    def quarantine(self) -> str:
+        file = self.spool.quarantine.path("influx")
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def quarantined(self) -> list[bytes]:
+        return [line.encode() for line in self.quarantine.splitlines() if not line.startswith("#")]
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, timekeeper: Timekeeper) -> AsyncIterator[Rig]:
+    rig = Rig(tmp_path / "spool", timekeeper)
+    yield rig
+    await rig.stop()
+    rig.spool.close()
+
+
+@pytest.fixture(autouse=True)
+def hardly_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FIRST_WAIT", "LONGEST_WAIT", "HELD_WAIT"):
+        monkeypatch.setattr(forward, name, 0.001)
+
+
+async def test_members_arrive_in_order_and_the_cursor_follows(rig: Rig) -> None:
+    lines = rig.write(3) + rig.write(2)
+    rig.start()
+    await rig.drained()
+    lines += rig.write(4)
+    await rig.drained()
+    assert rig.sink.taken == lines
+    assert rig.cursor == 9
+    assert (rig.health.readings, rig.health.waiting, rig.health.link.up) == (9, 0, True)
+
+
+async def test_the_cursor_moves_only_once_the_sink_has_it(rig: Rig, until: Until) -> None:
+    lines = rig.write(3)
+    rig.sink.gate.clear()
+    rig.start()
+    await until(lambda: rig.sink.asked == 1)
+    assert rig.cursor == 0
+    await rig.reopen()
+    assert rig.cursor == 0
+    rig.sink.gate.set()
+    rig.start()
+    await rig.drained()
+    assert rig.sink.taken == lines
+    assert rig.cursor == 3
+
+
+async def test_a_batch_whose_answer_was_lost_is_not_stored_twice(rig: Rig) -> None:
+    lines = rig.write(3)
+    rig.sink.lose_answers = 1
+    rig.start()
+    await rig.drained()
+    assert rig.sink.taken == lines
+    assert rig.sink.asked_for_missing == 1
+
+
+async def test_a_batch_that_was_under_way_when_the_daemon_died_is_not_stored_twice(rig: Rig, until: Until) -> None:
+    first = rig.write(3)
+    rig.sink.gate.clear()
+    rig.start()
+    await until(lambda: rig.sink.asked == 1)
+    await rig.reopen()
+    rig.sink.taken += first[:2]  # the server went on storing after we were gone, and did not finish
+    rig.sink.gate.set()
+    later = rig.write(2)
+    rig.start()
+    await rig.drained()
+    assert rig.sink.taken == first + later
+
+
+async def test_a_batch_that_was_surely_not_stored_is_sent_again_without_asking(rig: Rig) -> None:
+    rig.write(3)
+    rig.sink.says = [SinkAway("connection refused")]
+    rig.start()
+    await rig.drained()
+    assert rig.sink.asked_for_missing == 0
+
+
+async def test_after_an_orderly_stop_nothing_is_asked(rig: Rig) -> None:
+    rig.write(3)
+    rig.start()
+    await rig.drained()
+    await rig.reopen()
+    rig.write(2)
+    rig.start()
+    await rig.drained()
+    assert rig.sink.asked_for_missing == 0
+
+
+async def test_a_restart_goes_on_at_the_cursor(rig: Rig) -> None:
+    rig.write(3)
+    rig.start()
+    await rig.drained()
+    await rig.reopen()
+    rig.sink.taken.clear()
+    later = rig.write(2)
+    rig.start()
+    await rig.drained()
+    assert rig.sink.taken == later
+
+
+async def test_the_same_bytes_go_again_until_the_sink_is_back(rig: Rig) -> None:
+    lines = rig.write(3)
+    rig.sink.says = [SinkAway("no answer"), SinkAway("503: busy"), SinkHeld("401: token"), SinkAway("gone", 0.0)]
+    rig.start()
+    await rig.drained()
+    assert rig.sink.taken == lines
+    assert rig.sink.asked == 5
+    assert not rig.quarantine
+
+
+async def test_a_retry_after_is_kept_to(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(forward, "FIRST_WAIT", 0.5)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    rig.write(1)
+    rig.sink.says = [SinkAway("429: slow down", 17.0), SinkAway("429: no wait at all", 0.0)]
+    rig.start()
+    await rig.drained()
+    assert waits == [17.0, 0.5]
+
+
+async def test_waits_double_up_to_a_bound_and_start_afresh_after_success(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(forward, "LONGEST_WAIT", 8.0)
+    monkeypatch.setattr(random, "uniform", lambda _low, high: high)
+    rig.write(1)
+    rig.sink.says = [SinkAway("away")] * 6
+    rig.start()
+    rig.forwarder._wait = 1.0
+    await rig.drained()
+    assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    assert rig.forwarder._wait == forward.FIRST_WAIT
+
+
+async def test_a_held_sink_says_why_and_goes_on_when_the_setting_is_right(rig: Rig, until: Until) -> None:
+    lines = rig.write(2)
+    rig.sink.says = [SinkHeld("401: the database refuses our token")] * 10_000
+    rig.start()
+    await until(lambda: rig.sink.asked > 2)
+    assert not rig.health.link.up
+    assert rig.health.link.problem == "401: the database refuses our token"
+    assert rig.cursor == 0
+    rig.sink.says.clear()
+    await rig.drained()
+    assert rig.sink.taken == lines
+    assert rig.health.link.up
+
+
+async def test_a_body_that_is_too_large_goes_in_halves(rig: Rig) -> None:
+    lines = rig.write(100)
+    rig.sink.most = 7
+    rig.start()
+    await rig.drained()
+    assert rig.sink.taken == lines
+    assert all(len(gzip.decompress(body).splitlines()) <= 7 for body in rig.sink.bodies)
+    assert not rig.quarantine
+    assert rig.cursor == 100
+
+
+async def test_a_line_that_is_too_large_by_itself_is_quarantined(rig: Rig) -> None:
+    rig.write(2)
+    rig.sink.most = 0
+    rig.start()
+    await rig.drained()
+    assert len(rig.quarantined()) == 2
+    assert "413: too large" in rig.quarantine
+
+
+async def test_exactly_the_bad_lines_are_quarantined_with_the_servers_words(rig: Rig) -> None:
+    lines = rig.write(50) + rig.write(50)
+    rig.sink.bad = {lines[0], lines[49], lines[77]}
+    rig.start()
+    await rig.drained()
+    assert rig.quarantined() == [lines[0], lines[49], lines[77]]
+    assert f"422: cannot store {lines[77].decode()}" in rig.quarantine
+    assert set(rig.sink.taken) == set(lines) - rig.sink.bad
+    assert (rig.health.quarantined, rig.health.readings, rig.cursor) == (3, 97, 100)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(bad=st.sets(st.integers(0, 39), max_size=40), cut=st.integers(1, 39), most=st.integers(1, 50))
+async def test_whatever_lines_are_bad_the_rest_arrives_and_no_other_is_quarantined(
+    rig: Rig, bad: set[int], cut: int, most: int
+) -> None:
+    await rig.stop()
+    rig.sink = FakeSink()
+    before = len(rig.quarantined())
+    lines = rig.write(cut) + rig.write(40 - cut)
+    rig.sink.bad = {lines[number] for number in bad}
+    rig.sink.most = most
+    rig.start()
+    await rig.drained()
+    assert rig.quarantined()[before:] == [lines[number] for number in sorted(bad)]
+    assert list(dict.fromkeys(rig.sink.taken)) == [line for line in lines if line not in rig.sink.bad]
+
+
+async def test_an_outage_in_the_middle_of_the_search_loses_nothing(rig: Rig) -> None:
+    lines = rig.write(8)
+    rig.sink.bad = {lines[5]}
+    refused = BatchRefused("422: something in here")
+    rig.sink.says = [refused, SinkAway("gone"), SinkAway("still gone")]
+    rig.start()
+    await rig.drained()
+    assert rig.quarantined() == [lines[5]]
+    assert set(rig.sink.taken) == set(lines) - rig.sink.bad
+
+
+async def test_one_member_goes_out_as_it_is_on_disk(rig: Rig) -> None:
+    rig.write(5)
+    (on_disk,) = (member.raw for member in rig.spool.reader().read(0))
+    rig.start()
+    await rig.drained()
+    assert rig.sink.bodies == [on_disk]
+
+
+async def test_several_members_become_one_gzip_member_because_some_servers_read_only_the_first(rig: Rig) -> None:
+    lines = rig.write(2) + rig.write(3)
+    rig.start(join=True)
+    await rig.drained()
+    (body,) = rig.sink.bodies
+    text, members = gunzip(body)
+    assert (text.splitlines(), members) == (lines, 1)
+
+
+async def test_several_members_are_sent_as_they_are_where_that_is_asked_for(rig: Rig) -> None:
+    lines = rig.write(2) + rig.write(3)
+    rig.start(join=False)
+    await rig.drained()
+    (body,) = rig.sink.bodies
+    text, members = gunzip(body)
+    assert (text.splitlines(), members) == (lines, 2)
+    assert body == b"".join(member.raw for member in rig.spool.reader().read(0))
+
+
+async def test_a_request_stays_within_its_limits(rig: Rig) -> None:
+    lines = [line for _ in range(10) for line in rig.write(10)]
+    rig.start(max_lines=25)
+    await rig.drained()
+    assert [len(gzip.decompress(body).splitlines()) for body in rig.sink.bodies] == [20] * 5
+    assert rig.sink.taken == lines
+
+
+async def test_times_since_boot_wait_until_the_clock_is_right(
+    rig: Rig, clock: "FakeClock", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    really_sleep = asyncio.sleep
+    monkeypatch.setattr(asyncio, "sleep", lambda _seconds: really_sleep(0.001))
+    clock.right = False
+    rig.timekeeper = Timekeeper(clock, tmp_path / "unknown")
+    rig.write(2, boot=clock.boot_id, at=clock.up)
+    rig.start()
+    await until(lambda: "clock" in rig.health.link.problem)
+    assert (rig.sink.asked, rig.cursor) == (0, 0)
+    late = rig.write(1, at=NOW + 10**9)
+    clock.right = True
+    rig.timekeeper.check()
+    await rig.drained()
+    first, second, third = rig.sink.taken
+    offset = clock.utc - clock.up
+    assert first == b"a,s=1 n=0i,quality=0i %d" % (clock.up + offset)
+    assert second == b"a,s=1 n=1i,quality=0i %d" % (clock.up + 1 + offset)
+    assert [third] == late
+
+
+async def test_sending_times_since_boot_again_gives_the_same_times(
+    rig: Rig, clock: "FakeClock", until: Until
+) -> None:
+    rig.write(1, boot=clock.boot_id, at=clock.up)
+    rig.sink.gate.clear()
+    rig.start()
+    await until(lambda: rig.sink.asked == 1)
+    await rig.stop()
+    rig.sink.gate.set()
+    clock.step(3_600_000_000_000)
+    rig.timekeeper.check()
+    rig.start()
+    await rig.drained()
+    assert rig.sink.taken == [b"a,s=1 n=0i,quality=0i %d" % NOW]
+
+
+async def test_a_boot_that_never_knew_the_time_gets_the_best_bound_and_a_mark(rig: Rig) -> None:
+    rig.write(1, boot=OTHER_BOOT, at=5)
+    rig.start()
+    await rig.drained()
+    (line,) = rig.sink.taken
+    assert b"quality=8i" in line
+
+
+async def test_what_is_gone_from_the_disk_is_passed_over(rig: Rig) -> None:
+    rig.write(3)
+    (segment,) = tuple(rig.directory.glob("*.lp.gz"))
+    content = bytearray(segment.read_bytes())
+    content[-20] ^= 0xFF
+    segment.write_bytes(content)
+    rig.start()
+    await rig.drained()
+    assert rig.sink.asked == 0
+    assert rig.cursor == 3
+    later = rig.write(1)
+    await rig.drained()
+    assert rig.sink.taken == later
+
+
+async def test_closing_gives_the_connection_back(rig: Rig) -> None:
+    rig.start()
+    await rig.forwarder.close()
+    assert rig.sink.closed

@@ -1,0 +1,366 @@
+"""From a measurement to exactly one line: names, times, doubts, and who is held."""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from firmware_sim import line_protocol
+from firmware_sim.points import StoredPoint
+from gateway import commit, intake
+from gateway.clock import Timekeeper
+from gateway.commit import Committer
+from gateway.contract import VOCABULARY, Field, Measurement, Quality, Reject, field
+from gateway.encoding import FieldEncoder
+from gateway.health import Health
+from gateway.intake import Intake, Origin, Reading
+from gateway.settings import Gateway, SensorSettings
+
+if TYPE_CHECKING:
+    from tests.pipeline.conftest import FakeClock, FakeStore
+
+NOW = 1_732_281_600_000_000_000
+MINUTE = 60 * 10**9
+AIR = {"pm25": 12.5, "pm10": 20.0}
+
+
+def origin(source: str = "broker", **more: Any) -> Origin:  # noqa: ANN401 -- any part of an origin
+    ranges: dict[str, Field] = {"pm25": field("pm25", 0, 999.9)}
+    return Origin(source, FieldEncoder(ranges), **more)
+
+
+@pytest.fixture
+def own() -> Gateway:
+    return Gateway(id="koper-01", city="Koper", location=(45.5, 13.7), tags={"district": "center", "net": "gateway"})
+
+
+MakeIntake = Callable[..., Intake]
+
+
+@pytest.fixture
+def make(committer: Committer, timekeeper: Timekeeper, health: Health, own: Gateway) -> MakeIntake:
+    health.source("broker")
+    health.source("serial")
+
+    def build(sensors: dict[str, SensorSettings] | None = None, newest: int = 0) -> Intake:
+        return Intake(own, sensors or {}, committer=committer, timekeeper=timekeeper, health=health, newest=newest)
+
+    return build
+
+
+def air(sensor: str | None = "aq-1", **more: Any) -> Measurement:  # noqa: ANN401 -- any part of a measurement
+    return Measurement("air_quality", more.pop("fields", AIR), sensor=sensor, **more)
+
+
+def lines_of(committer: Committer) -> list[bytes]:
+    """Return what was put and not committed yet, UTC first."""
+    return committer._group.utc.lines + committer._group.boot.lines
+
+
+def points_of(committer: Committer) -> list[StoredPoint]:
+    points = []
+    for text in lines_of(committer):
+        (line,) = line_protocol.lines(text)
+        point = line_protocol.parse_line(line, 0)
+        assert isinstance(point, StoredPoint), point
+        points.append(point)
+    return points
+
+
+# names and values
+
+
+async def test_a_measurement_becomes_one_line_with_its_names_and_types(
+    make: MakeIntake, committer: Committer
+) -> None:
+    given_fields = {"pm25": 12, "pm10": 20.0, "firmware_version": "18-11-16", "device_error": 3}
+    assert make().accept(air(fields=given_fields), origin()) is None
+    assert lines_of(committer) == [
+        b"air_quality,city=Koper,district=center,gateway=koper-01,net=gateway,sensor=aq-1 "
+        b'device_error=3i,firmware_version="18-11-16",pm10=20,pm25=12,quality=0i %d' % NOW
+    ]
+    assert committer._group.utc.t_min == committer._group.utc.t_max == NOW
+
+
+async def test_the_nearest_tag_wins_and_ours_cannot_be_overridden(make: MakeIntake, committer: Committer) -> None:
+    sensors = {"aq-1": SensorSettings(id="aq-tito", tags={"district": "sensor", "lot": "sensor"})}
+    one = origin(tags={"district": "source", "lot": "source", "net": "source"})
+    tags = {"lot": "measurement", "city": "Piran", "sensor": "another", "gateway": "no"}
+    make(sensors).accept(air(tags=tags), one)
+    (point,) = points_of(committer)
+    assert point.tags == {
+        "city": "Koper",
+        "gateway": "koper-01",
+        "sensor": "aq-tito",
+        "district": "sensor",
+        "lot": "measurement",
+        "net": "source",
+    }
+
+
+async def test_one_sensor_from_two_sources_keeps_each_sources_tags(make: MakeIntake, committer: Committer) -> None:
+    both = make()
+    lane = {"lane": "1"}
+    both.accept(air(tags=lane), origin("broker", tags={"via": "broker"}))
+    both.accept(air(tags=lane), origin("serial", tags={"via": "serial"}))
+    assert [point.tags["via"] for point in points_of(committer)] == ["broker", "serial"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "marked"),
+    [
+        ({"pm25": 0}, Quality.GOOD),
+        ({"pm25": 999.9}, Quality.GOOD),
+        ({"pm25": 1000}, Quality.OUT_OF_RANGE),  # the driver's own bound; the vocabulary allows more
+        ({"pm25": -0.1}, Quality.OUT_OF_RANGE),
+        ({"pm10": 5000.0}, Quality.GOOD),
+        ({"pm10": 5000.1}, Quality.OUT_OF_RANGE),  # the vocabulary's
+    ],
+)
+async def test_what_is_not_plausible_is_marked_and_stored(
+    make: MakeIntake, committer: Committer, fields: dict[str, float], marked: Quality
+) -> None:
+    make().accept(air(fields=fields, quality=Quality.WARM_UP), origin())
+    (point,) = points_of(committer)
+    assert point.fields["quality"] == marked | Quality.WARM_UP
+
+
+@pytest.mark.parametrize(
+    ("measurement", "expected"),
+    [
+        (air(fields={"pm25": "much"}), "range: pm25: 'much' is no number"),
+        (air(fields={"pm25": True}), "range: no number"),
+        (air(fields={"pm25": math.nan}), "range: nan"),
+        (air(fields={"device_error": 2**63}), "range: 64 bits"),
+        (air(fields={"firmware_version": "\ud800"}), "range: surrogates"),
+        (air(fields={}), "unsupported: no known field"),
+        (air(fields={"weather": 1}), "unsupported: no known field"),
+        (air(sensor=None), "unsupported: names no sensor"),
+        (air(sensor=""), "unsupported: names no sensor"),
+        (air(sensor="\ud800"), "range: surrogates"),
+        (air(time=2**63), "range: outside"),
+        (air(time=-(2**63)), "range: outside"),
+    ],
+)
+async def test_what_cannot_become_a_reading_is_rejected_in_words(
+    make: MakeIntake, committer: Committer, health: Health, measurement: Measurement, expected: str
+) -> None:
+    said = make().accept(measurement, origin())
+    assert isinstance(said, Reject)
+    reason, _, words = expected.partition(": ")
+    assert said.reason == reason
+    assert words in said.detail
+    assert not lines_of(committer)
+    assert health.source("broker").readings == 0
+
+
+# time
+
+
+async def test_a_devices_own_time_is_taken_as_it_is(make: MakeIntake, committer: Committer) -> None:
+    make().accept(air(time=NOW - 7 * MINUTE), origin())
+    assert points_of(committer)[0].time == NOW - 7 * MINUTE
+
+
+async def test_the_same_own_time_and_values_again_are_the_same_reading(
+    make: MakeIntake, committer: Committer, health: Health
+) -> None:
+    taking = make()
+    for _ in range(3):
+        assert taking.accept(air(time=NOW), origin()) is None
+    taking.accept(air(time=NOW + 1), origin())
+    taking.accept(air(time=NOW, sensor="aq-2"), origin())
+    assert len(lines_of(committer)) == 3
+    assert (health.source("broker").readings, health.source("broker").repeated) == (3, 2)
+
+
+@pytest.mark.parametrize("time", [NOW, None])
+async def test_the_same_key_again_is_the_same_reading(
+    make: MakeIntake, committer: Committer, health: Health, clock: "FakeClock", time: int | None
+) -> None:
+    taking = make()
+    taking.accept(air(time=time, key="frame-1"), origin())
+    clock.pass_by(MINUTE)
+    taking.accept(air(time=time, key="frame-1", fields={"pm25": 13.0}), origin())
+    taking.accept(air(time=time and time + 1, key="frame-2"), origin())
+    assert (len(lines_of(committer)), health.source("broker").repeated) == (2, 1)
+
+
+async def test_several_readings_of_one_message_share_its_key_and_are_all_kept(
+    make: MakeIntake, committer: Committer
+) -> None:
+    taking = make()
+    for minutes in (2, 1, 0):
+        taking.accept(air(time=NOW - minutes * MINUTE, key="uplink-1"), origin())
+    assert len(lines_of(committer)) == 3
+
+
+async def test_stamps_increase_within_a_series_while_the_clock_stands_or_steps_back(
+    make: MakeIntake, committer: Committer, clock: "FakeClock"
+) -> None:
+    taking = make()
+    taking.accept(air(), origin())
+    taking.accept(air(), origin())
+    taking.accept(air(sensor="aq-2"), origin())
+    clock.up -= 10**9  # not even this makes a time come twice
+    taking.accept(air(), origin())
+    clock.pass_by(5 * 10**9)
+    taking.accept(air(), origin())
+    times = [point.time for point in points_of(committer) if point.tags["sensor"] == "aq-1"]
+    assert times == [NOW, NOW + 1, NOW + 2, NOW + 4 * 10**9]
+    assert [point.time for point in points_of(committer) if point.tags["sensor"] == "aq-2"] == [NOW]
+
+
+async def test_a_new_run_goes_on_after_what_the_last_one_stored(make: MakeIntake, committer: Committer) -> None:
+    make(newest=NOW + MINUTE).accept(air(), origin())
+    assert points_of(committer)[0].time == NOW + MINUTE + 1
+
+
+async def test_a_last_run_far_in_the_future_does_not_hold_the_clock(make: MakeIntake, committer: Committer) -> None:
+    make(newest=NOW + 365 * 24 * 60 * MINUTE).accept(air(), origin())
+    assert points_of(committer)[0].time == NOW
+
+
+async def test_before_the_clock_is_right_a_reading_carries_the_time_since_boot(
+    committer: Committer,
+    health: Health,
+    own: Gateway,
+    clock: "FakeClock",
+    tmp_path: Any,  # noqa: ANN401 -- a path
+) -> None:
+    clock.right = False
+    timekeeper = Timekeeper(clock, tmp_path / "clock")
+    health.source("broker")
+    taking = Intake(own, {}, committer=committer, timekeeper=timekeeper, health=health)
+    taking.accept(air(), origin())
+    taking.accept(air(time=NOW), origin())
+    clock.right = True
+    timekeeper.check()
+    taking.accept(air(), origin())
+    assert [line.rpartition(b" ")[2] for line in committer._group.boot.lines] == [b"%d" % clock.up]
+    assert [line.rpartition(b" ")[2] for line in committer._group.utc.lines] == [b"%d" % NOW, b"%d" % NOW]
+
+
+async def test_a_retained_message_counts_only_with_its_own_time(
+    make: MakeIntake, committer: Committer, health: Health
+) -> None:
+    taking = make()
+    assert taking.accept(air(), origin(), retained=True) is None
+    assert (lines_of(committer), health.source("broker").retained) == ([], 1)
+    taking.accept(air(time=NOW), origin(), retained=True)
+    assert len(lines_of(committer)) == 1
+
+
+# strangers and bounds
+
+
+async def test_unknown_sensors_are_accepted_or_held_as_the_source_says(
+    make: MakeIntake, committer: Committer, health: Health
+) -> None:
+    taking = make({"aq-known": SensorSettings()})
+    taking.accept(air("aq-new"), origin())
+    holding = origin("serial", hold_unknown=True)
+    taking.accept(air("aq-new"), holding)
+    taking.accept(air("aq-known"), holding)
+    assert [point.tags["sensor"] for point in points_of(committer)] == ["aq-new", "aq-known"]
+    ((reason, held),) = committer._group.held.items()
+    assert reason == "unknown sensor aq-new"
+    assert held[0].startswith(b"air_quality,")
+    assert health.sensors["aq-known"].configured
+    assert not health.sensors["aq-new"].configured
+
+
+async def test_somebody_who_invents_identities_is_held_and_costs_no_memory(
+    make: MakeIntake, committer: Committer, health: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MAX_SERIES", 10)
+    taking = make({"late": SensorSettings()})
+    for number in range(1000):
+        taking.accept(air(f"invented-{number}"), origin())
+    taking.accept(air("late"), origin())
+    assert [point.tags["sensor"] for point in points_of(committer)] == [*(f"invented-{n}" for n in range(10)), "late"]
+    ((_, held),) = committer._group.held.items()
+    assert len(held) == 990
+    assert len(taking._series) <= 11
+    assert len(health.sensors) <= 11
+
+
+async def test_a_serial_reading_beyond_the_bound_is_refused_and_counted(
+    make: MakeIntake, committer: Committer, health: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "HOLD_LINES", 3)
+    taking = make()
+    for _ in range(5):
+        taking.accept(air(None), origin("serial", sensor="aq-serial"))
+    assert (len(lines_of(committer)), health.refused) == (3, 2)
+    taking.accept(air(), origin())  # a message is at the broker still, and its source holds it there
+    assert len(lines_of(committer)) == 4
+
+
+async def test_live_sinks_see_what_is_stored_and_nothing_else(make: MakeIntake, committer: Committer) -> None:
+    seen: list[Reading] = []
+    taking = make({"aq-1": SensorSettings(id="aq-tito", location=(1.0, 2.0))})
+    taking.subscribers.append(seen.append)
+    taking.accept(air(time=NOW), origin())
+    taking.accept(air(time=NOW), origin())
+    taking.accept(air("stranger"), origin("serial", hold_unknown=True))
+    (reading,) = seen
+    assert (reading.kind, reading.sensor, reading.time, reading.location) == (
+        "air_quality",
+        "aq-tito",
+        NOW,
+        (1.0, 2.0),
+    )
+    assert reading.fields == AIR
+    assert len(lines_of(committer)) == 1
+
+
+# whatever comes
+
+
+_NAMES = st.text(min_size=1, max_size=12)
+_VALUES = {
+    "float": st.floats() | st.integers(-(2**70), 2**70),
+    "int": st.integers(-(2**70), 2**70) | st.floats(),
+    "bool": st.booleans(),
+    "str": st.text(max_size=30),
+}
+_FIELDS = st.fixed_dictionaries(
+    {}, optional={name: _VALUES[known.type] | st.text(max_size=3) for name, known in VOCABULARY.items()}
+)
+_MEASUREMENTS = st.builds(
+    Measurement,
+    kind=st.sampled_from(["air_quality", "parking", "traffic"]),
+    fields=_FIELDS,
+    sensor=_NAMES,
+    time=st.none() | st.integers(-(2**64), 2**64),
+    key=st.none() | _NAMES,
+    quality=st.sampled_from(list(Quality)),
+    tags=st.dictionaries(_NAMES.filter(lambda name: name != "time"), st.text(max_size=12), max_size=3),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(measurement=_MEASUREMENTS)
+async def test_any_measurement_gives_one_parseable_line_or_a_reject(
+    make: MakeIntake, committer: Committer, store: "FakeStore", measurement: Measurement
+) -> None:
+    before = len(lines_of(committer))
+    said = make().accept(measurement, origin())
+    lines = lines_of(committer)[before:]
+    assert len(lines) == (said is None)
+    for text in lines:
+        assert b"\n" not in text
+        (line,) = line_protocol.lines(text)
+        point = line_protocol.parse_line(line, 0)
+        assert isinstance(point, StoredPoint), point
+        assert point.measurement == measurement.kind
+        assert (point.tags["city"], point.tags["gateway"]) == ("Koper", "koper-01")
+        assert set(point.fields) <= {*measurement.fields, "quality"}
+        assert measurement.time is None or point.time == measurement.time
+        for name in set(point.fields) & {"occupied", "lane_id", "available_spots"}:
+            assert point.fields[name] == measurement.fields[name]
+    assert not store.batches

@@ -1,0 +1,302 @@
+"""What a database answers, and what we make of it; against the InfluxDB-shaped endpoint and bare sockets."""
+
+import asyncio
+import gzip
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware_sim.influx import InfluxEndpoint
+from firmware_sim.influx_faults import Hang, Poison, Redirect, Refusal, Reset
+from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkError, SinkHeld
+from gateway.sinks.influxdb import InfluxSettings, InfluxSink
+
+LINE = b"air_quality,sensor=aq-1 pm25=12.5,quality=0i 1732281600000000000\n"
+BODY = gzip.compress(LINE)
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[InfluxEndpoint]:
+    async with InfluxEndpoint(token="secret", buckets=["city"]) as endpoint:
+        yield endpoint
+
+
+MakeSink = Callable[..., InfluxSink]
+
+
+@pytest.fixture
+async def make(endpoint: InfluxEndpoint, tmp_path: Path) -> AsyncIterator[MakeSink]:
+    """Make sinks for the endpoint, with the right token unless said otherwise; all are closed afterwards."""
+    token = tmp_path / "token"
+    token.write_text("secret\n", encoding="utf-8")
+    made: list[InfluxSink] = []
+
+    def build(**settings: Any) -> InfluxSink:  # noqa: ANN401 -- any setting
+        given: dict[str, Any] = {"url": endpoint.url, "org": "koper", "bucket": "city", "token_file": token}
+        given |= settings
+        made.append(InfluxSink(InfluxSettings(**given)))
+        return made[-1]
+
+    yield build
+    for sink in made:
+        await sink.close()
+
+
+async def _refusal(sink: InfluxSink, body: bytes = BODY) -> SinkError:
+    with pytest.raises(SinkError) as caught:
+        await sink.send(body)
+    return caught.value
+
+
+async def test_a_body_is_stored_and_went_out_as_it_was(make: MakeSink, endpoint: InfluxEndpoint) -> None:
+    await make().send(BODY)
+    (point,) = endpoint.points("city")
+    assert (point.fields, point.time) == ({"pm25": 12.5, "quality": 0}, 1_732_281_600_000_000_000)
+    (write,) = endpoint.writes
+    assert (write.api, write.gzip_members, write.headers["Content-Encoding"]) == ("v2", 1, "gzip")
+    assert write.headers["Content-Length"] == str(len(BODY))
+    assert write.headers["Content-Type"].startswith("text/plain")
+
+
+async def test_several_gzip_members_are_not_touched(make: MakeSink, endpoint: InfluxEndpoint) -> None:
+    other = gzip.compress(LINE.replace(b"aq-1", b"aq-2"))
+    await make().send(BODY + other)
+    assert endpoint.writes[0].gzip_members == 2
+    assert len(endpoint.points("city")) == 2
+
+
+async def test_many_writes_use_one_connection(make: MakeSink, endpoint: InfluxEndpoint) -> None:
+    sink = make()
+    for _ in range(5):
+        await sink.send(BODY)
+    assert len(endpoint.writes) == 5
+    assert sink._client is not None
+    pool = sink._client.api_client.rest_client.pool_manager.connector
+    assert len(pool._conns) + len(pool._acquired) <= 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (400, BatchRefused, "400: the servers words"),
+        (422, BatchRefused, "422: the servers words"),
+        (401, SinkHeld, "401, the database refuses our token or password: the servers words"),
+        (403, SinkHeld, "403, the database refuses our token or password: the servers words"),
+        (404, SinkHeld, "404, no such organisation, bucket or database: the servers words"),
+        (413, BatchTooLarge, "413: the servers words"),
+        (429, SinkAway, "429: the servers words"),
+        (500, SinkAway, "500: the servers words"),
+        (503, SinkAway, "503: the servers words"),
+    ],
+)
+@pytest.mark.parametrize("api", ["v1", "v2"])
+async def test_each_answer_has_its_meaning_and_the_servers_words(  # noqa: PLR0917 -- a table of answers
+    make: MakeSink, endpoint: InfluxEndpoint, status: int, kind: type[SinkError], words: str, api: str
+) -> None:
+    sink = make(database="city", username="prehod", token_file=None) if api == "v1" else make()
+    if api == "v1":
+        endpoint.token = None
+    endpoint.fail_with(Refusal(status, "the servers words"), times=1)
+    error = await _refusal(sink)
+    assert type(error) is kind
+    assert str(error).endswith(words)
+    await sink.send(BODY)
+    assert len(endpoint.points("city")) == 1
+
+
+async def test_real_refusals_carry_the_names_that_are_wrong(
+    make: MakeSink, endpoint: InfluxEndpoint, tmp_path: Path
+) -> None:
+    assert 'bucket "wrong" not found' in str(await _refusal(make(bucket="wrong")))
+    v1 = make(database="wrong", username="u", password_file=tmp_path / "token", token_file=None)
+    assert 'database not found: "wrong"' in str(await _refusal(v1))
+    await make().send(BODY)
+    conflict = gzip.compress(LINE.replace(b"12.5", b"12i"))
+    error = await _refusal(make(), conflict)
+    assert isinstance(error, BatchRefused)
+    assert 'field type conflict: input field "pm25"' in str(error)
+    malformed = await _refusal(make(), gzip.compress(b"no line at all\n"))
+    assert isinstance(malformed, BatchRefused)
+    assert len(endpoint.points("city")) == 1
+
+
+async def test_a_partial_write_is_a_refusal(make: MakeSink, endpoint: InfluxEndpoint) -> None:
+    endpoint.fail_with(Poison(lambda line: "aq-2" in line, "points beyond retention policy"))
+    error = await _refusal(make(), gzip.compress(LINE + LINE.replace(b"aq-1", b"aq-2")))
+    assert isinstance(error, BatchRefused)
+    assert "points beyond retention policy dropped=1" in str(error)
+
+
+async def test_a_changed_token_is_read_after_a_refusal(
+    make: MakeSink, endpoint: InfluxEndpoint, tmp_path: Path
+) -> None:
+    sink = make()
+    await sink.send(BODY)
+    endpoint.token = "rotated"
+    assert isinstance(await _refusal(sink), SinkHeld)
+    (tmp_path / "token").write_text("rotated", encoding="utf-8")
+    await sink.send(BODY)
+
+
+@pytest.mark.parametrize("setting", ["token_file", "password_file", "ca_file"])
+async def test_a_file_that_cannot_be_read_holds_the_sink_by_its_name(
+    make: MakeSink, tmp_path: Path, setting: str
+) -> None:
+    missing = tmp_path / "missing"
+    error = await _refusal(make(**{setting: missing}))
+    assert isinstance(error, SinkHeld)
+    assert str(missing) in str(error)
+
+
+async def test_v1_signs_in_with_a_name_and_a_password(
+    make: MakeSink, endpoint: InfluxEndpoint, tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("secret\n", encoding="utf-8")
+    sink = make(database="city", retention_policy="year", username="prehod", password_file=password, token_file=None)
+    await sink.send(BODY)
+    (write,) = endpoint.writes
+    assert (write.api, write.bucket, write.gzip_members) == ("v1", "city", 1)
+    assert write.headers["Authorization"] == "Basic cHJlaG9kOnNlY3JldA=="
+    password.write_text("wrong", encoding="utf-8")
+    await sink.close()
+    assert isinstance(await _refusal(sink), SinkHeld)
+
+
+async def test_without_a_token_none_is_sent(make: MakeSink, endpoint: InfluxEndpoint) -> None:
+    endpoint.token = None
+    await make(token_file=None).send(BODY)
+    assert "Authorization" not in endpoint.writes[0].headers
+
+
+@pytest.mark.parametrize(("wish", "seconds"), [(17, 17.0), (0, 0.0), (86400, 3600.0)])
+async def test_a_retry_after_in_seconds_is_passed_on_within_an_hour(
+    make: MakeSink, endpoint: InfluxEndpoint, wish: int, seconds: float
+) -> None:
+    endpoint.fail_with(Refusal(429, retry_after=wish))
+    error = await _refusal(make())
+    assert isinstance(error, SinkAway)
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(("ahead", "low", "high"), [(60, 50, 60), (-60, 0, 0)])
+async def test_a_retry_after_as_a_date_becomes_seconds(
+    make: MakeSink, endpoint: InfluxEndpoint, ahead: int, low: float, high: float
+) -> None:
+    endpoint.fail_with(Refusal(503, retry_after=datetime.now(UTC) + timedelta(seconds=ahead)))
+    error = await _refusal(make())
+    assert isinstance(error, SinkAway)
+    assert error.retry_after is not None
+    assert low <= error.retry_after <= high
+
+
+async def test_no_retry_after_is_none(make: MakeSink, endpoint: InfluxEndpoint) -> None:
+    endpoint.fail_with(Refusal(503))
+    error = await _refusal(make())
+    assert isinstance(error, SinkAway)
+    assert error.retry_after is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_is_not_followed(make: MakeSink, endpoint: InfluxEndpoint, status: int) -> None:
+    async with InfluxEndpoint() as elsewhere:
+        endpoint.fail_with(Redirect(f"{elsewhere.url}/api/v2/write?bucket=city", status))
+        error = await _refusal(make())
+        assert isinstance(error, SinkHeld)
+        assert elsewhere.url in str(error)
+        assert not elsewhere.writes
+
+
+async def test_a_server_that_hangs_is_away_after_the_time_out(make: MakeSink, endpoint: InfluxEndpoint) -> None:
+    endpoint.fail_with(Hang(), times=1)
+    sink = make(timeout=0.2)
+    began = time.monotonic()
+    error = await _refusal(sink)
+    assert isinstance(error, SinkAway)
+    assert str(error) == f"{endpoint.url}: no answer within 0.2 s"
+    assert time.monotonic() - began >= 0.2
+    await sink.send(BODY)
+
+
+@pytest.mark.parametrize("after_storing", [False, True])
+async def test_a_connection_that_breaks_is_away(
+    make: MakeSink, endpoint: InfluxEndpoint, after_storing: bool
+) -> None:
+    endpoint.fail_with(Reset(after_storing=after_storing), times=1)
+    sink = make()
+    assert isinstance(await _refusal(sink), SinkAway)
+    await sink.send(BODY)
+    assert len(endpoint.points("city")) == 1
+
+
+async def test_a_server_that_is_not_there_is_away_by_its_address(make: MakeSink, endpoint: InfluxEndpoint) -> None:
+    await endpoint.stop()
+    error = await _refusal(make())
+    assert isinstance(error, SinkAway)
+    assert endpoint.url in str(error)
+    await endpoint.start()
+
+
+async def test_closing_twice_and_going_on_afterwards_is_fine(make: MakeSink, endpoint: InfluxEndpoint) -> None:
+    sink = make()
+    await sink.close()
+    await sink.send(BODY)
+    await sink.close()
+    await sink.close()
+    await sink.send(BODY)
+    assert len(endpoint.writes) == 2
+
+
+# what is no InfluxDB at all
+
+
+@asynccontextmanager
+async def _answering(answer: bytes) -> AsyncIterator[str]:
+    """Answer every connection with the same bytes, whatever it says."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+_PAGE = b"<html>400: The plain HTTP request was sent to HTTPS port</html>"
+
+
+def _http(status: str, body: bytes, *headers: str) -> bytes:
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers])
+    return head.encode() + b"\r\n\r\n" + body
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (_http("400 Bad Request", _PAGE), SinkHeld),  # readings must not be quarantined for a proxy's page
+        (_http("422 Unprocessable", b""), SinkHeld),
+        (_http("413 Too Large", _PAGE), BatchTooLarge),
+        (_http("502 Bad Gateway", _PAGE), SinkAway),
+        (_http("503 Busy", b"", "Retry-After: soon"), SinkAway),
+        (_http("503 Busy", b"", "Retry-After: \u00b2"), SinkAway),
+        (_http("405 Not Allowed", _PAGE), SinkAway),
+        (b"HTTP/1.1 204 No Content\r\nbroken header", SinkAway),
+        (b"220 mail.example ESMTP\r\n", SinkAway),
+        (b"", SinkAway),
+    ],
+)
+async def test_what_is_no_database_stores_nothing_and_loses_nothing(answer: bytes, kind: type[SinkError]) -> None:
+    async with _answering(answer) as url:
+        sink = InfluxSink(InfluxSettings(url, org="o", bucket="b", timeout=2.0))
+        error = await _refusal(sink)
+        await sink.close()
+        assert type(error) is kind
+        assert len(str(error)) < 700

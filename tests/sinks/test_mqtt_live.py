@@ -1,0 +1,196 @@
+"""Live topics and the status, against a real Mosquitto."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import orjson
+import pytest
+
+from firmware_sim.servers import Mosquitto
+from gateway.errors import LinkDown, LinkRefused
+from gateway.sinks import mqtt
+from gateway.sinks.mqtt import LiveSettings, LiveSink
+
+NAMES = {"gateway": "koper-01", "city": "Koper", "measurement": "air_quality", "sensor": "aq-1"}
+STATUS = "prehod/koper-01/status"
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+@pytest.fixture
+def until() -> Until:
+    async def wait(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 -- what is waited for has no event to offer
+                await asyncio.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
+async def mosquitto(tmp_path: Path) -> AsyncIterator[Mosquitto]:
+    if not Mosquitto.available():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("mosquitto is not installed")
+    async with Mosquitto(tmp_path / "mosquitto") as broker:
+        yield broker
+
+
+def _sink(port: int, interval: float = 10.0, **more: Any) -> LiveSink:  # noqa: ANN401 -- any setting
+    settings = LiveSettings(
+        "127.0.0.1", port, "prehod-live", "prehod/{gateway}/{measurement}/{sensor}", STATUS, **more
+    )
+    return LiveSink(settings, lambda: {"problems": []}, interval)
+
+
+@asynccontextmanager
+async def _running(sink: LiveSink) -> AsyncIterator[asyncio.Task[None]]:
+    up = asyncio.Event()
+    task = asyncio.create_task(sink.run(up.set))
+    try:
+        await asyncio.wait_for(up.wait(), 10)
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Ear:
+    """Everything that is published, topic by topic."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, Any, bool]] = []
+
+    @asynccontextmanager
+    async def listening(self, port: int) -> AsyncIterator["Ear"]:
+        async with aiomqtt.Client("127.0.0.1", port) as client:
+            await client.subscribe("#", qos=1)
+            task = asyncio.create_task(self._listen(client))
+            yield self
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            assert isinstance(message.payload, bytes)
+            self.heard.append((str(message.topic), orjson.loads(message.payload), message.retain))
+
+    def on(self, topic: str) -> list[Any]:
+        return [payload for heard, payload, _ in self.heard if heard == topic]
+
+
+@asynccontextmanager
+async def _line_to(port: int) -> AsyncIterator[tuple[int, Callable[[], None]]]:
+    """Pass bytes on to a port until the line is cut, as no client and no broker would end it."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+        writers.extend((writer, far_writer))
+        await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer), return_exceptions=True)
+
+    def cut() -> None:
+        for writer in writers:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], cut
+        cut()
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_a_reading_is_published_as_json_under_its_names(
+    mosquitto: Mosquitto, until: Until, protocol: str
+) -> None:
+    sink = _sink(mosquitto.port, qos=1, protocol=protocol)
+    async with Ear().listening(mosquitto.port) as ear, _running(sink):
+        sink.show(NAMES, {"fields": {"pm25": 12.5}})
+        sink.show({**NAMES, "sensor": "a/b+c#d\0e"}, {"fields": {}})
+        await until(lambda: sink.published == 2)
+        await until(lambda: bool(ear.on("prehod/koper-01/air_quality/a_b_c_d_e")))
+        assert ear.on("prehod/koper-01/air_quality/aq-1") == [{"fields": {"pm25": 12.5}}]
+
+
+@pytest.mark.system
+async def test_the_status_is_retained_and_renewed(mosquitto: Mosquitto, until: Until) -> None:
+    async with _running(_sink(mosquitto.port, interval=0.02)):
+        async with Ear().listening(mosquitto.port) as ear:
+            await until(lambda: len(ear.on(STATUS)) >= 3)
+        assert ear.heard[0] == (STATUS, {"online": True, "problems": []}, True)
+
+
+@pytest.mark.system
+async def test_a_gateway_that_dies_is_said_to_be_dead(mosquitto: Mosquitto, until: Until) -> None:
+    async with Ear().listening(mosquitto.port) as ear, _line_to(mosquitto.port) as (port, cut):
+        async with _running(_sink(port, interval=0.01)) as task:
+            await until(lambda: bool(ear.on(STATUS)))
+            cut()
+            with pytest.raises(LinkDown, match=f"127.0.0.1:{port}: "):
+                await asyncio.wait_for(asyncio.shield(task), 10)
+        await until(lambda: ear.on(STATUS)[-1] == {"online": False})
+    async with Ear().listening(mosquitto.port) as late:
+        await until(lambda: bool(late.heard))
+        assert late.heard[0] == (STATUS, {"online": False}, True)
+
+
+@pytest.mark.system
+async def test_a_gateway_that_stops_in_good_order_says_so_with_its_last_state(
+    mosquitto: Mosquitto, until: Until
+) -> None:
+    sink = _sink(mosquitto.port)
+    async with Ear().listening(mosquitto.port) as ear:
+        async with _running(sink):
+            await until(lambda: bool(ear.on(STATUS)))
+        await sink.say_goodbye()
+        await until(lambda: ear.on(STATUS)[-1] == {"online": False, "problems": []})
+        assert {"online": False} not in ear.on(STATUS), "no last will for a good end"
+
+
+@pytest.mark.system
+async def test_what_was_waiting_when_the_broker_went_is_published_when_it_is_back(
+    mosquitto: Mosquitto, until: Until
+) -> None:
+    sink = _sink(mosquitto.port)
+    sink.show(NAMES, {"n": 1})
+    async with Ear().listening(mosquitto.port) as ear, _running(sink):
+        await until(lambda: bool(ear.on("prehod/koper-01/air_quality/aq-1")))
+    sink.show(NAMES, {"n": 2})
+    sink._shown.clear()  # as it is when publishing failed half way
+    async with Ear().listening(mosquitto.port) as ear, _running(sink):
+        await until(lambda: ear.on("prehod/koper-01/air_quality/aq-1") == [{"n": 2}])
+
+
+async def test_a_queue_that_nobody_empties_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "QUEUE", 3)
+    sink = _sink(1)
+    for number in range(5):
+        sink.show(NAMES, {"n": number})
+    assert [orjson.loads(payload)["n"] for _, payload in sink._queue] == [2, 3, 4]
+    assert sink.dropped == 2
+
+
+async def test_no_broker_is_down_with_its_address_and_no_goodbye_hangs() -> None:
+    sink = _sink(1)
+    with pytest.raises(LinkDown, match=r"127\.0\.0\.1:1: ") as caught:
+        await sink.run(lambda: None)
+    assert not isinstance(caught.value, LinkRefused)
+    await asyncio.wait_for(sink.say_goodbye(), 5)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+async def test_a_password_that_cannot_be_read_is_refused_by_its_file(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(LinkRefused, match=r"password|utf-8"):
+        await _sink(1, username="u", password_file=file).run(lambda: None)

@@ -1,0 +1,249 @@
+"""UTC is told only once it is known, and a boot's offset is fixed on disk before anything of that boot goes out."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gateway import clock as clock_module
+from gateway.clock import STEP, BootOffset, SystemClock, Timekeeper
+
+SECOND = 1_000_000_000
+BOOT = bytes(range(16))
+EARLIER = bytes(16)
+NOON = 1_700_000_000 * SECOND
+
+
+@dataclass
+class FakeClock:
+    """A board that has been up for a minute and believes it is noon."""
+
+    boot_id: bytes = BOOT
+    utc: int = NOON
+    up: int = 60 * SECOND
+    right: bool = False
+
+    def wall(self) -> int:
+        return self.utc
+
+    def since_boot(self) -> int:
+        return self.up
+
+    def synchronized(self) -> bool:
+        return self.right
+
+    def passes(self, seconds: float) -> None:
+        self.utc += int(seconds * SECOND)
+        self.up += int(seconds * SECOND)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def file_of(directory: Path, boot_id: bytes = BOOT) -> Path:
+    return directory / f"{boot_id.hex()}.json"
+
+
+def test_utc_is_unknown_until_something_vouches_for_the_clock(clock: FakeClock, tmp_path: Path) -> None:
+    keeper = Timekeeper(clock, tmp_path)
+    assert (keeper.known, keeper.now(), keeper.check(), keeper.offset_of(BOOT)) == (False, None, 0, None)
+    clock.passes(5)
+    clock.right = True
+    assert keeper.check() == 0
+    assert keeper.known
+    assert keeper.now() == clock.utc
+    assert keeper.offset_of(BOOT) == BootOffset(NOON - 60 * SECOND, estimated=False)
+    assert keeper.steps == 0
+
+
+def test_setting_the_clock_right_for_the_first_time_is_no_step(clock: FakeClock, tmp_path: Path) -> None:
+    keeper = Timekeeper(clock, tmp_path)
+    clock.utc += 86400 * SECOND
+    clock.right = True
+    assert keeper.check() == 0
+    assert keeper.steps == 0
+    assert keeper.now() == clock.utc
+
+
+def test_a_clock_that_is_right_from_the_start_is_known_at_once(clock: FakeClock, tmp_path: Path) -> None:
+    clock.right = True
+    assert Timekeeper(clock, tmp_path).now() == NOON
+
+
+def test_a_clock_that_nobody_vouches_for_any_more_stays_known(clock: FakeClock, tmp_path: Path) -> None:
+    clock.right = True
+    keeper = Timekeeper(clock, tmp_path)
+    clock.right = False
+    clock.passes(10)
+    clock.utc -= 3600 * SECOND
+    assert keeper.check() == 0
+    assert keeper.now() == NOON + 10 * SECOND
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600, 1, -1])
+def test_a_step_is_counted_told_and_followed(clock: FakeClock, tmp_path: Path, seconds: int) -> None:
+    clock.right = True
+    keeper = Timekeeper(clock, tmp_path)
+    clock.utc += seconds * SECOND
+    assert keeper.now() == NOON, "not before it was noticed"
+    assert keeper.check() == seconds * SECOND
+    assert keeper.check() == 0
+    assert keeper.steps == 1
+    assert keeper.now() == clock.utc
+
+
+def test_drift_is_followed_and_is_no_step(clock: FakeClock, tmp_path: Path) -> None:
+    clock.right = True
+    keeper = Timekeeper(clock, tmp_path)
+    for _ in range(100):
+        clock.passes(1)
+        clock.utc += STEP - 1
+        assert keeper.check() == 0
+    assert keeper.steps == 0
+    assert keeper.now() == clock.utc
+
+
+def test_the_offset_of_this_boot_stays_what_it_was_first_through_steps_and_restarts(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    clock.right = True
+    keeper = Timekeeper(clock, tmp_path)
+    first = keeper.offset_of(BOOT)
+    clock.passes(100)
+    clock.utc += 7 * SECOND
+    keeper.check()
+    assert keeper.offset_of(BOOT) == first
+    assert Timekeeper(clock, tmp_path).offset_of(BOOT) == first
+
+
+def test_a_restart_in_the_same_boot_knows_utc_even_if_nobody_vouches_for_it_now(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    clock.right = True
+    Timekeeper(clock, tmp_path)
+    clock.right = False
+    clock.passes(30)
+    clock.utc = 0
+    assert Timekeeper(clock, tmp_path).now() == NOON + 30 * SECOND
+
+
+def test_a_guess_is_kept_through_restarts_and_replaced_once_the_clock_is_known(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    Timekeeper(clock, tmp_path)
+    guess = file_of(tmp_path).read_bytes()
+    assert json.loads(guess) == {"offset_ns": NOON - 60 * SECOND, "estimated": True}
+    clock.utc += 99 * SECOND
+    keeper = Timekeeper(clock, tmp_path)
+    assert file_of(tmp_path).read_bytes() == guess
+    clock.right = True
+    keeper.check()
+    assert keeper.offset_of(BOOT) == BootOffset(NOON + 39 * SECOND, estimated=False)
+
+
+def test_a_guess_for_this_boot_is_never_used_while_it_lasts(clock: FakeClock, tmp_path: Path) -> None:
+    Timekeeper(clock, tmp_path)
+    restarted = Timekeeper(clock, tmp_path)
+    assert restarted.offset_of(BOOT) is None
+    assert not restarted.known
+
+
+def test_another_boots_guess_is_the_best_bound_and_says_so(clock: FakeClock, tmp_path: Path) -> None:
+    Timekeeper(FakeClock(EARLIER), tmp_path)
+    clock.utc += 3600 * SECOND
+    assert Timekeeper(clock, tmp_path).offset_of(EARLIER) == BootOffset(NOON - 60 * SECOND, estimated=True)
+
+
+def test_another_boots_known_offset_is_exact(clock: FakeClock, tmp_path: Path) -> None:
+    Timekeeper(FakeClock(EARLIER, right=True), tmp_path)
+    assert Timekeeper(clock, tmp_path).offset_of(EARLIER) == BootOffset(NOON - 60 * SECOND, estimated=False)
+
+
+def test_a_boot_without_a_file_gets_a_bound_and_the_same_one_every_time(clock: FakeClock, tmp_path: Path) -> None:
+    clock.right = True
+    keeper = Timekeeper(clock, tmp_path)
+    first = keeper.offset_of(EARLIER)
+    assert first == BootOffset(NOON - 60 * SECOND, estimated=True)
+    clock.utc += 17
+    keeper.check()
+    assert keeper.offset_of(EARLIER) == first, "sending again must give the same times"
+    assert Timekeeper(clock, tmp_path).offset_of(EARLIER) == first
+
+
+@pytest.mark.parametrize(
+    "torn", ["", "{", '{"offset_ns": 5', "[]", "null", '{"offset_ns": "x", "estimated": 1}', "{}"]
+)
+def test_a_torn_file_is_as_good_as_none(clock: FakeClock, tmp_path: Path, torn: str) -> None:
+    file_of(tmp_path).write_text(torn, encoding="ascii")
+    keeper = Timekeeper(clock, tmp_path)
+    assert not keeper.known
+    clock.right = True
+    keeper.check()
+    assert keeper.offset_of(BOOT) == BootOffset(NOON - 60 * SECOND, estimated=False)
+
+
+def test_a_file_that_is_not_ascii_is_as_good_as_none(clock: FakeClock, tmp_path: Path) -> None:
+    file_of(tmp_path).write_bytes(b"\xff\x00\xff")
+    assert not Timekeeper(clock, tmp_path).known
+
+
+def test_a_disk_that_takes_no_file_holds_readings_back_and_stops_nothing(clock: FakeClock, tmp_path: Path) -> None:
+    directory = tmp_path / "clock"
+    directory.write_text("in the way", encoding="ascii")
+    clock.right = True
+    keeper = Timekeeper(clock, directory)
+    assert (keeper.known, keeper.offset_of(BOOT), keeper.offset_of(EARLIER)) == (False, None, None)
+    directory.unlink()
+    keeper.check()
+    assert keeper.now() == NOON
+    assert keeper.offset_of(BOOT) is not None
+
+
+def test_a_write_that_was_cut_off_leaves_the_old_file(
+    clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Timekeeper(clock, tmp_path)
+    guess = file_of(tmp_path).read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    clock.right = True
+    keeper = Timekeeper(clock, tmp_path)
+    assert not keeper.known
+    assert file_of(tmp_path).read_bytes() == guess
+
+
+def test_the_machines_own_clock_tells_the_time_and_names_the_boot() -> None:
+    ours = SystemClock("system")
+    assert ours.synchronized()
+    assert len(ours.boot_id) == 16
+    assert ours.boot_id == SystemClock().boot_id
+    assert ours.since_boot() <= ours.since_boot()
+    assert abs(ours.wall() - time.time_ns()) < 60 * SECOND
+
+
+def test_the_kernel_is_asked_when_timesyncd_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(clock_module, "_SYNCHRONIZED_BY_TIMESYNCD", tmp_path / "synchronized")
+    for answer in (True, False):
+        monkeypatch.setattr(clock_module, "_kernel_synchronized", lambda answer=answer: answer)
+        assert SystemClock().synchronized() is answer
+    (tmp_path / "synchronized").touch()
+    assert SystemClock().synchronized()
+
+
+def test_the_kernels_answer_can_be_read() -> None:
+    assert clock_module._kernel_synchronized() in {True, False}
+
+
+def test_a_machine_without_a_boot_id_has_one_of_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object, **__: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("pathlib.Path.read_text", gone)
+    assert SystemClock().boot_id == bytes(16)

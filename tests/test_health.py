@@ -1,0 +1,181 @@
+"""What the daemon says about itself: numbers, words for what is wrong, and lines for systemd."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.contract import Reject
+from gateway.health import REJECTS_KEPT, Health, Notifier, SensorHealth, SourceHealth
+from gateway.supervise import Liveness
+
+
+class Stopwatch:
+    def __init__(self) -> None:
+        self.now = 5000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
+    watch = Stopwatch()
+    monkeypatch.setattr("gateway.health.time", watch)
+    return watch
+
+
+@pytest.fixture
+def well(watch: Stopwatch) -> Health:
+    """A gateway with one source, one sink and one sensor, all of them well."""
+    health = Health("koper-01", "Koper")
+    health.clock_known = True
+    health.source("air").link.went_up()
+    health.sink("influx").link.went_up()
+    sensor = SensorHealth("aq-tito", "air", "air_quality", configured=True, expect_every=60.0, seen=watch.now)
+    health.sensors["aq-tito"] = sensor
+    sensor.heard({"pm25": 3.0}, 0)
+    return health
+
+
+def test_when_all_is_well_nobody_is_bothered(well: Health) -> None:
+    assert well.problems() == []
+
+
+def test_a_link_that_is_down_is_named_with_its_reason(well: Health) -> None:
+    well.source("air").link.up, well.source("air").link.problem = False, "cable pulled"
+    well.sink("influx").link.up, well.sink("influx").link.problem = False, "401: wrong token"
+    assert well.problems() == ["air: cable pulled", "influx: 401: wrong token"]
+
+
+def test_a_link_that_has_not_come_up_yet_is_a_problem(well: Health) -> None:
+    well.source("radar")
+    assert well.problems() == ["radar: starting"]
+
+
+def test_a_silent_sensor_is_named_once_it_is_silent_for_longer_than_expected(well: Health, watch: Stopwatch) -> None:
+    watch.now += 60
+    assert well.problems() == []
+    watch.now += 1
+    assert well.problems() == ["aq-tito: quiet for 61 s"]
+    well.sensors["aq-tito"].heard({}, 0)
+    assert well.problems() == []
+
+
+def test_a_sensor_of_which_nothing_is_expected_is_never_silent(well: Health, watch: Stopwatch) -> None:
+    well.sensors["aq-tito"].expect_every = None
+    watch.now += 1e9
+    assert well.problems() == []
+
+
+def test_a_full_disk_and_an_unknown_clock_are_problems(well: Health) -> None:
+    well.spool_problem = "no space left"
+    well.clock_known = False
+    assert well.problems() == ["spool: no space left", "clock: not known to be right, readings are held back"]
+
+
+def test_a_sign_of_life_is_counted_with_its_values(well: Health) -> None:
+    sensor = well.sensors["aq-tito"]
+    sensor.heard({"pm25": 9.0}, 4)
+    assert (sensor.readings, sensor.values, sensor.quality) == (2, {"pm25": 9.0}, 4)
+
+
+def test_rejects_are_counted_by_reason_and_the_last_few_kept_by_their_beginning() -> None:
+    source = SourceHealth(Liveness("air"))
+    for number in range(20):
+        source.rejected(Reject("noise" if number % 2 else "checksum", bytes([number]) * 1000, "why"))
+    assert source.rejects == {"noise": 10, "checksum": 10}
+    assert len(source.last_rejects) == REJECTS_KEPT
+    assert source.last_rejects[-1] == Reject("noise", bytes([19]) * 64, "why")
+
+
+def test_the_same_name_is_the_same_source() -> None:
+    health = Health("koper-01", "Koper")
+    assert health.source("air") is health.source("air")
+    assert health.sink("air") is health.sink("air")
+
+
+def test_the_whole_state_is_plain_values(well: Health, watch: Stopwatch) -> None:
+    well.commits, well.committed = 2, 7
+    well.source("air").rejected(Reject("noise", b"\xff"))
+    sink = well.sink("influx")
+    sink.last_success = watch.now - 3
+    well.sensors["new"] = SensorHealth(
+        "new", "air", "parking", configured=False, expect_every=1.0, seen=watch.now - 9
+    )
+    watch.now += 2
+    state = well.snapshot()
+    assert json.loads(json.dumps(state)) == state
+    assert state["uptime_s"] == 2.0
+    assert state["readings"] == {"committed": 7, "commits": 2, "refused": 0}
+    assert state["sources"]["air"]["rejects"] == {"noise": 1}
+    assert state["sinks"]["influx"]["last_success_s"] == 5.0
+    assert state["sensors"] == {"seen": 2, "quiet": ["new"], "not_configured": ["new"]}
+    assert state["problems"] == well.problems() == ["new: quiet for 11 s"]
+
+
+def test_the_state_of_a_new_gateway_is_plain_values_too() -> None:
+    health = Health("koper-01", "Koper")
+    health.sink("influx")
+    assert health.snapshot()["sinks"]["influx"]["last_success_s"] is None
+
+
+def test_many_unknown_sensors_do_not_make_the_state_large(well: Health) -> None:
+    for number in range(5000):
+        well.sensors[f"x{number}"] = SensorHealth(f"x{number}", "air", "parking", False, None, 0.0)
+    assert len(well.snapshot()["sensors"]["not_configured"]) == 100
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield listening
+
+
+def test_systemd_hears_lines_in_one_message(systemd: socket.socket) -> None:
+    Notifier().tell("READY=1", "STATUS=all well")
+    assert systemd.recv(1000) == b"READY=1\nSTATUS=all well"
+
+
+def test_a_line_break_in_a_status_begins_no_line_of_its_own(systemd: socket.socket) -> None:
+    Notifier().tell("STATUS=broker said: no\nMAINPID=1")
+    assert systemd.recv(1000) == b"STATUS=broker said: no MAINPID=1"
+
+
+def test_a_name_in_the_abstract_namespace_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    name = f"prehod-test{tmp_path}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind("\0" + name)
+        listening.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", "@" + name)
+        Notifier().tell("WATCHDOG=1")
+        assert listening.recv(1000) == b"WATCHDOG=1"
+
+
+def test_a_systemd_that_went_away_or_does_not_read_is_no_error(systemd: socket.socket) -> None:
+    notifier = Notifier()
+    for _ in range(1000):
+        notifier.tell("WATCHDOG=1")
+    systemd.close()
+    notifier.tell("WATCHDOG=1")
+
+
+def test_without_systemd_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    notifier = Notifier()
+    notifier.tell("READY=1")
+    assert notifier.watchdog is None
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30000000", 30.0), ("", None), ("soon", None)])
+def test_the_watchdogs_time_is_told_in_seconds(
+    monkeypatch: pytest.MonkeyPatch, text: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", text)
+    assert Notifier().watchdog == seconds

@@ -1,0 +1,140 @@
+"""The house is in order: its lists agree with each other, its files are small, and nothing is left half done."""
+
+import ast
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import drivers
+from firmware_sim import lorawan
+from gateway.cli.drivers import markdown
+
+ROOT = Path(__file__).parents[1]
+DEVICES = ROOT / "firmware-sim" / "firmware_sim" / "devices"
+RECORDINGS = ROOT / "tests" / "recordings"
+
+SIMULATED_AS = {"bosch_tps110": "tps110", "json": "json_station"}
+"""Simulators that are named after the device, where driver or codec is named after the format."""
+
+PACKAGES = {
+    "influxdb_client": "influxdb-client",
+    "paho": "paho-mqtt",
+    "prometheus_client": "prometheus-client",
+    "serial": "pyserial",
+}
+"""Packages whose name is not that of their module."""
+
+LONGEST_FILE = 320
+LONGEST_DRIVER = 150
+LONGEST_TEST = 500
+"""Lines; a test file is a list of sentences, and may be a longer one than a program."""
+
+HALF_DONE = re.compile("|".join(["TO" + "DO", "FIX" + "ME", r"\bXX" + r"X\b", "NotImplemented" + "Error"]))
+
+
+def programs() -> Iterator[Path]:
+    for folder in ("gateway", "drivers", "firmware-sim"):
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def texts() -> Iterator[Path]:
+    yield from (ROOT / name for name in ("pyproject.toml", "Makefile"))
+    yield from ROOT.glob("*.md")
+    for folder in ("gateway", "drivers", "firmware-sim", "tests", "config", "systemd", "docs"):
+        yield from (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def dependencies() -> list[str]:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    return [re.split(r"[<>=]", one)[0] for one in declared]
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def too_long(paths: Iterator[Path], most: int) -> dict[str, int]:
+    return {str(path.relative_to(ROOT)): lines_of(path) for path in paths if lines_of(path) > most}
+
+
+def is_envelope(name: str) -> bool:
+    return not drivers.load(name).kinds
+
+
+def test_the_readmes_table_is_what_the_drivers_say_of_themselves() -> None:
+    found = re.search(
+        r"<!-- drivers:begin -->\n(.*?)<!-- drivers:end -->",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+    if found is None:
+        pytest.skip("README.md has no <!-- drivers:begin --> yet")
+    said = markdown(drivers.load_all(), drivers.load_all_codecs())
+    assert found[1].strip() == said.strip(), "put what `prehod drivers --markdown` prints into README.md"
+
+
+def test_every_device_has_a_simulator_and_every_simulator_a_driver() -> None:
+    wanted = {name for name in drivers.names() if not is_envelope(name)} | set(drivers.codec_names())
+    simulated = {path.stem for path in DEVICES.glob("*.py")} - {"__init__"}
+    assert simulated == {SIMULATED_AS.get(name, name) for name in wanted}
+
+
+def test_every_envelope_has_a_simulated_network_server() -> None:
+    servers = {name.lower() for name, _ in inspect.getmembers(lorawan, inspect.isclass)}
+    assert {name for name in drivers.names() if is_envelope(name) and name.replace("_", "") not in servers} == set()
+
+
+def test_every_driver_and_codec_has_recordings_and_every_recording_its_driver() -> None:
+    assert {path.name for path in RECORDINGS.iterdir()} == {*drivers.names(), "codecs"}
+    assert {path.name for path in (RECORDINGS / "codecs").iterdir()} == set(drivers.codec_names())
+    assert [path.name for path in RECORDINGS.rglob("*") if path.is_dir() and not list(path.iterdir())] == []
+
+
+def test_no_file_is_too_long_to_be_read_at_once() -> None:
+    assert too_long(programs(), LONGEST_FILE) == {}
+
+
+def test_no_driver_is_longer_than_a_driver_should_be() -> None:
+    assert too_long((ROOT / "drivers").rglob("*.py"), LONGEST_DRIVER) == {}
+
+
+def test_no_test_file_is_endless() -> None:
+    assert too_long((ROOT / "tests").rglob("*.py"), LONGEST_TEST) == {}
+
+
+def test_nothing_is_left_half_done() -> None:
+    left = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in texts()
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if HALF_DONE.search(line)
+    ]
+    assert left == []
+
+
+def test_contributing_gives_a_reason_for_exactly_the_dependencies_there_are() -> None:
+    path = ROOT / "CONTRIBUTING.md"
+    if not path.exists():
+        pytest.skip("CONTRIBUTING.md is not written yet")
+    explained = re.findall(r"(?m)^\| `([a-z-]+)` \| .+ \| .+ \|$", path.read_text(encoding="utf-8"))
+    assert sorted(explained) == sorted(dependencies())
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_imported() -> None:
+    """A dependency that came in by another's back door disappears with it."""
+    declared = set(dependencies())
+    imported: set[str] = set()
+    for path in programs():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module).partition(".")[0])
+    others = imported - set(sys.stdlib_module_names) - {"gateway", "drivers", "firmware_sim"}
+    extras = {"iotcore"}
+    assert {PACKAGES.get(name, name) for name in others - extras} == declared

@@ -1,0 +1,121 @@
+"""A LoRaWAN uplink becomes measurements by its codec, or by what the network server made of it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from gateway.contract import Codec, FieldValue, Measurement, Options, Quality, Reject, Uplink
+from gateway.uplinks import measurements_of
+
+EUI = "70b3d57ed0041234"
+RADIO = {"rssi": -97.0, "snr": 7.5}
+
+
+def uplink(**changed: Any) -> Uplink:  # noqa: ANN401 -- whatever an uplink has
+    plain = Uplink(EUI, 1, b"\x01", None, 1700, "id-1", RADIO)
+    return plain._replace(**changed)
+
+
+def codec_of(*results: Measurement | Reject, reads_objects: bool = False) -> tuple[Codec, Options]:
+    """A codec that says always the same and shows what it was given."""
+
+    def decode(port: int, payload: bytes, _: Options) -> Iterable[Measurement | Reject]:
+        return results or [Measurement("parking", {"distance": port, "event": payload.hex()})]
+
+    def from_object(found: Mapping[str, Any], _: Options) -> Iterable[Measurement | Reject]:
+        return [Measurement("parking", {"occupied": found["status"] == "taken"})]
+
+    return Codec("known", "A codec", (), decode, from_object if reads_objects else None), Options()
+
+
+def test_a_codec_reads_the_payload_and_the_envelope_adds_who_when_and_how() -> None:
+    (said,) = measurements_of(uplink(port=3), codec_of())
+    fields: dict[str, FieldValue] = {**RADIO, "distance": 3, "event": "01"}
+    assert said == Measurement("parking", fields, sensor=EUI, time=1700, key="id-1")
+
+
+def test_the_payloads_own_values_win_over_the_radios() -> None:
+    (said,) = measurements_of(uplink(), codec_of(Measurement("parking", {"rssi": -1.0})))
+    assert isinstance(said, Measurement)
+    assert said.fields == {"rssi": -1.0, "snr": 7.5}
+
+
+def test_a_payload_that_states_its_own_time_keeps_it_with_doubts_and_tags() -> None:
+    inner = Measurement("parking", {"occupied": True}, time=0, quality=Quality.STUCK, tags={"lane": "1"})
+    (said,) = measurements_of(uplink(), codec_of(inner))
+    assert isinstance(said, Measurement)
+    assert (said.time, said.quality, said.tags) == (0, Quality.STUCK, {"lane": "1"})
+
+
+def test_an_uplink_without_a_port_is_read_as_port_0() -> None:
+    (said,) = measurements_of(uplink(port=None), codec_of())
+    assert isinstance(said, Measurement)
+    assert said.fields["distance"] == 0
+
+
+def test_one_payload_may_say_several_things() -> None:
+    taken, odd = Measurement("parking", {"occupied": True}), Reject("range", b"\x07")
+    said = list(measurements_of(uplink(), codec_of(taken, odd, taken)))
+    assert [type(one) for one in said] == [Measurement, Reject, Measurement]
+
+
+def test_a_reject_without_bytes_gets_those_of_the_payload() -> None:
+    said = list(measurements_of(uplink(), codec_of(Reject("length", b"", "short"), Reject("range", b"\x07"))))
+    assert said == [Reject("length", b"\x01", "short"), Reject("range", b"\x07")]
+
+
+def test_without_a_payload_the_codec_reads_the_servers_object() -> None:
+    (said,) = measurements_of(uplink(payload=b"", object={"status": "taken"}), codec_of(reads_objects=True))
+    assert isinstance(said, Measurement)
+    assert said.fields == {**RADIO, "occupied": True}
+
+
+@pytest.mark.parametrize("reads_objects", [True, False])
+@pytest.mark.parametrize("found", [None, {}])
+def test_without_payload_and_object_nothing_is_measured(found: dict[str, Any] | None, *, reads_objects: bool) -> None:
+    (said,) = measurements_of(uplink(payload=b"", object=found), codec_of(reads_objects=reads_objects))
+    assert said == Reject("unsupported", b"", "known: the event holds neither a payload nor a known object")
+
+
+def test_a_codec_that_reads_no_objects_says_so() -> None:
+    (said,) = measurements_of(uplink(payload=b"", object={"status": "taken"}), codec_of())
+    assert isinstance(said, Reject)
+
+
+def test_without_a_codec_the_missing_setting_is_named() -> None:
+    (said,) = measurements_of(uplink(), None)
+    detail = f'no codec: set codec = "..." under [sensors."{EUI}"]'
+    assert said == Reject("unsupported", b"\x01", detail)
+
+
+def test_without_a_codec_names_of_the_vocabulary_are_taken_and_others_left() -> None:
+    found = {"occupied": True, "distance": 12.5, "battery_level": 0.9, "pm25": 1.0, "mystery": 1, "event": [1]}
+    (said,) = measurements_of(uplink(object=found), None)
+    assert isinstance(said, Measurement)
+    assert said.kind == "parking"
+    assert said.fields == {**RADIO, "occupied": True, "distance": 12.5, "battery_level": 0.9}
+    assert (said.sensor, said.time, said.key) == (EUI, 1700, "id-1")
+
+
+@pytest.mark.parametrize(
+    ("found", "kind"), [({"pm25": 1.0, "temperature": 20.0}, "air_quality"), ({"intensity": 4}, "traffic")]
+)
+def test_the_kind_follows_from_the_names(found: dict[str, Any], kind: str) -> None:
+    (said,) = measurements_of(uplink(object=found), None)
+    assert isinstance(said, Measurement)
+    assert said.kind == kind
+
+
+@pytest.mark.parametrize("found", [{"battery_level": 0.9}, {"mystery": 1}, {"temperature": 20.0}, {"occupied": None}])
+def test_names_that_tell_no_kind_are_rejected_and_listed(found: dict[str, Any]) -> None:
+    (said,) = measurements_of(uplink(object=found), None)
+    assert said == Reject(
+        "unsupported", b"\x01", f"no codec, and no known name among the server's: {next(iter(found))}"
+    )
+
+
+def test_only_the_first_names_of_a_large_object_are_listed() -> None:
+    (said,) = measurements_of(uplink(object={f"n{number:03}": 1 for number in range(500)}), None)
+    assert isinstance(said, Reject)
+    assert said.detail.endswith("n000, n001, n002, n003, n004, n005, n006, n007")
