@@ -17,7 +17,7 @@ from typing import Protocol
 
 import structlog
 
-from gateway.errors import SpoolError, SpoolFull
+from gateway.errors import QuarantineFull, SpoolError
 from gateway.health import Health
 from gateway.spool import MAX_IDENTITIES, Batch, Identity
 
@@ -43,7 +43,7 @@ class Store(Protocol):
         """Make a batch durable; raises `SpoolError`, and may then be called again with the same batch."""
 
     def hold(self, reason: str, lines: list[bytes]) -> None:
-        """Put lines aside durably, for a person to decide on; raises `SpoolError`, `SpoolFull` at its own bound."""
+        """Put lines aside durably, for a person to decide on; raises `SpoolError`, at its bound `QuarantineFull`."""
 
 
 @dataclass(slots=True)
@@ -225,7 +225,7 @@ class Committer:
             try:
                 await loop.run_in_executor(self._thread, write.do)
             except SpoolError as error:
-                if write.held and isinstance(error, SpoolFull):
+                if write.held and isinstance(error, QuarantineFull):
                     # Strangers may fill the quarantine, and no reading waits for them: readings first.
                     del writes[0]
                     if any(not other.held for other in writes):

@@ -8,6 +8,7 @@
     |   `-- LinkRefused           it answered, and refused us: wrong password, topic, port held by another
     |-- SpoolError                the disk
     |   |-- SpoolFull             no room within the bounds, or ENOSPC: acknowledgements stop until there is
+    |   |   `-- QuarantineFull    the quarantine's own bound: readings are not concerned
     |   `-- SpoolLocked           another daemon owns the directory
     `-- SinkError                 a database or broker did not take a batch
         |-- SinkAway              not now: network, 5xx, 429; send the same batch again after `retry_after`
@@ -47,6 +48,10 @@ class SpoolError(PrehodError):
 
 class SpoolFull(SpoolError):
     """There is no room, by our own bounds or by the disk's."""
+
+
+class QuarantineFull(SpoolFull):
+    """The quarantine has reached its own bound; readings are not concerned."""
 
 
 class SpoolLocked(SpoolError):

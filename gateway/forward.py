@@ -11,8 +11,9 @@ taken                the cursor moves on
 `BatchRefused`       in halves, down to the single lines that the server refuses: those go to quarantine
 ===================  ====================================================================================
 
-Where the answer is lost, or the daemon dies before it can note it down, nobody knows whether a batch arrived. The cursor
-says beforehand how far a batch reaches, so this is known after a restart too; the sink is then asked what is `missing`.
+Where the answer is lost, or the daemon dies before it can note it down, nobody knows whether a batch arrived. The
+cursor says beforehand how far a batch reaches, so that this is known after a restart too; the sink is then asked what
+is `missing`.
 
 Members whose times are still *since boot* wait until that boot's offset is known.
 """
@@ -21,6 +22,7 @@ import asyncio
 import gzip
 import random
 import time
+import zlib
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -225,4 +227,5 @@ def _concatenate(members: list[Member]) -> bytes:
 
 def _join(members: list[Member]) -> bytes:
     """Re-wrap into one gzip member: some decoders stop after the first, answer 204 and lose the rest in silence."""
-    return gzip.compress(b"".join(decode_member(member.raw) for member in members), 1)
+    packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return b"".join([*(packer.compress(decode_member(member.raw)) for member in members), packer.flush()])

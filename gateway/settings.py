@@ -238,6 +238,8 @@ class InfluxSink(Model):
         wanted = ("database",) if self.api == "v1" else ("org", "bucket")
         if missing := [key for key in wanted if getattr(self, key) is None]:
             raise ValueError(f"{missing[0]!r} is missing: api = {self.api!r} needs {' and '.join(wanted)}")
+        if self.token_file is not None and self.username is not None:
+            raise ValueError("'token_file' and 'username' exclude each other: a request carries one of them")
         return self
 
 

@@ -5,7 +5,8 @@ compress it a second time and stays off. Redirects are not followed: a POST turn
 nothing.
 
 =====================  ==============================================================
-204, 200               stored
+204                    stored
+other 2xx              `SinkHeld`: a captive portal, a proxy's page; no database says it so
 400, 422               `BatchRefused`, with the server's words; without words in JSON, as InfluxDB's are, it is some
                        proxy that answers, and to quarantine readings for that would be wrong: `SinkHeld`
 401, 403, 404, 3xx     `SinkHeld`: our token, organisation, bucket or address is wrong
@@ -132,14 +133,16 @@ class InfluxSink:
         return self._client
 
     async def _post_v2(self, client: InfluxDBClientAsync, body: bytes) -> None:
-        await WriteService(client.api_client).post_write_async(
+        answer = await WriteService(client.api_client).post_write_async(
             self._settings.org,
             self._settings.bucket,
             body,
             precision="ns",
             content_encoding="gzip",
             content_type="text/plain; charset=utf-8",
+            _return_http_data_only=False,
         )
+        self._must_be_stored(answer)
 
     async def _post_v1(self, client: InfluxDBClientAsync, database: str, body: bytes) -> None:
         settings = self._settings
@@ -150,7 +153,16 @@ class InfluxSink:
         if settings.username is not None:
             pair = f"{settings.username}:{self._password or ''}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-        await client.api_client.call_api("/write", "POST", {}, query, headers, body=body, response_type=None)
+        answer = await client.api_client.call_api(
+            "/write", "POST", {}, query, headers, body=body, response_type=None, _return_http_data_only=False
+        )
+        self._must_be_stored(answer)
+
+    def _must_be_stored(self, answer: tuple[object, int, object]) -> None:
+        """Look at what influxdb-client gives for a success: body, status, headers."""
+        status = answer[1]
+        if status != 204:
+            raise SinkHeld(f"{self._settings.url}: {status} where a database answers 204; is this its address?")
 
     async def _explain(self, error: ApiException) -> None:
         """Turn an answer that is no success into one of our errors."""

@@ -13,7 +13,7 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from urllib.parse import quote
 
-from gateway.errors import SpoolError, SpoolFull
+from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.spool.filesystem import Filesystem, append_to_file
 from gateway.spool.ledger import format_time
 
@@ -41,13 +41,13 @@ class Quarantine:
     def append(self, sink: str, lines: bytes, reason: str) -> None:
         """Keep refused ``lines`` (line protocol) with the server's ``reason``, durably.
 
-        Raises `SpoolFull` at the bound or on a full disk, `SpoolError` for any other failure: then they are not kept,
-        and the caller must not move on.
+        Raises `QuarantineFull` at the bound, `SpoolFull` on a full disk, `SpoolError` for any other failure: then
+        they are not kept, and the caller must not move on.
         """
         text = f"# {format_time(self._now())} {one_line(reason)}\n".encode() + lines.rstrip(b"\n") + b"\n"
         path = self.path(sink)
         if self.size(sink) + len(text) > self._max_bytes:
-            raise SpoolFull(f"{path} has reached {self._max_bytes:,} bytes: look into it, then move it away")
+            raise QuarantineFull(f"{path} has reached {self._max_bytes:,} bytes: look into it, then move it away")
         try:
             append_to_file(self._filesystem, path, text)
         except OSError as error:

@@ -9,7 +9,7 @@ import structlog
 
 from gateway import commit
 from gateway.commit import HOLD_BYTES, HOLD_LINES, Committer
-from gateway.errors import SpoolError, SpoolFull
+from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.health import Health
 from gateway.spool import MAX_IDENTITIES, Identity
 
@@ -293,7 +293,7 @@ async def test_held_lines_are_put_aside_before_their_message_is_acknowledged(
 async def test_a_full_quarantine_costs_its_own_lines_and_no_reading_waits(
     running: Committer, store: "FakeStore", acks: Acks, health: Health, until: Until
 ) -> None:
-    store.hold_trouble = SpoolFull("quarantine/held.lp has reached its bound")
+    store.hold_trouble = QuarantineFull("quarantine/held.lp has reached its bound")
     with structlog.testing.capture_logs() as logs:
         for mid in (1, 2):
             running.hold("unknown sensor x", b"stranger")

@@ -127,7 +127,14 @@ class Rig:
         self.spool = self._open()
 
     async def drained(self) -> None:
-        await asyncio.wait_for(self.forwarder.drained(), 10)
+        """Wait until everything is taken; what ends the forwarder is raised here."""
+        assert self.task is not None
+        waiting = asyncio.create_task(self.forwarder.drained())
+        async with asyncio.timeout(10):
+            await asyncio.wait({waiting, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            waiting.cancel()
+            await self.task
 
     @property
     def cursor(self) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from firmware_sim.influx import InfluxEndpoint
 from firmware_sim.influx_faults import Hang, Poison, Redirect, Refusal, Reset
@@ -210,6 +211,24 @@ async def test_a_redirect_is_not_followed(make: MakeSink, endpoint: InfluxEndpoi
         assert isinstance(error, SinkHeld)
         assert elsewhere.url in str(error)
         assert not elsewhere.writes
+
+
+async def test_a_portal_that_says_fine_to_everything_is_no_database(unused_tcp_port: int) -> None:
+    async def welcome(_: web.Request) -> web.Response:
+        return web.Response(text="<h1>Welcome to our WiFi</h1>", content_type="text/html")
+
+    application = web.Application()
+    application.add_routes([web.post("/{any:.*}", welcome)])
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
+    sink = InfluxSink(InfluxSettings(f"http://127.0.0.1:{unused_tcp_port}", "koper", "city"))
+    try:
+        with pytest.raises(SinkHeld, match="200 where a database answers 204"):
+            await sink.send(BODY)
+    finally:
+        await sink.close()
+        await runner.cleanup()
 
 
 async def test_a_server_that_hangs_is_away_after_the_time_out(make: MakeSink, endpoint: InfluxEndpoint) -> None:
