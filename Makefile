@@ -6,7 +6,7 @@ ARGS ?=
 SERVERS := mosquitto influxd victoria-metrics
 PACKAGES := mosquitto influxdb victoria-metrics
 
-.PHONY: demo test check bench fmt servers clean
+.PHONY: demo test check bench torture fuzz fmt servers clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-demo
@@ -24,6 +24,12 @@ check: $(VENV)/.installed-check $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test servers
 	$(BIN)/python tests/benchmarks/pipeline.py $(ARGS)
+
+torture: $(VENV)/.installed-test servers
+	$(BIN)/prehod sim torture $(ARGS)
+
+fuzz: $(VENV)/.installed-test $(VENV)/.installed-fuzz
+	$(BIN)/python tests/fuzz/run.py $(ARGS)
 
 fmt: $(VENV)/.installed-check
 	$(BIN)/ruff check --fix .

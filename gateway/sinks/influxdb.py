@@ -17,6 +17,7 @@ other 2xx              `SinkHeld`: a captive portal, a proxy's page; no database
 Source: the InfluxDB 2.x API reference (``/api/v2/write``) and InfluxDB 1.x (``/write``).
 """
 
+import asyncio
 import base64
 import email.utils
 import gzip
@@ -33,6 +34,9 @@ from influxdb_client.service.write_service import WriteService
 
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld
 from gateway.sinks import line_protocol, resend
+
+SETTLE = 1.0
+"""Seconds that a database which keeps duplicates gets to finish what it has, before it is asked what it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +91,36 @@ class InfluxSink:
             return body
         lines = line_protocol.split(gzip.decompress(body))
         try:
-            export = await self._export(self._client or self._open(), resend.query(lines))
-        except ApiException:
-            export = None
+            stored = await self._stored(self._client or self._open(), lines)
+        except ApiException as error:
+            # Only these say that there is no such page; anything else is trouble on the way to it.
+            if error.status not in {400, 404, 405}:
+                await self._explain(error)
+            stored = None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise SinkAway(f"{self._settings.url}: {error}", unsure=True) from error
-        if export is None:
+        if stored is None:
             self._overwrites = True
             return body
-        rest = resend.without_stored(lines, export)
+        rest = resend.without_stored(lines, stored)
         return gzip.compress(b"\n".join(rest) + b"\n", 1) if rest else b""
 
-    async def _export(self, client: InfluxDBClientAsync, query: list[tuple[str, str]]) -> bytes | None:
-        """Return what VictoriaMetrics exports; None where it is another server that answers."""
+    async def _stored(self, client: InfluxDBClientAsync, lines: list[bytes]) -> bytes | None:
+        """Return what VictoriaMetrics exports around these lines; None where it is another server that answers."""
+        get: Any = client.api_client.rest_client.GET
         url = self._settings.url.rstrip("/")
-        # Samples are searchable only once they are flushed, about a second after they came.
-        await client.api_client.rest_client.GET(f"{url}/internal/force_flush")
-        answer = await client.api_client.rest_client.GET(f"{url}/api/v1/export", query_params=query)
-        known = str(answer.getheader("Content-Type", "")).startswith("application/stream+json")
-        return bytes(answer.data) if known else None
+        # Samples are searchable only once they are flushed. A server that was stuck may answer us before it has dealt
+        # with what was sent before, so it gets a moment.
+        await get(f"{url}/internal/force_flush")
+        await asyncio.sleep(SETTLE)
+        await get(f"{url}/internal/force_flush")
+        export = b""
+        for query in resend.queries(lines):
+            answer = await get(f"{url}/api/v1/export", query_params=query)
+            if not str(answer.getheader("Content-Type", "")).startswith("application/stream+json"):
+                return None
+            export += bytes(answer.data)
+        return export
 
     async def close(self) -> None:
         """Close the connections."""

@@ -22,16 +22,29 @@ _SPACE = re.compile(rb"(?<!\\) ")
 _ESCAPED = re.compile(rb"\\([,= ])")
 _WITNESS = "_quality"
 _MILLISECOND = 1_000_000
+_GAP = 60_000  # milliseconds between two readings that are asked for together
 
 
-def query(lines: Iterable[bytes]) -> list[tuple[str, str]]:
-    """Return the parameters of the export that covers these lines, which are ours: see `key_of`."""
-    keys = [key_of(line) for line in lines]
+def queries(lines: Iterable[bytes]) -> list[list[tuple[str, str]]]:
+    """Return the parameters of the exports that cover these lines, which are ours: see `key_of`.
+
+    One export for each cluster of times: a single late reading must not bring a week of samples along.
+    """
+    keys = sorted((key_of(line) for line in lines), key=lambda key: key[2])
+    clusters: list[list[Key]] = []
+    for key in keys:
+        if clusters and key[2] - clusters[-1][-1][2] <= _GAP:
+            clusters[-1].append(key)
+        else:
+            clusters.append([key])
+    return [_query(cluster) for cluster in clusters]
+
+
+def _query(keys: list[Key]) -> list[tuple[str, str]]:
     wanted = sorted({(kind, dict(tags).get("gateway", "")) for kind, tags, _ in keys})
     matches = [f"{{__name__={_quoted(kind + _WITNESS)},gateway={_quoted(gateway)}}}" for kind, gateway in wanted]
-    first, last = min(time for _, _, time in keys), max(time for _, _, time in keys)
     # Seconds with a fraction; a millisecond of room on both sides for its rounding.
-    span = [("start", f"{(first - 1) / 1000:.3f}"), ("end", f"{(last + 1) / 1000:.3f}")]
+    span = [("start", f"{(keys[0][2] - 1) / 1000:.3f}"), ("end", f"{(keys[-1][2] + 1) / 1000:.3f}")]
     return [("match[]", match) for match in matches] + span
 
 

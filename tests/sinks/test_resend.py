@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.sinks import line_protocol
-from gateway.sinks.resend import key_of, query, without_stored
+from gateway.sinks.resend import key_of, queries, without_stored
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 times = st.integers(min_value=0, max_value=2**62)
@@ -65,11 +65,19 @@ def test_nothing_stored_leaves_everything() -> None:
     assert without_stored(lines, b"") == lines
 
 
-def test_the_question_covers_every_kind_gateway_and_time_and_no_more() -> None:
-    asked = query([reading("a", 5_000_000_000), reading("b", 7_500_000_000, "parking")])
+def test_the_questions_cover_every_kind_gateway_and_time_and_no_more() -> None:
+    late = reading("a", 86_400_000_000_000)
+    asked = queries([late, reading("b", 7_500_000_000, "parking"), reading("a", 5_000_000_000)])
     assert asked == [
-        ("match[]", '{__name__="air_quality_quality",gateway="koper 01"}'),
-        ("match[]", '{__name__="parking_quality",gateway="koper 01"}'),
-        ("start", "4.999"),
-        ("end", "7.501"),
+        [
+            ("match[]", '{__name__="air_quality_quality",gateway="koper 01"}'),
+            ("match[]", '{__name__="parking_quality",gateway="koper 01"}'),
+            ("start", "4.999"),
+            ("end", "7.501"),
+        ],
+        [
+            ("match[]", '{__name__="air_quality_quality",gateway="koper 01"}'),
+            ("start", "86399.999"),
+            ("end", "86400.001"),
+        ],
     ]

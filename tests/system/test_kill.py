@@ -1,0 +1,39 @@
+"""kill -9 again and again while messages flow: each reading is stored once, and none is missing."""
+
+import asyncio
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from firmware_sim.readback import read_victoria_metrics
+from firmware_sim.servers import Mosquitto, VictoriaMetrics
+
+if TYPE_CHECKING:
+    from tests.system.conftest import Rig
+
+pytestmark = pytest.mark.system
+
+KILLS = 10
+BETWEEN = 2_000
+"""Messages from one kill to the next."""
+RATE = 2_500.0
+
+
+async def test_ten_kills_in_a_stream_of_20_000_messages_lose_nothing_and_double_nothing(rig: "Rig") -> None:
+    broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
+    gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
+    await gateway.listening()
+    stream, moments = rig.stream(broker.url, RATE), Random(20_000)  # noqa: S311 -- repeatable, not secret
+    for _ in range(KILLS):
+        stream.send(BETWEEN)
+        await asyncio.sleep(moments.uniform(0.02, BETWEEN / RATE))
+        gateway.kill()
+        await gateway.start()
+        await stream.sent()
+    await gateway.holds(KILLS * BETWEEN)
+
+    assert stream.differences(gateway.spooled()) == {}, "in the spool: what the broker sent again was stored again"
+    # VictoriaMetrics keeps a point as often as it is sent.
+    stored = await read_victoria_metrics(database.url)
+    assert stream.differences(stored) == {}, "in the database: the spool is right, and sent something again"
