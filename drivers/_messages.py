@@ -1,11 +1,13 @@
 """JSON messages: parsed within bounds, searched by path, read as fields. Shared by the MQTT drivers."""
 
 import math
+from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import orjson
 
-from gateway.contract import FieldValue, Options, Reason, Reject
+from gateway.contract import VOCABULARY, FieldValue, Options, Reason, Reject
 
 MAX_MESSAGE = 256 * 1024
 """Bytes of the longest message that is parsed."""
@@ -106,3 +108,19 @@ READERS = {
     "str": (_to_str, "short text"),
 }
 """Vocabulary type -> a function of a value and its source, None for what is no such value; and what it reads."""
+
+
+def check_sources(kind: str, sources: Mapping[str, Source]) -> None:
+    """Look whether the vocabulary has such fields for ``kind``; a ``ValueError`` names the nearest one it has."""
+    if not sources:
+        raise ValueError("name at least one field")
+    for name, source in sources.items():
+        known = VOCABULARY.get(name)
+        if known is None or kind not in known.kinds:
+            of_kind = [field.name for field in VOCABULARY.values() if kind in field.kinds]
+            near = get_close_matches(name, of_kind, n=1) or of_kind
+            raise ValueError(f"{kind} has no field {name!r}; known: {', '.join(near)}")
+        if known.type != "float" and (source.scale, source.offset) != (1.0, 0.0):
+            raise ValueError(f"{name} is {known.type}: only numbers with a fraction have scale and offset")
+        if known.type != "bool" and source.equals is not None:
+            raise ValueError(f"{name} is {known.type}: only yes and no can say what they equal")

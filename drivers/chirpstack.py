@@ -17,7 +17,6 @@ floats. ``object`` is there only where the server has a codec for the device. v3
 Source: ChirpStack documentation, Event types (v4), and the v3 integration.proto.
 """
 
-import math
 import re
 from binascii import a2b_base64
 from collections.abc import Iterable
@@ -25,20 +24,15 @@ from typing import Any
 
 import orjson
 
+from drivers._lorawan import loudest
 from drivers._messages import MAX_MESSAGE, SHOWN, parse, refuse
-from drivers._rfc3339 import nanoseconds
+from drivers._times import nanoseconds
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Uplink, field
 
 _EUI = re.compile("[0-9a-fA-F]{16}")
 _EUI_V3 = re.compile("[0-9a-zA-Z+/]{11}=")  # eight bytes in base64
 _WITHOUT_READING = frozenset({"join", "ack", "txack", "log", "error", "location", "integration"})
-_LOG_PARTS = (
-    "level",
-    "code",
-    "type",
-    "description",
-    "error",
-)  # v4 says level, code and description; v3 type and error
+_LOG_PARTS = ("level", "code", "type", "description", "error")  # v3 writes type and error
 
 
 class _Impossible(ValueError):
@@ -78,7 +72,7 @@ def _open(event: str, message: Any, payload: bytes) -> Uplink | Reject:  # noqa:
 def _uplink(message: dict[str, Any]) -> Uplink:
     fields: dict[str, FieldValue] = {"frame_counter": _whole(message, "fCnt", 2**32 - 1)}
     if receptions := message.get("rxInfo"):
-        fields |= _loudest(receptions)
+        fields |= loudest(receptions)
     try:
         data = a2b_base64(message.get("data") or b"", strict_mode=True)
     except (TypeError, ValueError) as error:
@@ -134,19 +128,6 @@ def _time(message: dict[str, Any]) -> int | None:
 def _key(message: dict[str, Any]) -> str | None:
     key = message.get("deduplicationId")
     return key if type(key) is str and key else None
-
-
-def _loudest(receptions: object) -> dict[str, FieldValue]:
-    """Return the levels at the gateway that heard it loudest; none where no gateway says how loud."""
-    best: dict[str, FieldValue] = {}
-    loudest = -math.inf
-    for reception in receptions if isinstance(receptions, list) else ():
-        rssi = reception.get("rssi") if isinstance(reception, dict) else None
-        if isinstance(rssi, int | float) and rssi > loudest:
-            loudest = rssi
-            snr = reception.get("snr", reception.get("loRaSNR", 0))
-            best = {"rssi": float(rssi), "snr": float(snr) if isinstance(snr, int | float) else 0.0}
-    return best
 
 
 DRIVER = Driver(

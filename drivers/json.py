@@ -18,16 +18,13 @@ all: half a reading looks whole to everyone who comes later. NaN, infinities and
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
-from drivers._messages import MAX_MESSAGE, READERS, Path, Source, find, parse, refuse, split
-from drivers._rfc3339 import LATEST, nanoseconds
+from drivers._messages import MAX_MESSAGE, READERS, Source, check_sources, find, parse, refuse, split
+from drivers._times import TimeFormat, moment
 from gateway.contract import VOCABULARY, Driver, FieldValue, Measurement, MqttLink, Options, Reason, Reject
-
-_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 class JsonOptions(Options):
@@ -42,7 +39,7 @@ class JsonOptions(Options):
     """A path, or ``topic:N``; None where the configuration names the sensor."""
     time: str | None = None
     """A path; None for the time of arrival."""
-    time_format: Literal["rfc3339", "s", "ms", "us", "ns"] = "rfc3339"
+    time_format: TimeFormat = "rfc3339"
 
     @field_validator("sensor")
     @classmethod
@@ -56,18 +53,7 @@ class JsonOptions(Options):
 
     @model_validator(mode="after")
     def _fields_are_known(self) -> "JsonOptions":
-        if not self.fields:
-            raise ValueError("name at least one field")
-        for name, source in self.fields.items():
-            known = VOCABULARY.get(name)
-            if known is None or self.kind not in known.kinds:
-                of_kind = [field.name for field in VOCABULARY.values() if self.kind in field.kinds]
-                near = get_close_matches(name, of_kind, n=1) or of_kind
-                raise ValueError(f"{self.kind} has no field {name!r}; known: {', '.join(near)}")
-            if known.type != "float" and (source.scale, source.offset) != (1.0, 0.0):
-                raise ValueError(f"{name} is {known.type}: only numbers with a fraction have scale and offset")
-            if known.type != "bool" and source.equals is not None:
-                raise ValueError(f"{name} is {known.type}: only yes and no can say what they equal")
+        check_sources(self.kind, self.fields)
         return self
 
 
@@ -86,7 +72,9 @@ class Decoder:
             (name, split(source.path), *READERS[VOCABULARY[name].type], source)
             for name, source in options.fields.items()
         ]
-        self._level, self._sensor = _identity(options.sensor)
+        where, _, level = (options.sensor or "").partition(":")
+        self._level = int(level) if where == "topic" and level else None
+        self._sensor = split(options.sensor) if options.sensor and self._level is None else None
         self._time = split(options.time) if options.time is not None else None
         self._format = options.time_format
 
@@ -97,8 +85,7 @@ class Decoder:
             return [message]
         try:
             fields = self._read(message)
-            time = None if self._time is None else _moment(find(message, self._time), self._format)
-            return [Measurement(self._kind, fields, self._identify(topic, message), time)]
+            return [Measurement(self._kind, fields, self._identify(topic, message), self._moment(message))]
         except _Refused as error:
             return [refuse(error.reason, payload, str(error))]
 
@@ -117,6 +104,17 @@ class Decoder:
             raise _Refused("unsupported", "none of the fields is in it")
         return fields
 
+    def _moment(self, message: object) -> int | None:
+        if self._time is None:
+            return None
+        value = find(message, self._time)
+        if value is None:
+            raise _Refused("unsupported", "no time in it")
+        time = moment(value, self._format)
+        if time is None:
+            raise _Refused("range", f"no time in the format {self._format}")
+        return time
+
     def _identify(self, topic: str, message: object) -> str | None:
         if self._level is not None:
             levels = topic.split("/")
@@ -131,31 +129,6 @@ class Decoder:
         if not isinstance(name, str) or not 0 < len(name) <= 128 or not name.isprintable():
             raise _Refused("range", "the sensor's name is no text of 1 to 128 printable characters")
         return name
-
-
-def _identity(where: str | None) -> tuple[int | None, Path | None]:
-    """Return a topic level, or a path, or neither."""
-    if where is None:
-        return None, None
-    if where.startswith("topic:"):
-        return int(where.removeprefix("topic:")), None
-    return None, split(where)
-
-
-def _moment(value: object, form: str) -> int:
-    """Return nanoseconds UTC; a float of seconds is as exact as a microsecond, and is cut to it."""
-    if value is None:
-        raise _Refused("unsupported", "no time in it")
-    found: int | None = None
-    if form == "rfc3339":
-        found = nanoseconds(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        unit = _NANOSECONDS[form]
-        if 0 < value <= LATEST / unit:
-            found = value * unit if isinstance(value, int) else round(value * unit / 1000) * 1000
-    if found is None or found > LATEST:
-        raise _Refused("range", f"no time in the format {form}")
-    return found
 
 
 DRIVER = Driver(

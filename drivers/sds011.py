@@ -21,9 +21,9 @@ Sources: SDS011 specification V1.3; Laser Dust Sensor Control Protocol V1.3 (Nov
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import field_validator
+from pydantic import Field as Bounded
 
 from drivers._framing import Frames
 from gateway.contract import Driver, Duration, Measurement, Options, Quality, Reject, SerialLink, field
@@ -42,15 +42,8 @@ class Sds011Options(Options):
     ``warm_up``         how long its values are marked doubtful after it woke up
     """
 
-    working_period: Duration = 0.0
+    working_period: Annotated[Duration, Bounded(multiple_of=60, le=1800)] = 0.0
     warm_up: Duration = 30.0
-
-    @field_validator("working_period")
-    @classmethod
-    def _whole_minutes(cls, seconds: float) -> float:
-        if seconds % 60 or seconds > 1800:
-            raise ValueError('the working period is whole minutes, from "0s" (always) to "30min"')
-        return seconds
 
 
 class Report(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from drivers._rfc3339 import nanoseconds
+from drivers._times import nanoseconds
 from drivers.chirpstack import Decoder
 from gateway.contract import Options, Reject, Uplink
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from drivers import chirpstack, ops243, sds011
+from drivers import _omnipresense, chirpstack, sds011
 from drivers._framing import Frames
-from drivers._rfc3339 import nanoseconds
+from drivers._times import nanoseconds
 from drivers.codecs import bosch_tps110
 from gateway.contract import Measurement, Options, Reject, Uplink
 
@@ -161,14 +161,14 @@ def _sds011(vector: Vector) -> list[Names | Reject]:
 def _ops243(vector: Vector) -> list[Names | Reject]:
     said: list[Names | Reject] = []
     for line in _bytes(vector).splitlines() or [b""]:
-        found = ops243.parse(line)
+        found = _omnipresense.parse(line)
         match found:
             case Reject():
                 said.append(found)
-            case ops243.Answer(values):
+            case _omnipresense.Answer(values):
                 counts = values.get("TimedSpeedCounts")
                 said.append({**values, **(counts if isinstance(counts, dict) else {})})
-            case ops243.Report():
+            case _omnipresense.Report():
                 speed = {"object_speed" if found.sure else "speed": abs(found.speed)}
                 numbers = {"magnitude": found.magnitude, "time": found.time, "unit": found.unit, "units": found.unit}
                 said.append({**speed, **numbers, "direction": found.direction})

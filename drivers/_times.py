@@ -1,12 +1,14 @@
-"""Times as network servers write them, to the nanosecond: `datetime` would cut them to microseconds."""
+"""Times as devices and servers write them, to the nanosecond: `datetime` would cut them to microseconds."""
 
 import re
 from datetime import date
+from typing import Literal
 
 _FORMAT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(?:\.([0-9]+))?"
     r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
 )
+_UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _EPOCH = date(1970, 1, 1).toordinal()
 LATEST = 2**63 - 1
 """The last moment that databases can hold, nanoseconds UTC (the year 2262)."""
@@ -31,3 +33,20 @@ def nanoseconds(text: object) -> int | None:
         seconds += -offset if sign == "+" else offset
     result = seconds * 1_000_000_000 + (int(fraction[:9].ljust(9, "0")) if fraction else 0)
     return result if 0 <= result <= LATEST else None
+
+
+TimeFormat = Literal["rfc3339", "s", "ms", "us", "ns"]
+"""How a message states a moment: as text, or as a number since 1970."""
+
+
+def moment(value: object, form: TimeFormat) -> int | None:
+    """Return nanoseconds UTC, None for no such time; a float of seconds is cut to the microsecond it is exact to."""
+    if form == "rfc3339":
+        return nanoseconds(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    unit = _UNITS[form]
+    if not 0 < value <= LATEST / unit:
+        return None
+    found = value * unit if isinstance(value, int) else round(value * unit / 1000) * 1000
+    return found if found <= LATEST else None
