@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from abc import ABC, abstractmethod
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from pathlib import Path
@@ -62,7 +63,7 @@ class BenchFailed(Exception):
     """What is measured did not do its work; a figure would be a lie."""
 
 
-class Receiver:
+class Receiver(ABC):
     """A process that takes messages, and can be stopped while they gather at the broker.
 
     ``handled`` counts those that it was measured with so far.
@@ -78,13 +79,13 @@ class Receiver:
         assert self.process is not None
         return Usage.of(self.process.pid)
 
+    @abstractmethod
     async def start(self) -> float:
         """Start it; return the seconds until it said that it is ready."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def reach(self, total: int) -> None:
         """Wait until it has dealt with so many messages since its first start."""
-        raise NotImplementedError
 
     async def idle(self) -> None:
         """Wait until it uses next to no CPU: whatever it does at its start is over."""

@@ -72,7 +72,13 @@ def test_listing_and_loading_import_nothing_else() -> None:
         "print(*sorted(name for name in sys.modules if name.startswith('drivers.')))"
     )
     printed = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-    assert printed.split() == ["drivers._framing", "drivers._passages", "drivers.codecs", "drivers.ops243"]
+    assert printed.split() == [
+        "drivers._framing",
+        "drivers._omnipresense",
+        "drivers._passages",
+        "drivers.codecs",
+        "drivers.ops243",
+    ]
 
 
 @pytest.mark.usefixtures("plugin")
