@@ -56,22 +56,68 @@ _FIELDS = (
     Field("pm4", "float", "ug/m3", 0, 2000, _AIR, "pm4"),
     Field("pm10", "float", "ug/m3", 0, 5000, _AIR, "pm10"),
     Field("pm100", "float", "ug/m3", 0, 20000, _AIR, "tsp"),
+    Field("particles_above_03", "float", "1/cm3", 0, 10000, _AIR),  # larger than 0.3 um; 05 is 0.5, 25 is 2.5
+    Field("particles_above_05", "float", "1/cm3", 0, 10000, _AIR),
+    Field("particles_above_1", "float", "1/cm3", 0, 10000, _AIR),
+    Field("particles_above_25", "float", "1/cm3", 0, 10000, _AIR),
+    Field("particles_above_5", "float", "1/cm3", 0, 10000, _AIR),
+    Field("particles_above_10", "float", "1/cm3", 0, 10000, _AIR),
+    Field("particles_up_to_05", "float", "1/cm3", 0, 10000, _AIR),  # from the smallest that the device sees
+    Field("particles_up_to_1", "float", "1/cm3", 0, 10000, _AIR),
+    Field("particles_up_to_25", "float", "1/cm3", 0, 10000, _AIR),
+    Field("particles_up_to_4", "float", "1/cm3", 0, 10000, _AIR),
+    Field("particles_up_to_10", "float", "1/cm3", 0, 10000, _AIR),
+    Field("typical_particle_size", "float", "um", 0, 100, _AIR),
+    Field("ch2o", "float", _GAS, 0, 20000, _AIR),  # formaldehyde
     Field("no", "float", _GAS, 0, 5000, _AIR, "no"),
     Field("no2", "float", _GAS, 0, 5000, _AIR, "no2"),
     Field("nox", "float", _GAS, 0, 5000, _AIR, "nox"),
     Field("o3", "float", _GAS, 0, 2000, _AIR, "o3"),
     Field("so2", "float", _GAS, 0, 5000, _AIR, "so2"),
     Field("co", "float", _GAS, 0, 200000, _AIR, "co"),
+    Field("h2s", "float", _GAS, 0, 200000, _AIR),
+    Field("nh3", "float", _GAS, 0, 200000, _AIR),
     Field("co2", "float", "ppm", 0, 20000, _AIR, "co2"),
+    Field("co2_equivalent", "float", "ppm", 0, 65535, _AIR),  # worked out from organic compounds, not measured
+    Field("tvoc", "float", "ppb", 0, 65535, _AIR, "volatileOrganicCompoundsTotal"),
+    Field("tvoc_mass", "float", _GAS, 0, 65535, _AIR),
+    Field("tvoc_index", "float", "1", 0, 500, _AIR),  # the maker's own scale
+    # What an electrochemical cell says before it is calibrated, and the same less its auxiliary electrode
+    Field("no2_electrode", "float", "V", -3, 3, _AIR),
+    Field("no2_electrode_difference", "float", "V", -3, 3, _AIR),
+    Field("no_electrode", "float", "V", -3, 3, _AIR),
+    Field("no_electrode_difference", "float", "V", -3, 3, _AIR),
+    Field("ox_electrode", "float", "V", -3, 3, _AIR),  # ozone and nitrogen dioxide together
+    Field("ox_electrode_difference", "float", "V", -3, 3, _AIR),
+    Field("co_electrode", "float", "V", -3, 3, _AIR),
+    Field("co_electrode_difference", "float", "V", -3, 3, _AIR),
     Field("temperature", "float", "degC", -50, 85, _ANY, "temperature"),
     Field("relative_humidity", "float", "fraction", 0, 1, _ANY, "relativeHumidity"),
     Field("atmospheric_pressure", "float", "hPa", 500, 1100, _ANY, "atmosphericPressure"),
+    Field("external_temperature", "float", "degC", -60, 130, _ANY),  # of a probe on a cable
+    Field("surface_temperature", "float", "degC", -60, 130, _ANY, "surfaceTemperature"),
+    Field("illuminance", "float", "lx", 0, 200000, _ANY, "illuminance"),
+    Field("light_level", "int", "1", 0, 255, _AIR),  # the maker's own steps, from dark
+    Field("sound_level", "float", "dB", 0, 140, _AIR),
+    Field("sound_level_max", "float", "dB", 0, 140, _AIR),
+    Field("motion", "int", "1", 0, 65535, _AIR),  # movements seen since the last report
     # ParkingSpot and OnStreetParking
     Field("occupied", "bool", "", None, None, _PARKING, "status"),
     Field("available_spots", "int", "1", 0, 100000, _PARKING, "availableSpotNumber"),
     Field("distance", "float", "mm", 0, 100000, _PARKING, ""),
+    Field("previous_state_duration", "float", "s", 0, 86400, _PARKING),  # how long the bay was as it was before
+    Field("tag_id", "str", "", None, None, _PARKING),  # of the permit shown at the bay
     # TrafficFlowObserved
     Field("intensity", "int", "1", 0, 100000, _TRAFFIC, "intensity"),
+    Field("intensity_class_0", "int", "1", 0, 100000, _TRAFFIC),  # of the slowest class, and so on
+    Field("intensity_class_1", "int", "1", 0, 100000, _TRAFFIC),
+    Field("intensity_class_2", "int", "1", 0, 100000, _TRAFFIC),
+    Field("intensity_class_3", "int", "1", 0, 100000, _TRAFFIC),
+    Field("total_count", "int", "1", 0, 2**32, _TRAFFIC),  # counted on and on; begins again at the device's own bound
+    Field("people_count", "int", "1", 0, 100000, _TRAFFIC, "peopleCount"),  # present now
+    Field("people_count_max", "int", "1", 0, 100000, _TRAFFIC),  # present at once, since the last report
+    Field("average_dwell_time", "float", "s", 0, 86400, _TRAFFIC),
+    Field("max_dwell_time", "float", "s", 0, 86400, _TRAFFIC),
     Field("average_vehicle_speed", "float", "km/h", 0, 400, _TRAFFIC, "averageVehicleSpeed"),
     Field("max_vehicle_speed", "float", "km/h", 0, 400, _TRAFFIC, ""),
     Field("average_vehicle_length", "float", "m", 0, 50, _TRAFFIC, "averageVehicleLength"),
@@ -82,11 +128,20 @@ _FIELDS = (
     # What a device says about itself
     _health("battery_level", "float", "fraction", 0, 1),
     _health("battery_voltage", "float", "V", 0, 60),
+    _health("battery_low", "bool", ""),
+    _health("solar_power", "float", "W", 0, 1000),
     _health("rssi", "float", "dBm", -200, 20),
     _health("snr", "float", "dB", -50, 60),
     _health("frame_counter", "int", "1", 0, 2**32),
+    _health("signal_strength", "int", "1", 0, 65535),  # of what a distance meter gets back
+    _health("sample_count", "int", "1", 0, 65535),  # behind one reading
+    _health("tilted", "bool", ""),
+    _health("device_temperature", "float", "degC", -60, 150),  # inside the device, not of the city's air
+    _health("device_humidity", "float", "fraction", 0, 1),
     _health("device_error", "int", "bits", 0, 2**32),
     _health("firmware_version", "str", ""),
+    _health("hardware_version", "str", ""),
+    _health("serial_number", "str", ""),
     _health("reset_cause", "int", "1", 0, 255),
     _health("event", "str", ""),
 )

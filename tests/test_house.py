@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,6 @@ from gateway.cli.drivers import markdown
 ROOT = Path(__file__).parents[1]
 DEVICES = ROOT / "firmware-sim" / "firmware_sim" / "devices"
 RECORDINGS = ROOT / "tests" / "recordings"
-
-SIMULATED_AS = {"bosch_tps110": "tps110", "json": "json_station"}
-"""Simulators that are named after the device, where driver or codec is named after the format."""
 
 PACKAGES = {
     "influxdb_client": "influxdb-client",
@@ -78,10 +76,18 @@ def test_the_readmes_table_is_what_the_drivers_say_of_themselves() -> None:
     assert found[1].strip() == said.strip(), "put what `prehod drivers --markdown` prints into README.md"
 
 
+def simulated(path: Path) -> list[str]:
+    """Return the drivers and codecs that a simulator says it stands for; a family's module has several."""
+    module = import_module(f"firmware_sim.devices.{path.stem}")
+    own = [getattr(module, name) for name in ("DRIVER", "CODEC") if hasattr(module, name)]
+    return [*own, *getattr(module, "CODECS", ())]
+
+
 def test_every_device_has_a_simulator_and_every_simulator_a_driver() -> None:
     wanted = {name for name in drivers.names() if not is_envelope(name)} | set(drivers.codec_names())
-    simulated = {path.stem for path in DEVICES.glob("*.py")} - {"__init__"}
-    assert simulated == {SIMULATED_AS.get(name, name) for name in wanted}
+    said = {path.stem: simulated(path) for path in DEVICES.glob("*.py") if path.stem != "__init__"}
+    assert [name for name, stands_for in said.items() if not stands_for] == []
+    assert sorted(name for stands_for in said.values() for name in stands_for) == sorted(wanted)
 
 
 def test_every_envelope_has_a_simulated_network_server() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from gateway.catalogue import CATALOGUE
 from gateway.contract import Codec, Driver, SerialLink
 
-MANY = 12
-"""More fields than this are not listed one by one: such a driver takes whatever the vocabulary has."""
+MANY = 30
+"""More than this is not one device: such a driver takes whatever its configuration names."""
 
 HEADINGS = ("Driver", "Device", "How", "Measures")
 
@@ -48,7 +48,9 @@ def _show(drivers: list[Driver], codecs: list[Codec]) -> None:
     for title, devices in (("Drivers", drivers), ("LoRaWAN codecs", codecs)):
         table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for heading in HEADINGS:
-            table.add_column(heading, overflow="fold", no_wrap=heading == "Driver")
+            # The longest field name must fit on a line.
+            width = 22 if heading == "Measures" else None
+            table.add_column(heading, overflow="fold", no_wrap=heading == "Driver", min_width=width)
         for device in devices:
             table.add_row(*_row(device))
         console.print(table)
@@ -61,13 +63,13 @@ def _row(device: Driver | Codec) -> tuple[str, str, str, str]:
 
 def _how(device: Driver | Codec) -> str:
     if isinstance(device, Codec):
-        return "LoRaWAN payload"
+        return "LoRaWAN"
     link = device.link
     return f"serial, {link.baudrate} 8{link.parity}{link.stopbits}" if isinstance(link, SerialLink) else "MQTT"
 
 
 def _measures(device: Driver | Codec) -> str:
-    names = [field.name for field in device.fields]
+    names = [field.name for field in device.fields if not field.health]
     if not device.kinds and isinstance(device, Driver):
         return "as the codec says"
     return ", ".join(names) if len(names) <= MANY else "any field of the vocabulary"

@@ -78,6 +78,11 @@ def _play(device: Driver | Codec, recording: Recording) -> list[Output]:
     return said
 
 
+def _payload(name: str, port: int, hex_: str, **options: object) -> list[Output]:
+    codec = drivers.load_codec(name)
+    return list(codec.decode(port, bytes.fromhex(hex_), codec.options.model_validate(options)))
+
+
 def _expected(one: Mapping[str, Any]) -> Output:
     if "reject" in one:
         return Reject(one["reject"], bytes.fromhex(one.get("hex", "")), one.get("detail", ""))
@@ -137,3 +142,9 @@ def expected() -> Callable[[Mapping[str, Any]], Output]:
 @pytest.fixture(scope="session")
 def fitting_options() -> Callable[[Driver | Codec], Options]:
     return _options
+
+
+@pytest.fixture(scope="session")
+def payload() -> Callable[..., list[Output]]:
+    """Return what gives a codec, by name, one payload: port, hex, options by name."""
+    return _payload

@@ -1,14 +1,16 @@
 """Vectors that others wrote, where there are any: every ``*.jsonl`` in the folder that PREHOD_VECTORS names.
 
 A line is one vector: ``device``, ``kind``, one of ``input_hex``, ``input_text``, ``input_json``, and ``expected``,
-whose names are the vector's own. Each device that has a driver has a function here that says what the driver reads in
-those names; a name it does not know fails, as does a device that is in neither table.
+whose names are the vector's own. Each device that has a driver has a function, here or for a whole family of devices
+in a ``vectors_*.py`` beside, that says what the driver reads in those names; a name it does not know fails, as does a
+device that is in neither table.
 """
 
 import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import pytest
@@ -43,75 +45,22 @@ NOT_YET = {
     "actility-thingpark",
     "airgradient",
     "benewake-tfmini",
-    "cayenne-lpp",
-    "conversion-ppb-ugm3",
-    "decentlab-dl-ac",
-    "decentlab-dl-lid",
-    "decentlab-dl-lp8p",
-    "decentlab-dl-mbx",
-    "decentlab-dl-pm",
     "dfrobot-a02yyuw",
-    "dragino-laq4",
-    "dragino-ldds04",
-    "dragino-ldds75",
-    "dragino-lht52",
-    "dragino-llds12",
     "dyp-a01nyub",
     "ecowitt-http",
-    "elsys",
     "frigate-events",
-    "honeywell-hpma115c0",
-    "honeywell-hpma115s0",
     "houston-radar-dr500",
     "jsn-sr04t/aj-sr04m",
-    "libelium-smart-parking",
     "maxbotix-hrxl",
     "maxbotix-xl",
-    "milesight-am107",
-    "milesight-am319",
-    "milesight-em310-udl",
-    "milesight-em400-mud",
-    "milesight-em400-udl-nbiot",
-    "milesight-em500-co2",
-    "milesight-em500-udl",
-    "milesight-vs121",
-    "milesight-vs132",
-    "milesight-vs133",
-    "milesight-vs135",
-    "milesight-vs340",
-    "milesight-vs350",
     "natch-atc",
     "nmea-0183",
-    "nova-sds198",
-    "nwave-ncc405",
-    "nwave-nps310",
-    "nwave-nps405",
-    "parametric-pcr2",
-    "parametric-tcr",
-    "plantower-pms3003",
-    "plantower-pms5003/pms7003",
-    "plantower-pms5003st",
-    "plantower-pms5003t",
-    "pni-placepod",
     "senml-json",
-    "senseair-k30",
-    "senseair-s8",
-    "sensirion-sps30",
     "sensor.community",
-    "sm300d2-modbus-variant",
     "tasmota-tele-sensor",
-    "tekzitel-tekzipark",
     "telraam-api",
-    "tera-nextpm",
-    "tera-nextpm-modbus",
     "ttn-v3-uplink",
     "wavetronix-ss125",
-    "winsen-mh-z19b",
-    "winsen-ze/zh",
-    "winsen-ze07-ch2o",
-    "winsen-ze07-co",
-    "winsen-ze08-ch2o",
-    "winsen-zh03b",
     "zigbee2mqtt",
 }
 """Devices without a driver: a new driver takes its vectors' name from here to `DEVICES`."""
@@ -209,12 +158,16 @@ def _bosch_tps110(vector: Vector) -> list[Names | Reject]:
     return said
 
 
-DEVICES: Mapping[str, Callable[[Vector], list[Names | Reject]]] = {
+DEVICES: dict[str, Callable[[Vector], list[Names | Reject]]] = {
     "bosch-tps110": _bosch_tps110,
     "chirpstack-v4-up": _chirpstack,
     "nova-sds011": _sds011,
     "omnipresense-ops24x": _ops243,
 }
+
+
+for _family in sorted(Path(__file__).parent.glob("vectors_*.py")):
+    DEVICES |= run_path(str(_family))["DEVICES"]
 
 
 def _same(name: str, said: object, wanted: object) -> bool:

@@ -1,0 +1,83 @@
+"""When a sensor whose laser wears out is to be awake, whether it is, and from when on its values are good.
+
+A dust sensor lasts a year or three when it runs always, and ten when it sleeps most of the time. Its driver asks
+`Cycle` at each poll what to do, and tells it of each report; commands and frames are the driver's own business.
+"""
+
+from enum import Enum
+
+from pydantic import model_validator
+
+from gateway.contract import Duration, Options, Quality
+
+MEASURING = 10.0
+"""Seconds of stable values in each working period."""
+SILENCE = 10 * 10**9
+"""Nanoseconds after which a sensor that reports by itself has been asleep or away."""
+
+
+class Sleeping(Options):
+    """How it is to measure.
+
+    ``working_period``  it wakes up once in each, for ``warm_up`` and 10 s; "0s" keeps it awake
+    ``warm_up``         how long its values are marked doubtful after it woke up
+    """
+
+    working_period: Duration = 0.0
+    warm_up: Duration = 30.0
+
+    @property
+    def silence(self) -> float:
+        """It sleeps for most of a working period."""
+        return self.working_period
+
+    @model_validator(mode="after")
+    def _some_sleep(self) -> "Sleeping":
+        if 0 < self.working_period <= self.warm_up + MEASURING:
+            raise ValueError('the working period is "0s", or longer than the warm-up and 10 s of measuring')
+        return self
+
+
+class Turn(Enum):
+    """What to tell the sensor."""
+
+    NOTHING = 0
+    WAKE_UP = 1
+    GO_TO_SLEEP = 2
+
+
+class Cycle:
+    """Follows one sensor through its working periods; times are monotonic nanoseconds."""
+
+    def __init__(self, options: Sleeping) -> None:
+        self._period = int(options.working_period * 1e9)
+        self._run = int((options.warm_up + MEASURING) * 1e9)
+        self._warm_up = int(options.warm_up * 1e9)
+        self._began: int | None = None
+        self._heard_at = 0
+        self._warm_at = 0
+        self._talks = False
+        self._to_be_awake = True
+
+    def passed(self, now: int) -> None:
+        """Take note of the time; called first whenever the decoder is fed."""
+        if self._began is None:
+            self._began = now
+        if now - self._heard_at > SILENCE:
+            self._talks = False
+        self._to_be_awake = not self._period or (now - self._began) % self._period < self._run
+
+    def heard(self, now: int) -> Quality:
+        """Take note of a report, and return how good its values are."""
+        if not self._talks:
+            self._talks = True
+            self._warm_at = now + self._warm_up
+        self._heard_at = now
+        return Quality.WARM_UP if now < self._warm_at else Quality.GOOD
+
+    def turn(self) -> Turn:
+        """Return what to tell it now. A sensor that goes on after it was told to sleep is told again."""
+        if self._to_be_awake:
+            return Turn.NOTHING if self._talks else Turn.WAKE_UP
+        was_talking, self._talks = self._talks, False
+        return Turn.GO_TO_SLEEP if was_talking else Turn.NOTHING

@@ -1,0 +1,69 @@
+"""Decentlab's payload: one frame for all of its devices, and a list of groups for each.
+
+LoRaWAN, port 1, words of 16 bits, big endian::
+
+    02 ii ii ff ff w...     protocol 2, serial number; a bit of f for each group that is there, bit 0 for the first;
+                            then the words of these groups, one after the other
+
+    02 01 2F  00 03  04 D2 00 01  0B B1      DL-MBX 303, both groups: 1234 mm from one sample; 2.993 V
+
+Temperature and humidity come from one sensor: 175.72 t / 65536 - 46.85 C, 125 h / 65536 - 6 %.
+Quirk: a group that could not be measured is left out, often all but the battery.
+
+Source: the vendor's decentlab-decoders.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from gateway.contract import FieldValue, Measurement, Reject
+
+Words = Sequence[int]
+Fields = Mapping[str, FieldValue]
+Group = tuple[int, Callable[[Words], Fields]]
+"""How many words there are, and what they say."""
+
+PROTOCOL, HEADER = 2, 5
+
+
+def battery(words: Words) -> Fields:
+    """Return the battery's voltage."""
+    return {"battery_voltage": words[0] / 1000}
+
+
+def climate(words: Words) -> Fields:
+    """Return temperature and humidity of the air."""
+    return {
+        "temperature": 175.72 * words[0] / 65536 - 46.85,
+        "relative_humidity": (125 * words[1] / 65536 - 6) / 100,
+    }
+
+
+def present(payload: bytes, groups: Sequence[Group]) -> list[tuple[int, Words]] | Reject:
+    """Return the number and the words of each group that is in a payload."""
+    if len(payload) < HEADER or payload[0] != PROTOCOL:
+        return Reject("length" if payload[:1] == b"\x02" else "noise", payload, "no frame of protocol 2")
+    flags = int.from_bytes(payload[3:5], "big")
+    if flags >> len(groups):
+        return Reject("unsupported", payload, f"groups {flags:016b}; this device has {len(groups)}")
+    there = [number for number in range(len(groups)) if flags >> number & 1]
+    if len(payload) != HEADER + 2 * sum(groups[number][0] for number in there):
+        return Reject("length", payload, f"{len(payload)} bytes for groups {flags:b}")
+    words = [int.from_bytes(payload[at : at + 2], "big") for at in range(HEADER, len(payload), 2)]
+    found: list[tuple[int, Words]] = []
+    at = 0
+    for number in there:
+        size = groups[number][0]
+        found.append((number, words[at : at + size]))
+        at += size
+    return found
+
+
+def decode(payload: bytes, groups: Sequence[Group], kind: str) -> Iterable[Measurement | Reject]:
+    """Return one measurement for all groups of a payload."""
+    found = present(payload, groups)
+    if isinstance(found, Reject):
+        return [found]
+    fields: dict[str, FieldValue] = {"serial_number": str(int.from_bytes(payload[1:3], "big"))}
+    for number, words in found:
+        fields |= groups[number][1](words)
+    return [Measurement(kind, fields)]

@@ -1,0 +1,52 @@
+"""What Dragino's sensors have in common: battery, probe, device information, options.
+
+Port 5, in the -LB generation, is asked for and sent after a join::
+
+    mm .f ff bb ss vv vv        model, firmware (each half byte a number), band, sub-band, battery in mV
+
+Source: the user manuals, and the vendor's dragino-end-node-decoder.
+"""
+
+from typing import Literal
+
+from drivers.codecs._distance import DistanceOptions
+from gateway.contract import FieldValue, Measurement, Reject
+
+NO_PROBE = 0x7FFF
+"""What is sent instead of a temperature where the probe does not answer: 327.67 C in hundredths."""
+
+
+class DraginoOptions(DistanceOptions):
+    """What is connected, beside what a distance stands for.
+
+    ``probe``  the scale of the DS18B20's temperature, where one is connected: "tenths" of a degree, or "hundredths"
+               in some firmware; None: nothing is connected, and what is sent in its place means nothing
+    """
+
+    probe: Literal["tenths", "hundredths"] | None = None
+
+
+def number(payload: bytes, at: int, *, signed: bool = False) -> int:
+    """Return the 16 bits at ``at``, big endian."""
+    return int.from_bytes(payload[at : at + 2], "big", signed=signed)
+
+
+def battery(payload: bytes) -> dict[str, FieldValue]:
+    """Return the voltage in the first two bytes, whose two upper bits are flags."""
+    return {"battery_voltage": (number(payload, 0) & 0x3FFF) / 1000}
+
+
+def probe(raw: int, options: DraginoOptions) -> dict[str, FieldValue]:
+    """Return the probe's temperature, where one is connected and answers."""
+    if options.probe is None or raw == NO_PROBE:
+        return {}
+    return {"external_temperature": raw / (10 if options.probe == "tenths" else 100)}
+
+
+def information(payload: bytes, kind: str) -> Measurement | Reject:
+    """Return what a payload of port 5 says."""
+    if len(payload) != 7:
+        return Reject("length", payload, f"{len(payload)} bytes on port 5")
+    firmware = f"{payload[1] & 0x0F}.{payload[2] >> 4}.{payload[2] & 0x0F}"
+    volts = number(payload, 5) / 1000
+    return Measurement(kind, {"firmware_version": firmware, "battery_voltage": volts, "event": "information"})

@@ -1,0 +1,89 @@
+"""Payloads made of entries: read one by one, and put together where they are about the same thing."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from gateway.contract import FieldValue, Measurement, Reject
+
+EARLIEST = 1_577_836_800
+"""Seconds, 2020-01-01 UTC: a device that gives an earlier time does not know it."""
+
+
+class Part(NamedTuple):
+    """What one entry says.
+
+    ``kind`` and ``tags`` name what it is about, "" the codec's own kind; ``time`` is that of a reading which the
+    device kept, nanoseconds UTC, None for what it measured just now.
+    """
+
+    fields: Mapping[str, FieldValue]
+    kind: str = ""
+    tags: Mapping[str, str] = {}
+    time: int | None = None
+
+
+Reader = Callable[[bytes], Iterable[Part | Reject]]
+Fixed = tuple[int, Reader]
+"""How many bytes a value has, and what they say."""
+Entry = tuple[int | Callable[[bytes], int], Reader]
+"""The same, where the length may be a function of the bytes that follow."""
+Table = Mapping[int, Entry]
+"""Channel and type as one number of 16 bits -> their entry."""
+
+
+def unread(size: int) -> Fixed:
+    """Return the entry of something that is no reading."""
+    return size, lambda _: ()
+
+
+def kept(
+    seconds: int, fields: Mapping[str, FieldValue], kind: str = "", tags: Mapping[str, str] | None = None
+) -> Part | Reject:
+    """Return a reading that the device kept since ``seconds`` (Unix time); a `Reject` where its clock was not set."""
+    if seconds < EARLIEST:
+        return Reject("range", seconds.to_bytes(4, "big"), f"a reading was kept at {seconds}: the clock was not set")
+    return Part(fields, kind, tags or {}, seconds * 1_000_000_000)
+
+
+def decode(payload: bytes, table: Table, kind: str) -> list[Measurement | Reject]:
+    """Return what a payload of channel, type and value says; nothing of it where it is cut.
+
+    Nothing tells how long an unknown entry is: reading ends there, with a `Reject`, and what came before it holds.
+    """
+    parts: list[Part | Reject] = []
+    at = 0
+    while at < len(payload):
+        code, start = int.from_bytes(payload[at : at + 2], "big"), at + 2
+        if start > len(payload):
+            return [Reject("length", payload, "the last entry has no type")]
+        entry = table.get(code)
+        if entry is None:
+            name = f"channel {code >> 8:02X} of type {code & 0xFF:02X}"
+            parts.append(Reject("unsupported", payload[at:], f"{name} is not known of this device"))
+            break
+        size, read = entry
+        at = start + (size(payload[start:]) if callable(size) else size)
+        if at > len(payload):
+            return [Reject("length", payload, f"an entry of {at - start} bytes is cut after {len(payload) - start}")]
+        parts += read(payload[start:at])
+    return joined(parts, kind) or [Reject("unsupported" if payload else "length", payload, "no reading in it")]
+
+
+def joined(parts: Iterable[Part | Reject], kind: str) -> list[Measurement | Reject]:
+    """Return a measurement for all parts of one kind, tags and time, in the order in which they began.
+
+    A later value wins over an earlier one; events are listed. Rejects come last.
+    """
+    known: dict[tuple[str, tuple[tuple[str, str], ...], int | None], dict[str, FieldValue]] = {}
+    rejects: list[Measurement | Reject] = []
+    for part in parts:
+        if isinstance(part, Reject):
+            rejects.append(part)
+        elif part.fields:
+            fields = known.setdefault((part.kind or kind, tuple(part.tags.items()), part.time), {})
+            events = {str(said["event"]): None for said in (fields, part.fields) if "event" in said}
+            fields.update(part.fields)
+            if len(events) > 1:
+                fields["event"] = ", ".join(events)
+    said = [Measurement(of, fields, time=time, tags=dict(tags)) for (of, tags, time), fields in known.items()]
+    return [*said, *rejects]
