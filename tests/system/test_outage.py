@@ -118,9 +118,10 @@ async def test_a_broker_that_restarts_while_it_is_drained_costs_nothing(rig: "Ri
     await gateway.listening()
     stream = rig.stream(broker.url)
     for round_ in range(1, 4):
+        gateway.freeze()  # or it would have drained the broker before the last message is sent
         stream.send(5_000)
         await stream.sent()  # else the publisher itself might say something twice
-        assert (await gateway.state())["spool"]["readings"] < round_ * 5_000, "it was drained already"
+        gateway.thaw()
         await broker.restart()
         await gateway.holds(round_ * 5_000)
     assert stream.differences(gateway.spooled()) == {}
