@@ -26,11 +26,6 @@ class Sleeping(Options):
     working_period: Duration = 0.0
     warm_up: Duration = 30.0
 
-    @property
-    def silence(self) -> float:
-        """It sleeps for most of a working period."""
-        return self.working_period
-
     @model_validator(mode="after")
     def _some_sleep(self) -> "Sleeping":
         if 0 < self.working_period <= self.warm_up + MEASURING:

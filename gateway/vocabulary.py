@@ -35,11 +35,12 @@ class Field:
         return replace(self, low=low, high=high)
 
 
-KINDS = ("air_quality", "gateway", "parking", "traffic")
+KINDS = ("air_quality", "gateway", "parking", "position", "traffic")
 """Every measurement name there is; ``gateway`` is our own health."""
 
 _AIR = ("air_quality",)
 _PARKING = ("parking",)
+_POSITION = ("position",)
 _TRAFFIC = ("traffic",)
 _ANY = ("air_quality", "parking", "traffic")
 _GAS = "ug/m3"
@@ -82,6 +83,7 @@ _FIELDS = (
     Field("tvoc", "float", "ppb", 0, 65535, _AIR, "volatileOrganicCompoundsTotal"),
     Field("tvoc_mass", "float", _GAS, 0, 65535, _AIR),
     Field("tvoc_index", "float", "1", 0, 500, _AIR),  # the maker's own scale
+    Field("nox_index", "float", "1", 0, 500, _AIR),  # the same
     # What an electrochemical cell says before it is calibrated, and the same less its auxiliary electrode
     Field("no2_electrode", "float", "V", -3, 3, _AIR),
     Field("no2_electrode_difference", "float", "V", -3, 3, _AIR),
@@ -96,6 +98,8 @@ _FIELDS = (
     Field("atmospheric_pressure", "float", "hPa", 500, 1100, _ANY, "atmosphericPressure"),
     Field("external_temperature", "float", "degC", -60, 130, _ANY),  # of a probe on a cable
     Field("surface_temperature", "float", "degC", -60, 130, _ANY, "surfaceTemperature"),
+    Field("wind_speed", "float", "m/s", 0, 100, _AIR, "windSpeed"),
+    Field("wind_direction", "float", "deg", 0, 360, _AIR, "windDirection"),  # from where, clockwise from north
     Field("illuminance", "float", "lx", 0, 200000, _ANY, "illuminance"),
     Field("light_level", "int", "1", 0, 255, _AIR),  # the maker's own steps, from dark
     Field("sound_level", "float", "dB", 0, 140, _AIR),
@@ -125,6 +129,13 @@ _FIELDS = (
     Field("occupancy", "float", "fraction", 0, 1, _TRAFFIC, "occupancy"),
     Field("lane_id", "int", "1", 1, 64, _TRAFFIC, "laneId"),
     Field("period", "float", "s", 0, 86400, _TRAFFIC, ""),
+    # Where a receiver is, and what time it is there; Device.location holds both numbers at once
+    Field("latitude", "float", "deg", -90, 90, _POSITION),
+    Field("longitude", "float", "deg", -180, 180, _POSITION),
+    Field("altitude", "float", "m", -500, 20000, _POSITION),  # above mean sea level
+    Field("satellite_time", "int", "ns", 0, 2**63 - 1, _POSITION),  # UTC since 1970
+    Field("satellites", "int", "1", 0, 999, _POSITION),  # used for the fix
+    Field("horizontal_dilution", "float", "1", 0, 100, _POSITION),
     # What a device says about itself
     _health("battery_level", "float", "fraction", 0, 1),
     _health("battery_voltage", "float", "V", 0, 60),
@@ -133,6 +144,7 @@ _FIELDS = (
     _health("rssi", "float", "dBm", -200, 20),
     _health("snr", "float", "dB", -50, 60),
     _health("frame_counter", "int", "1", 0, 2**32),
+    _health("link_quality", "int", "1", 0, 255),  # of a Zigbee radio
     _health("signal_strength", "int", "1", 0, 65535),  # of what a distance meter gets back
     _health("sample_count", "int", "1", 0, 65535),  # behind one reading
     _health("tilted", "bool", ""),

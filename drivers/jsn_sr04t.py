@@ -1,0 +1,85 @@
+"""JSN-SR04T and AJ-SR04M: ultrasonic distance with a probe on a cable, asked.
+
+UART, 9600 8N1, 5 V; the resistor for the mode that is asked over the serial line must be fitted (JSN-SR04T "mode 2",
+120 kOhm or the pad closed; some boards print it otherwise). One byte asks, four answer, big endian, in mm::
+
+    55                  question
+    FF hh ll sum        answer; sum = low byte of FF + hh + ll (JSN-SR04T) or of hh + ll (AJ-SR04M)
+
+    FF 13 88 9A         JSN-SR04T: 0x1388 = 5000 mm
+    FF 00 DE DE         AJ-SR04M:  0x00DE = 222 mm
+
+The two sums are one apart and no frame tells which is meant: the option `checksum` says it, and a wrong choice gives
+nothing but "checksum". Boards of both names exist with either.
+
+Range 200 to 6000 mm, AJ-SR04M 8000. 0 is no echo, and below 200 the probe hears itself ring: both are "unclear".
+A board whose mode reports by itself, every 100 ms, is understood as well.
+
+Sources: data sheets of JSN-SR04T V3.0 and AJ-SR04M; the sum as others found it on their boards.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from drivers._occupancy import Bay, BayOptions, State
+from drivers._sonar import FRAME, Echo, frames
+from gateway.contract import Driver, Duration, Measurement, Reject, SerialLink, field
+
+ASK = b"\x55"
+NEAREST, FURTHEST = 200, 8000
+
+
+class JsnSr04tOptions(BayOptions):
+    """Which sum it uses, and what its distance stands for."""
+
+    interval: Duration = 0.0
+    """As for the others; each answer is a reading, since it is asked no more often than wanted."""
+    checksum: Literal["with_header", "without_header"] = "with_header"
+    """Whether the FF is in the sum: JSN-SR04T with, AJ-SR04M without."""
+
+
+def understand(echo: Echo) -> float | State | Reject:
+    """Return the distance in mm, or the state that stands for none."""
+    if echo.millimetres > FURTHEST:
+        return echo.beyond(FURTHEST)
+    return "unclear" if echo.millimetres < NEAREST else echo.millimetres
+
+
+class Decoder:
+    """Asks one sensor."""
+
+    def __init__(self, options: JsnSr04tOptions) -> None:
+        self._frames = frames(header=options.checksum == "with_header")
+        self._bay = Bay(options)
+
+    def start(self) -> Iterable[bytes]:
+        """Return nothing: there is nothing to set."""
+        return ()
+
+    def poll(self) -> bytes:
+        """Ask for one measurement."""
+        return ASK
+
+    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:
+        """See `gateway.contract.SerialDecoder`."""
+        said: list[Measurement | Reject] = []
+        for found in self._frames.feed(data):
+            one = understand(found) if isinstance(found, Echo) else found
+            said += [one] if isinstance(one, Reject) else self._bay.see(one, now)
+        return said
+
+    def finish(self) -> Iterable[Reject]:
+        """Return what is left of an unfinished frame."""
+        return [found for found in self._frames.finish() if isinstance(found, Reject)]
+
+
+DRIVER = Driver(
+    name="jsn_sr04t",
+    title="JSN-SR04T, AJ-SR04M",
+    link=SerialLink(baudrate=9600),
+    fields=(field("distance", NEAREST, FURTHEST), field("occupied"), field("event")),
+    max_frame=FRAME,
+    decoder=Decoder,
+    options=JsnSr04tOptions,
+    kinds=("parking",),
+)
