@@ -1,8 +1,34 @@
 """What the envelopes of LoRaWAN network servers have in common."""
 
 import math
+import re
+from collections.abc import Mapping
+from typing import Any
 
 from gateway.contract import FieldValue
+
+_EUI = re.compile("[0-9a-fA-F]{16}")
+
+
+class Impossible(ValueError):
+    """A part of an envelope has a type or value that its server does not write."""
+
+
+def eui(value: object) -> str:
+    """Return a device's identity in lower case; `Impossible` for what is none."""
+    if type(value) is str and _EUI.fullmatch(value):
+        return value.lower()
+    raise Impossible("no device EUI of 16 hex digits")
+
+
+def whole(message: Mapping[str, Any], name: str, highest: int) -> int:
+    """Return a number from 0 on, which may be written as text; 0 where it is left out; else `Impossible`."""
+    value = message.get(name, 0)
+    if type(value) is str and value.isascii() and value.isdecimal() and len(value) <= 10:
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= highest:
+        raise Impossible(f"{name} is no whole number from 0 to {highest}")
+    return value
 
 
 def loudest(receptions: object) -> dict[str, FieldValue]:

@@ -38,6 +38,8 @@ def nearest(given: str, known: Sequence[str], what: str) -> str:
     close = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
     if close:
         return f"no {what} is called {given!r}; did you mean {close[0]!r}?"
+    if what in {"driver", "codec"}:
+        return f"no {what} is called {given!r}; `prehod drivers` lists those there are"
     return f"no {what} is called {given!r}; there are {', '.join(sorted(known))}"
 
 

@@ -1,7 +1,6 @@
 """The house is in order: its lists agree with each other, its files are small, and nothing is left half done."""
 
 import ast
-import inspect
 import re
 import sys
 import tomllib
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import drivers
-from firmware_sim import lorawan
 from gateway.cli.drivers import markdown
 
 ROOT = Path(__file__).parents[1]
@@ -60,10 +58,6 @@ def too_long(paths: Iterator[Path], most: int) -> dict[str, int]:
     return {str(path.relative_to(ROOT)): lines_of(path) for path in paths if lines_of(path) > most}
 
 
-def is_envelope(name: str) -> bool:
-    return not drivers.load(name).kinds
-
-
 def test_the_readmes_table_is_what_the_drivers_say_of_themselves() -> None:
     found = re.search(
         r"<!-- drivers:begin -->\n(.*?)<!-- drivers:end -->",
@@ -84,15 +78,10 @@ def simulated(path: Path) -> list[str]:
 
 
 def test_every_device_has_a_simulator_and_every_simulator_a_driver() -> None:
-    wanted = {name for name in drivers.names() if not is_envelope(name)} | set(drivers.codec_names())
+    wanted = {*drivers.names(), *drivers.codec_names()}
     said = {path.stem: simulated(path) for path in DEVICES.glob("*.py") if path.stem != "__init__"}
     assert [name for name, stands_for in said.items() if not stands_for] == []
     assert sorted(name for stands_for in said.values() for name in stands_for) == sorted(wanted)
-
-
-def test_every_envelope_has_a_simulated_network_server() -> None:
-    servers = {name.lower() for name, _ in inspect.getmembers(lorawan, inspect.isclass)}
-    assert {name for name in drivers.names() if is_envelope(name) and name.replace("_", "") not in servers} == set()
 
 
 def test_every_driver_and_codec_has_recordings_and_every_recording_its_driver() -> None:

@@ -21,12 +21,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from firmware_sim.devices.chirpstack import ChirpStack
 from firmware_sim.devices.json_station import JsonStation
 from firmware_sim.devices.ops243 import Ops243
 from firmware_sim.devices.sds011 import Sds011
 from firmware_sim.devices.tps110 import Tps110
 from firmware_sim.line import SerialLine
-from firmware_sim.lorawan import ChirpStack
 from firmware_sim.publisher import Publisher
 from firmware_sim.street import Street
 from firmware_sim.truth import Truth
@@ -68,8 +68,9 @@ class Pace:
 class City:
     """Devices, lines, a network server and the ledger of what was taken; an asynchronous context manager.
 
-    ``directory`` gets the ports (``ttyAQ0``, ``ttyRD0``) and, with ``keep_truth``, the ledger ``truth.jsonl``. What
-    is published before a gateway has ever subscribed is nobody's: devices over MQTT wait for ``subscribed``.
+    ``directory`` gets the ports (``ttyAQ0``, ``ttyRD0``) and, with ``keep_truth``, the ledger ``truth.jsonl``.
+    ``truth`` is a ledger of the caller's own instead. What is published before a gateway has ever subscribed is
+    nobody's: devices over MQTT wait for ``subscribed``.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class City:
         size: Size | None = None,
         pace: Pace | None = None,
         keep_truth: bool = False,
+        truth: Truth | None = None,
         subscribed: asyncio.Event | None = None,
     ) -> None:
         self.directory = directory
@@ -93,7 +95,8 @@ class City:
         """A device's identity -> its sensor id in the configuration, where they differ."""
         if keep_truth:
             directory.mkdir(parents=True, exist_ok=True)
-        self.truth = Truth(directory / "truth.jsonl" if keep_truth else None, self.names)
+        self.truth = Truth(directory / "truth.jsonl" if keep_truth else None) if truth is None else truth
+        self.truth.names.update(self.names)
         self._build()
         self._messages: asyncio.Queue[Message] = asyncio.Queue(maxsize=1)
         self._publisher = Publisher(broker, f"city-{seed}")

@@ -9,10 +9,9 @@ from functools import partial
 from random import Random
 from typing import NamedTuple, Protocol
 
-from firmware_sim.lorawan import ChirpStack
 from firmware_sim.points import Value
 from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Message
+from firmware_sim.twins import NEVER, Heard, Message
 
 
 class Meant(NamedTuple):
@@ -46,6 +45,15 @@ class Sensor(Protocol):
         """Measure at ``time`` (nanoseconds UTC) and return what is sent."""
 
 
+class Network(Protocol):
+    """A LoRaWAN network server, which wraps what its devices send."""
+
+    def uplink(
+        self, eui: str, *, name: str, port: int, payload: bytes, frame_counter: int, time: int, heard: Heard
+    ) -> Message:
+        """Wrap one uplink of device ``eui`` (16 hex digits), received at ``time`` (nanoseconds UTC)."""
+
+
 class Node:
     """One sensor on the air, one uplink every ``interval`` seconds; see `firmware_sim.twins.MqttTwin`."""
 
@@ -55,7 +63,7 @@ class Node:
         name: str,
         sensor: Sensor,
         truth: Truth,
-        network: ChirpStack,
+        network: Network,
         *,
         seed: str,
         interval: float = 600.0,

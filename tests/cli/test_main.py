@@ -101,7 +101,7 @@ def test_drivers_in_markdown_are_one_row_each(capsys: Printed) -> None:
     assert rows[0] == ["Driver", "Device", "How", "Measures"]
     assert [row[0].strip("`") for row in rows[2:]] == [*drivers.names(), *drivers.codec_names()]
     assert {len(row) for row in rows} == {4}
-    assert [rows[2][0], *rows[2][2:]] == ["`chirpstack`", "MQTT", "as the codec says"]
+    assert ["MQTT", "as the codec says"] in [row[2:] for row in rows if row[0] == "`chirpstack`"]
     assert max(len(row[3]) for row in rows) < 250, "a driver with many fields says so instead of listing them"
 
 

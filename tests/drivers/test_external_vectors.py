@@ -42,26 +42,9 @@ IGNORED = {"device_name", "application_id", "tags", "dr", "frequency", "frequenc
 """Names of things that drivers do not carry on purpose."""
 
 NOT_YET = {
-    "actility-thingpark",
-    "airgradient",
-    "benewake-tfmini",
-    "dfrobot-a02yyuw",
-    "dyp-a01nyub",
-    "ecowitt-http",
-    "frigate-events",
     "houston-radar-dr500",
-    "jsn-sr04t/aj-sr04m",
-    "maxbotix-hrxl",
-    "maxbotix-xl",
     "natch-atc",
-    "nmea-0183",
-    "senml-json",
-    "sensor.community",
-    "tasmota-tele-sensor",
-    "telraam-api",
-    "ttn-v3-uplink",
     "wavetronix-ss125",
-    "zigbee2mqtt",
 }
 """Devices without a driver: a new driver takes its vectors' name from here to `DEVICES`."""
 

@@ -9,7 +9,7 @@ import pytest
 
 import drivers
 from firmware_sim import devices
-from firmware_sim.lorawan import ChirpStack
+from firmware_sim.devices.chirpstack import ChirpStack
 from firmware_sim.node import Node, Sensor
 from firmware_sim.truth import Taken, Truth
 from gateway.contract import FieldValue, Measurement, Reject, Uplink

@@ -13,7 +13,7 @@ The start-up message and the heartbeat state the occupancy too: they are reading
 from functools import partial
 from random import Random
 
-from firmware_sim.lorawan import ChirpStack
+from firmware_sim.devices.chirpstack import ChirpStack
 from firmware_sim.points import Value
 from firmware_sim.truth import Truth
 from firmware_sim.twins import NEVER, Message

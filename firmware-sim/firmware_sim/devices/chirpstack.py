@@ -14,6 +14,8 @@ from uuid import UUID
 from firmware_sim.points import Value
 from firmware_sim.twins import Heard, Message
 
+DRIVER = "chirpstack"
+
 APPLICATION = "5b06bc92-0510-47c1-8f24-a807f48b94a9"
 
 

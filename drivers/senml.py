@@ -1,0 +1,103 @@
+"""SenML packs in JSON (RFC 8428): records whose base name, time, unit and value hold until others replace them.
+
+Any topic, for example ``senml/#``::
+
+    [{"bn": "urn:dev:ow:10e2073a01080063:", "bt": 1320067464, "bu": "Cel", "n": "temperature", "v": 20.3},
+     {"n": "humidity", "u": "%RH", "t": -5, "v": 55}]
+
+Worked: 20.3 degrees at 1320067464, and 55 % five seconds before, both of sensor ``urn:dev:ow:10e2073a01080063``.
+
+Rules: the name is bn + n, the unit u or bu, the value v + bv, the time t + bt. A time below 2^28 is relative to now,
+which only the arrival can tell: 0 is the time of arrival, and so is any other, marked as estimated. ``bver`` up to 10
+is understood; an unknown field whose name ends in ``_`` must be understood, so it is refused. Records with vb, vs, vd
+or only a sum hold no number and are passed over.
+
+The sensor is bn. What is measured says n, where it is a name of ours (``pm25`` in ug/m3, ``co2`` in ppm), or else the
+unit: Cel, K, %RH, Pa, hPa, lx, dB, %EL. With only one of bn and n, it names the sensor, or, where it ends in ``:`` or
+``/`` and a name of ours, both. Records of one sensor and time make one measurement.
+
+Source: RFC 8428, sections 4 and 5, and its examples.
+"""
+
+from collections.abc import Iterable
+
+from drivers._flat import Term, declared, report
+from drivers._messages import MAX_MESSAGE, parse, refuse
+from drivers._senml import RELATIVE, Record, resolve
+from drivers._times import moment
+from gateway.contract import VOCABULARY, Driver, Measurement, MqttLink, Options, Quality, Reject
+
+BY_UNIT = {
+    "Cel": Term("temperature"),
+    "K": Term("temperature", 1, -273.15),
+    "%RH": Term("relative_humidity", 0.01),
+    "Pa": Term("atmospheric_pressure", 0.01),
+    "hPa": Term("atmospheric_pressure"),
+    "lx": Term("illuminance"),
+    "dB": Term("sound_level"),
+    "%EL": Term("battery_level", 0.01),
+}
+BY_NAME = {
+    name: Term(name)
+    for name, field in VOCABULARY.items()
+    if "air_quality" in field.kinds and field.type == "float" and field.unit == "ug/m3"
+} | {"co2": Term("co2")}
+
+
+class Decoder:
+    """Resolves packs; remembers nothing between them."""
+
+    def __init__(self, _: Options) -> None:
+        pass
+
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject]:
+        """See `gateway.contract.MessageDecoder`."""
+        del topic
+        pack = parse(payload)
+        if isinstance(pack, Reject):
+            return [pack]
+        if type(pack) is not list:
+            return [refuse("noise", payload, "no SenML pack")]
+        records = resolve(pack)
+        if isinstance(records, str):
+            return [refuse("range", payload, records)]
+        told: dict[tuple[str, float], list[tuple[str, object]]] = {}
+        for record in records:
+            sensor, quantity = _split(record)
+            known = quantity if quantity in BY_NAME else record.unit
+            if record.value is not None and known in TABLE:
+                told.setdefault((sensor, record.time), []).append((known, record.value))
+        if not told:
+            return [refuse("unsupported", payload, "no record that is known")]
+        return [_measured(sensor, time, said, payload) for (sensor, time), said in told.items()]
+
+
+def _split(record: Record) -> tuple[str, str]:
+    """Return the sensor and, where its name says so, what is measured."""
+    if record.base and record.name:
+        return record.base.rstrip(":/"), record.name
+    whole = record.base or record.name
+    cut = max(whole.rfind(":"), whole.rfind("/"))
+    return (whole[:cut], whole[cut + 1 :]) if cut > 0 and whole[cut + 1 :] in BY_NAME else (whole.rstrip(":/"), "")
+
+
+def _measured(sensor: str, time: float, said: list[tuple[str, object]], payload: bytes) -> Measurement | Reject:
+    if time < RELATIVE:
+        found = report(said, TABLE, sensor, payload)
+        doubt = Quality.ESTIMATED_TIME if time else Quality.GOOD
+        return found if isinstance(found, Reject) else found._replace(quality=found.quality | doubt)
+    stamp = moment(time, "s")
+    return refuse("range", payload, "t is no time") if stamp is None else report(said, TABLE, sensor, payload, stamp)
+
+
+TABLE = {**BY_UNIT, **BY_NAME}
+
+DRIVER = Driver(
+    name="senml",
+    title="SenML (RFC 8428)",
+    link=MqttLink(("senml/#",)),
+    fields=declared(TABLE),
+    max_frame=MAX_MESSAGE,
+    decoder=Decoder,
+    kinds=("air_quality",),
+)

@@ -1,0 +1,83 @@
+"""Sensor.Community stations (airrohr firmware): what they post to an own server, passed on to MQTT as it is.
+
+JSON, every 145 s, without a time; **every value is a text**::
+
+    {"esp8266id": "1844542", "software_version": "NRZ-2017-099", "sensordatavalues": [
+        {"value_type": "SDS_P1", "value": "4.37"}, {"value_type": "SDS_P2", "value": "2.23"},
+        {"value_type": "BMP_pressure", "value": "102372"}, {"value_type": "signal", "value": "-73"}, ...]}
+
+Worked: PM10 4.37 and PM2.5 2.23 ug/m3, 1023.72 hPa, a radio level of -73 dBm, sensor ``1844542``.
+
+P0, P1, P2 and P4 are PM1, PM10, PM2.5 and PM4, bare or after the name of the part that measured: ``SDS_``, ``PMS_``,
+``HPM_``, ``NPM_``, ``IPS_``, ``SPS30_``. Pressure is in Pa, humidity in percent. Where two parts measure the same,
+the first counts: the firmware names the thermometer in the open before those inside its case. ``samples``,
+``min_micro`` and ``max_micro`` tell of the firmware's loop, not of the air. Old firmware writes ``-73 dBm``.
+
+The number of the chip is in the message, as a key that ends in ``id``; where it is not (it may be in a header that a
+bridge does not pass on), the topic's last level names the sensor.
+
+Source: the messages of airrohr firmware NRZ-2016 to NRZ-2020, and its documentation.
+"""
+
+from collections.abc import Iterable
+
+from drivers._flat import PERCENT, Term, declared, report
+from drivers._messages import MAX_MESSAGE, find, parse, refuse
+from gateway.contract import Driver, Measurement, MqttLink, Options, Reject
+
+_DUST = {"P0": "pm1", "P1": "pm10", "P2": "pm25", "P4": "pm4"}
+_CLIMATE = {
+    "temperature": Term("temperature"),
+    "humidity": Term("relative_humidity", PERCENT),
+    "pressure": Term("atmospheric_pressure", 0.01),
+}
+TABLE: dict[str, Term] = {
+    **{f"{part}{size}": Term(name) for size, name in _DUST.items() for part in ("", "SDS_", "PMS_", "HPM_", "NPM_")},
+    **{f"{part}_{size}": Term(name) for size, name in _DUST.items() for part in ("IPS", "SPS30")},
+    **_CLIMATE,
+    **{
+        f"{part}_{name}": term
+        for name, term in _CLIMATE.items()
+        for part in ("BME280", "BMP280", "BMP", "SHT3X", "HTU21D", "DS18B20")
+    },
+    "DNMS_noise_LAeq": Term("sound_level"),
+    "DNMS_noise_LA_max": Term("sound_level_max"),
+    "signal": Term("rssi"),
+    "software_version": Term("firmware_version"),
+}
+"""The firmware's names."""
+
+
+class Decoder:
+    """Reads what one station posts; remembers nothing."""
+
+    def __init__(self, _: Options) -> None:
+        pass
+
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject]:
+        """See `gateway.contract.MessageDecoder`."""
+        message = parse(payload)
+        if isinstance(message, Reject):
+            return [message]
+        values = find(message, ("sensordatavalues",))
+        if type(values) is not list:
+            return [refuse("noise", payload, "no message of an airrohr station")]
+        said = [("software_version", message.get("software_version"))]
+        for one in values:
+            if type(one) is not dict or type(kind := one.get("value_type")) is not str:
+                return [refuse("range", payload, "a value without its type")]
+            value = one.get("value")
+            said.append((kind, value.removesuffix(" dBm") if kind == "signal" and type(value) is str else value))
+        chip = next((message[name] for name in ("esp8266id", "esp32id") if name in message), topic.rpartition("/")[2])
+        return [report(said, TABLE, chip, payload)]
+
+
+DRIVER = Driver(
+    name="sensor_community",
+    title="Sensor.Community (airrohr)",
+    link=MqttLink(("airrohr/+",)),
+    fields=declared(TABLE),
+    max_frame=MAX_MESSAGE,
+    decoder=Decoder,
+    kinds=("air_quality",),
+)

@@ -1,0 +1,99 @@
+"""Telraam: street counts as the service's traffic reports give them, passed on to MQTT by whoever asks for them.
+
+JSON, any topic, one row for each hour or quarter::
+
+    {"report": [{"segment_id": 348917, "date": "2020-10-30T07:00:00.000Z", "interval": "hourly", "uptime": 0.73,
+                 "car": 619.178, "car_lft": 202.74, "car_rgt": 416.438, "heavy": ..., "bike": ..., ...}]}
+
+Worked: 203 cars to the left and 416 to the right in the hour that begins at that time, sensor ``348917``; eight
+readings in all, each with the tags ``vehicle_type`` and ``direction``.
+
+Quirks: a V1 counter's numbers are already divided by its uptime, so they have a fraction, and are rounded here; those
+of an S2 are whole. With an uptime below 0.5 too little was seen: the row is refused. Where a row has no directions,
+there is one reading without that tag. Rows of hours that were reported before have the same time, so they replace
+themselves. Speeds are shares of a histogram and are not taken.
+
+Source: Telraam's API documentation, POST /v1/reports/traffic.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from drivers._flat import number
+from drivers._messages import MAX_MESSAGE, find, parse, refuse
+from drivers._times import nanoseconds
+from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, field
+
+KINDS = ("car", "heavy", "bike", "pedestrian")
+ENDS = {"left": "_lft", "right": "_rgt", "": ""}
+PERIODS = {"hourly": 3600.0, "quarterly": 900.0}
+ENOUGH = 0.5
+"""The uptime below which a row says too little."""
+
+
+class Decoder:
+    """Reads reports; remembers nothing."""
+
+    def __init__(self, _: Options) -> None:
+        pass
+
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject]:
+        """See `gateway.contract.MessageDecoder`."""
+        del topic
+        message = parse(payload)
+        if isinstance(message, Reject):
+            return [message]
+        rows = find(message, ("report",))
+        if type(rows) is not list:
+            return [refuse("noise", payload, "no report of Telraam's")]
+        said: list[Measurement | Reject] = []
+        for row in rows:
+            found = counts(row)
+            if isinstance(found, str):
+                said.append(refuse("range", payload, found))
+            else:
+                said += _measured(row, found)
+        return said or [refuse("unsupported", payload, "no rows")]
+
+
+def counts(row: Any) -> dict[tuple[str, str], float] | str:  # noqa: ANN401 -- JSON may hold anything
+    """Return the numbers of a row by kind and direction ("" where it tells none), or what is wrong with it."""
+    if type(row) is not dict or type(row.get("segment_id")) is not int:
+        return "a row without its segment_id"
+    if nanoseconds(row.get("date")) is None:
+        return "date is no time"
+    uptime = number(row.get("uptime"))
+    if uptime is None or not ENOUGH <= uptime <= 1:
+        return f"uptime is not from {ENOUGH} to 1"
+    found: dict[tuple[str, str], float] = {}
+    for kind in KINDS:
+        ways = ("left", "right") if f"{kind}_lft" in row and f"{kind}_rgt" in row else ("",)
+        for way in ways:
+            value = row.get(name := kind + ENDS[way])
+            if value is None:
+                continue
+            count = number(value)
+            if count is None or not 0 <= count <= 100_000:
+                return f"{name} is no count"
+            found[kind, way] = count
+    return found or "a row without counts"
+
+
+def _measured(row: dict[str, Any], found: dict[tuple[str, str], float]) -> Iterable[Measurement]:
+    interval = row.get("interval")
+    period = {"period": PERIODS[interval]} if type(interval) is str and interval in PERIODS else {}
+    sensor, time = str(row["segment_id"]), nanoseconds(row["date"])
+    for (kind, way), count in found.items():
+        tags = {"vehicle_type": kind, "direction": way} if way else {"vehicle_type": kind}
+        yield Measurement("traffic", {"intensity": round(count), **period}, sensor, time, tags=tags)
+
+
+DRIVER = Driver(
+    name="telraam",
+    title="Telraam (traffic reports)",
+    link=MqttLink(("telraam/#",)),
+    fields=(field("intensity"), field("period")),
+    max_frame=MAX_MESSAGE,
+    decoder=Decoder,
+    kinds=("traffic",),
+)

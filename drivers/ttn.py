@@ -1,0 +1,87 @@
+"""The Things Stack v3: the envelope in which The Things Network publishes what its LoRaWAN devices send.
+
+MQTT, JSON, topic ``v3/{application}@{tenant}/devices/{device}/up`` (the open-source edition has no ``@{tenant}``)::
+
+    {"end_device_ids": {"device_id": "dev1", "dev_eui": "0004A30B001C0530", ...},
+     "received_at": "2020-02-12T15:15:46.014773143Z",
+     "uplink_message": {"session_key_id": "AXA50tHUGU...", "f_port": 2, "f_cnt": 1, "frm_payload": "gkHe",
+                        "decoded_payload": {...}, "rx_metadata": [{"rssi": -35, "snr": 5, ...}, ...]}}
+
+    up      -> Uplink: port 2, payload 82 41 DE, key AXA50tHUGU.../1, levels of the gateway that heard it loudest
+    others  -> unsupported: a join, a downlink, a place, data of a service
+
+Quirks: what is zero or empty is left out, so a missing f_cnt is 0, and so is a missing f_port where there is a
+payload; with neither, the frame carried only the network's own commands, and what remains are the radio fields. The
+counter begins again at 0 with each join, which gives a new session: both together are the key. Times of gateways
+(``settings.time``) are right only with a satellite receiver: the server's is taken. A packet that came through
+another network may have only ``channel_rssi``. What the console simulates is refused. The server publishes with QoS 0
+only: what passes while nobody listens is in its Storage Integration.
+
+Source: The Things Stack documentation, MQTT server and Data formats.
+"""
+
+from binascii import a2b_base64
+from collections.abc import Iterable
+from typing import Any
+
+from drivers._lorawan import Impossible, eui, loudest, whole
+from drivers._messages import MAX_MESSAGE, parse, refuse
+from drivers._times import nanoseconds
+from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Uplink, field
+
+
+class Decoder:
+    """Opens envelopes; remembers nothing between them."""
+
+    def __init__(self, _: Options) -> None:
+        pass
+
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink]:
+        """See `gateway.contract.MessageDecoder`."""
+        message = parse(payload)
+        if isinstance(message, Reject):
+            return [message]
+        if type(message) is not dict or type(message.get("end_device_ids")) is not dict:
+            return [refuse("noise", payload, "no envelope of The Things Stack's")]
+        uplink = message.get("uplink_message")
+        if type(uplink) is not dict:
+            return [refuse("unsupported", payload, f"no uplink but {topic.rpartition('/')[2]!r}")]
+        if message.get("simulated"):
+            return [refuse("unsupported", payload, "simulated")]
+        try:
+            return [_open(message, uplink)]
+        except Impossible as error:
+            return [refuse("range", payload, str(error))]
+
+
+def _open(message: dict[str, Any], uplink: dict[str, Any]) -> Uplink:
+    counter = whole(uplink, "f_cnt", 2**32 - 1)
+    fields: dict[str, FieldValue] = {"frame_counter": counter, **loudest(_levels(uplink.get("rx_metadata")))}
+    try:
+        data = a2b_base64(uplink.get("frm_payload") or b"", strict_mode=True)
+    except (TypeError, ValueError) as error:
+        raise Impossible(f"frm_payload: {error}") from None
+    port = whole(uplink, "f_port", 255) if data or "f_port" in uplink else None
+    decoded = uplink.get("decoded_payload")
+    if decoded is not None and type(decoded) is not dict:
+        raise Impossible("decoded_payload is no object")
+    session = uplink.get("session_key_id")
+    key = f"{session}/{counter}" if type(session) is str and 0 < len(session) <= 128 else None
+    time = nanoseconds(message.get("received_at")) or nanoseconds(uplink.get("received_at"))
+    return Uplink(eui(message["end_device_ids"].get("dev_eui")), port, data, decoded, time, key, fields)
+
+
+def _levels(receptions: object) -> list[dict[str, Any]]:
+    if type(receptions) is not list:
+        return []
+    return [{"rssi": one.get("channel_rssi"), **one} for one in receptions if type(one) is dict]
+
+
+DRIVER = Driver(
+    name="ttn",
+    title="The Things Stack v3 (LoRaWAN)",
+    link=MqttLink(("v3/+/devices/+/up",)),
+    fields=(field("rssi"), field("snr"), field("frame_counter")),
+    max_frame=MAX_MESSAGE,
+    decoder=Decoder,
+)

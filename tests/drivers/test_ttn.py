@@ -1,0 +1,72 @@
+"""The Things Stack: what its envelopes leave out, and what hostile ones put in."""
+
+import json
+from typing import Any
+
+import pytest
+
+from drivers.ttn import Decoder
+from gateway.contract import Options, Reject, Uplink
+
+EUI = "70b3d57ed0041234"
+TOPIC = "v3/city@prehod/devices/spot-17/up"
+
+
+def _say(**parts: Any) -> Uplink | Reject:  # noqa: ANN401 -- JSON may hold anything
+    message = {"end_device_ids": {"dev_eui": EUI}, "received_at": "2026-03-01T06:07:08Z", "uplink_message": parts}
+    (said,) = Decoder(Options()).decode(TOPIC, json.dumps(message).encode())
+    assert isinstance(said, Uplink | Reject)
+    return said
+
+
+def _uplink(**parts: Any) -> Uplink:  # noqa: ANN401 -- the same
+    said = _say(**parts)
+    assert isinstance(said, Uplink), said
+    return said
+
+
+def test_a_missing_port_beside_a_payload_is_zero() -> None:
+    assert (_uplink(frm_payload="gkHe").port, _uplink(frm_payload="gkHe").payload) == (0, b"\x82\x41\xde")
+
+
+def test_a_frame_of_the_networks_own_commands_has_neither_port_nor_payload() -> None:
+    said = _uplink(f_cnt=5)
+    assert (said.port, said.payload, said.fields) == (None, b"", {"frame_counter": 5})
+
+
+def test_the_counter_of_another_session_is_another_key() -> None:
+    assert _uplink(session_key_id="A", f_cnt=1).key != _uplink(session_key_id="B", f_cnt=1).key
+    assert _uplink(session_key_id="A", f_cnt=1).key == _uplink(session_key_id="A", f_cnt=1).key
+    assert _uplink(f_cnt=1).key is None
+
+
+def test_a_gateways_own_clock_is_not_believed() -> None:
+    assert _uplink(settings={"time": "2031-01-01T00:00:00Z"}).time == 1772345228_000000000
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"frm_payload": "q"},
+        {"frm_payload": 5},
+        {"frm_payload": "gk\u0142e"},
+        {"f_port": 256},
+        {"f_port": -1},
+        {"f_port": True},
+        {"f_cnt": 2**32},
+        {"decoded_payload": [1]},
+    ],
+    ids=str,
+)
+def test_a_part_of_the_wrong_kind_is_rejected(parts: dict[str, object]) -> None:
+    said = _say(**parts)
+    assert isinstance(said, Reject)
+    assert said.reason == "range"
+
+
+@pytest.mark.parametrize("eui", [None, 5, "", "70b3d57ed004123", "x" * 16])
+def test_a_device_without_an_identity_is_rejected(eui: object) -> None:
+    message = {"end_device_ids": {"dev_eui": eui}, "uplink_message": {}}
+    (said,) = Decoder(Options()).decode(TOPIC, json.dumps(message).encode())
+    assert isinstance(said, Reject)
+    assert said.detail == "no device EUI of 16 hex digits"

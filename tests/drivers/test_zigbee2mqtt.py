@@ -1,0 +1,61 @@
+"""Zigbee2MQTT: retained words, units that depend on what stands beside them, and hostile messages."""
+
+import json
+
+import pytest
+
+from drivers.zigbee2mqtt import Decoder, Zigbee2MqttOptions
+from gateway.contract import Measurement, Reject
+
+
+def _say(message: object, topic: str = "zigbee2mqtt/hall", base: str = "zigbee2mqtt") -> Measurement | Reject:
+    (said,) = Decoder(Zigbee2MqttOptions(base=base)).decode(topic, json.dumps(message).encode())
+    return said
+
+
+@pytest.mark.parametrize("seen", [1772345228123, "2026-03-01T06:07:08.123Z", "2026-03-01T08:07:08.123+02:00"])
+def test_a_retained_reading_said_again_has_its_own_time(seen: object) -> None:
+    said = _say({"co2": 600, "last_seen": seen})
+    assert isinstance(said, Measurement)
+    assert said.time == 1772345228_123000000
+
+
+@pytest.mark.parametrize("seen", ["yesterday", "", 0, -1, [], True, 10**30])
+def test_a_last_seen_that_is_no_time_is_rejected(seen: object) -> None:
+    said = _say({"co2": 600, "last_seen": seen})
+    assert isinstance(said, Reject)
+    assert said.detail == "last_seen is no time"
+
+
+def test_a_voltage_without_a_battery_is_the_mains() -> None:
+    mains, battery = _say({"co2": 600, "voltage": 230}), _say({"co2": 600, "voltage": 2995, "battery": 80})
+    assert isinstance(mains, Measurement)
+    assert isinstance(battery, Measurement)
+    assert "battery_voltage" not in mains.fields
+    assert battery.fields["battery_voltage"] == 2.995
+
+
+@pytest.mark.parametrize("message", [{"illuminance": 16994, "illuminance_lux": 49}, {"illuminance": 49}])
+def test_illuminance_is_raw_only_beside_lux(message: object) -> None:
+    said = _say(message)
+    assert isinstance(said, Measurement)
+    assert said.fields == {"illuminance": 49.0}
+
+
+@pytest.mark.parametrize("topic", ["zigbee2mqtt/bridge/info", "zigbee2mqtt/hall/availability", "zigbee2mqtt/a/b/set"])
+def test_what_the_bridge_says_beside_states_is_no_reading(topic: str) -> None:
+    said = _say({"co2": 600}, topic)
+    assert isinstance(said, Reject)
+    assert said.reason == "unsupported"
+
+
+def test_another_base_topic_may_be_set() -> None:
+    assert isinstance(_say({"co2": 600}, "home/zigbee/hall", "home/zigbee"), Measurement)
+    assert isinstance(_say({"co2": 600}, "other/hall"), Reject)
+
+
+@pytest.mark.parametrize("message", [{"co2": "x"}, {"co2": True}, {"battery_low": 1}, {"linkquality": 1.5, "co2": 1}])
+def test_what_is_no_value_of_its_kind_is_rejected(message: object) -> None:
+    said = _say(message)
+    assert isinstance(said, Reject)
+    assert said.reason == "range"
