@@ -1,18 +1,26 @@
-"""``prehod spool``: look into a spool, beside a running daemon or on a card reader. Reads only; takes no lock."""
+"""``prehod spool``: look into a spool, beside a running daemon or on a card reader.
+
+What is here only reads, and takes no lock; `gateway.cli.spool_ask` is what changes something.
+"""
 
 import argparse
 import functools
 import json
 import os
 import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.cli import spool_ask
 from gateway.errors import PrehodError
-from gateway.spool import Piece, SpoolStatus, SpoolView, format_time
+from gateway.spool import Piece, ReplayStatus, SpoolStatus, SpoolView, format_time
 from gateway.spool.export import FORMATS, readings
+from gateway.spool.pressure import room_left, say_hours
 from gateway.units import format_size, parse_duration
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,15 +35,25 @@ class _Misuse(Exception):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("--dir", type=Path, metavar="DIR", help="a spool directory; default: the configuration's")
+    wait = f"how long to wait for the gateway to do what is asked; default: {spool_ask.WAIT:g}s"
+    parser.add_argument("--wait", type=parse_duration, metavar="TIME", default=spool_ask.WAIT, help=wait)
     commands = parser.add_subparsers(dest="spool_command", required=True, metavar="COMMAND")
     # The general options may also stand behind the command's name, and then win.
     again = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     again.add_argument("--dir", type=Path, help=argparse.SUPPRESS)
     again.add_argument("--config", type=Path, help=argparse.SUPPRESS)
     again.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
+    again.add_argument("--wait", type=parse_duration, help=argparse.SUPPRESS)
     add = functools.partial(commands.add_parser, parents=[again])
     add("status", help="how much there is, and what each sink still waits for")
-    add("verify", help="read everything and name every damaged place")
+    add("losses", help="what was lost, how much, whose, when and why")
+    verify = add("verify", help="read everything and name every damaged place")
+    verify.add_argument("--repair", action="store_true", help="and set it aside, into damaged/ and the loss ledger")
+    replay = add("replay", help="send kept readings to a database again, after everything that is new")
+    replay.add_argument("--sink", required=True, help="the database's name in the configuration")
+    replay.add_argument("--since", type=parse_time, metavar="TIME", required=True, help=f"from then on: {_TIMES}")
+    replay.add_argument("--until", type=parse_time, metavar="TIME", help="before then; default: now")
+    spool_ask.configure_quarantine(add("quarantine", help="what is held back: list, show, requeue, drop"), again)
     cat = add("cat", help="print the readings as line protocol")
     export = add("export", help="write the readings for other programs")
     for command in (cat, export):
@@ -47,7 +65,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; exit code 1 when something is damaged or lost, 2 when there is no spool to look into."""
-    commands = {"status": _status, "verify": _verify, "cat": _cat, "export": _export}
+    commands = {
+        "status": _status,
+        "verify": _verify,
+        "losses": spool_ask.losses,
+        "replay": spool_ask.replay,
+        "quarantine": spool_ask.quarantine,
+        "cat": _cat,
+        "export": _export,
+    }
     try:
         return commands[arguments.spool_command](arguments, _look(arguments))
     except BrokenPipeError:
@@ -99,11 +125,12 @@ def _status(arguments: argparse.Namespace, spool: SpoolView) -> int:
             )
         )
     else:
-        _print_status(spool, status)
-    return 1 if status.damaged or status.losses or spool.cursors.broken or spool.problems else 0
+        _print_status(spool, status, None if arguments.dir else _bounds(arguments.config))
+    unwell = status.damaged or status.losses or any(status.quarantined.values())
+    return 1 if unwell or spool.cursors.broken or spool.problems else 0
 
 
-def _print_status(spool: SpoolView, status: SpoolStatus) -> None:
+def _print_status(spool: SpoolView, status: SpoolStatus, bounds: tuple[int, int] | None) -> None:
     from rich.console import Console  # noqa: PLC0415 -- only tables need it
     from rich.table import Table  # noqa: PLC0415
 
@@ -115,21 +142,58 @@ def _print_status(spool: SpoolView, status: SpoolStatus) -> None:
         ("size", f"{format_size(status.bytes)} in {_many(status.segments, 'segment')}"),
         ("free", format_size(status.free_bytes)),
         ("damaged", f"{_many(status.damaged, 'piece')} in damaged/" if status.damaged else "nothing"),
-        ("lost", f"{status.lost_readings:,} readings, see losses.jsonl" if status.losses else "nothing"),
+        ("lost", f"{status.lost_readings:,} readings, see prehod spool losses" if status.losses else "nothing"),
+        *((f"quarantine {sink}", format_size(size)) for sink, size in status.quarantined.items()),
+        *((f"replay to {sink}", _progress(replay)) for sink, replay in status.replays.items()),
+        *(("lasts", words) for words in _lasts(spool, status, bounds)),
         *(("problem", problem) for problem in spool.problems),
         *((f"cursor {sink}", "broken: sending starts at the oldest reading") for sink in spool.cursors.broken),
     ):
         facts.add_row(name, value)
     sinks = Table(box=None, pad_edge=False)
-    for heading in ("sink", "has all before", "waiting", "oldest waiting"):
-        sinks.add_column(heading, justify="right" if heading in ("has all before", "waiting") else "left")
+    for heading in ("sink", "has all before", "waiting", "oldest waiting", "for"):
+        sinks.add_column(heading, justify="right" if heading in ("has all before", "waiting", "for") else "left")
+    ages = status.ages()
     for name, sink in status.sinks.items():
-        sinks.add_row(name, f"{sink.next_seq:,}", f"{sink.waiting:,}", _moment(sink.oldest_undelivered))
+        age = say_hours(ages[name] / 3600) if name in ages else "-"
+        sinks.add_row(name, f"{sink.next_seq:,}", f"{sink.waiting:,}", _moment(sink.oldest_undelivered), age)
     console = Console(highlight=False, soft_wrap=True)
     console.print(facts)
     if status.sinks:
         console.print()
         console.print(sinks)
+
+
+def _progress(replay: ReplayStatus) -> str:
+    span = f"{_moment(replay.since)} to {_moment(replay.until)}"
+    done, whole = replay.next_seq - replay.first, replay.end - replay.first
+    return f"{span}: done" if done >= whole else f"{span}: {done:,} of {whole:,}, {done / whole:.0%}"
+
+
+def _bounds(config: Path) -> tuple[int, int] | None:
+    """Return ``max_bytes`` and ``min_free_bytes`` of the configuration, ``None`` where it does not say them right."""
+    from gateway.settings import SpoolSettings  # noqa: PLC0415 -- not needed with --dir
+
+    with suppress(OSError, ValueError):
+        own = SpoolSettings.model_validate(tomllib.loads(config.read_text(encoding="utf-8")).get("spool", {}))
+        return own.max_bytes, own.min_free_bytes
+    return None
+
+
+def _lasts(spool: SpoolView, status: SpoolStatus, bounds: tuple[int, int] | None) -> Iterator[str]:
+    """Say how long the room lasts at the pace of the newest segments, should no sink take anything."""
+    newest = [segment for segment in spool.segments[-2:] if segment.t_min is not None and segment.t_max is not None]
+    if not newest or bounds is None:
+        return
+    seconds = (max(s.t_max or 0 for s in newest) - min(s.t_min or 0 for s in newest)) / 1e9
+    if seconds < 60:
+        return
+    rate = sum(segment.size for segment in newest) / seconds
+    most, least = bounds
+    held, waits = status.bytes, status.undelivered_bytes
+    room = room_left(held, waits, status.free_bytes, max_bytes=most, min_free_bytes=least)
+    readings = sum(segment.readings for segment in newest) / seconds
+    yield f"about {say_hours(room / rate / 3600)} if no sink takes anything, at {readings:,.1f} readings a second"
 
 
 def _many(count: int, what: str) -> str:
@@ -141,6 +205,8 @@ def _moment(time: int | None) -> str:
 
 
 def _verify(arguments: argparse.Namespace, spool: SpoolView) -> int:
+    if arguments.repair:
+        return spool_ask.repair(arguments, spool)
     count, damaged, problems = spool.verify()
     if arguments.json:
         places = [

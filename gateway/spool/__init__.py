@@ -15,6 +15,9 @@ On disk
           cursors/influx.json          {"next": 90112, ...}: the sink has everything below
           damaged/                     pieces that are no good members, named SEGMENT-OFFSET; never deleted by us
           quarantine/influx.lp         lines that the server will never take, with its words above them
+          quarantine/held.lp           lines of sensors that nobody configured
+          replays/influx.json          a second cursor, over what is sent to the sink once more
+          requests/                    what people ask of the owner: see `requests`
           losses.jsonl                 the loss ledger: what is gone, and why
 
     Every reading has a sequence number; they rise by one and are never given twice. A segment is a row of gzip
@@ -44,6 +47,14 @@ Recovery (`recovery`)
     is closed by rewriting the segment. The last member is written once more and synced, because a killed writer may
     have left it in memory only. The next number is the highest end of a member or of a cursor.
 
+Ask (`requests`)
+    The daemon has the lock, and people have wishes: to requeue what is in quarantine, to send a range once more. They
+    put a small file into ``requests/``; whoever has the lock carries it out and answers. `requests` says how each of
+    them is done once, whenever the owner is killed.
+
+Press (`pressure`)
+    How full it is with what nobody took, and how long that lasts.
+
 Everything here is synchronous and meant for worker threads. `Spool.open` is for the daemon; `SpoolView.look` for
 everybody else: it takes no lock and changes nothing.
 """
@@ -60,29 +71,38 @@ from gateway.spool.format import (
     encode_member,
 )
 from gateway.spool.ledger import Ledger, Loss, format_time
-from gateway.spool.quarantine import Quarantine
+from gateway.spool.lines import sensors_in
+from gateway.spool.pressure import Gauge, Levels, Pressure
+from gateway.spool.progress import Progress, Waiting
+from gateway.spool.quarantine import Held, Quarantine, of_boot
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Recovery
 from gateway.spool.retention import Policy
 from gateway.spool.segments import Piece
 from gateway.spool.store import Spool, SpoolSettings
-from gateway.spool.view import SinkStatus, SpoolStatus, SpoolView, Verification
+from gateway.spool.view import ReplayStatus, SinkStatus, SpoolStatus, SpoolView, Verification
 from gateway.spool.writer import SpoolWriter
 
 __all__ = [
     "MAX_IDENTITIES",
     "Batch",
     "Cursors",
+    "Gauge",
     "Header",
+    "Held",
     "Identity",
     "Ledger",
+    "Levels",
     "Loss",
     "Member",
     "MemberDamaged",
     "Piece",
     "Policy",
+    "Pressure",
+    "Progress",
     "Quarantine",
     "Recovery",
+    "ReplayStatus",
     "SinkStatus",
     "Spool",
     "SpoolReader",
@@ -91,7 +111,10 @@ __all__ = [
     "SpoolView",
     "SpoolWriter",
     "Verification",
+    "Waiting",
     "decode_member",
     "encode_member",
     "format_time",
+    "of_boot",
+    "sensors_in",
 ]

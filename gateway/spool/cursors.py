@@ -1,9 +1,9 @@
 """How far each sink has come: ``cursors/<sink>.json``, replaced in one step.
 
-``{"next": 1200, "check": "9f1c22ab"}``: the sink has everything below reading 1200. ``check`` is the CRC-32 of the
-rest as compact JSON with sorted keys, so that a flipped bit cannot skip readings; whoever edits the file by hand just
-leaves it out. A cursor that is missing or makes no sense starts at the oldest reading kept, because sending again is
-harmless. Other keys belong to whoever wrote them and are kept.
+``{"next": 1200, "check": "9f1c22ab"}``: the sink has everything below reading 1200, and perhaps more: see `progress`.
+``check`` is the CRC-32 of the rest as compact JSON with sorted keys, so that a flipped bit cannot skip readings;
+whoever edits the file by hand just leaves it out. A cursor that is missing or makes no sense starts at the oldest
+reading kept, because sending again is harmless. Other keys belong to whoever wrote them and are kept.
 """
 
 import json
@@ -16,7 +16,8 @@ from urllib.parse import quote, unquote
 
 from gateway.errors import SpoolError
 from gateway.spool.filesystem import Filesystem, replace_file
-from gateway.spool.format import MAX_SEQUENCE
+from gateway.spool.format import MAX_SEQUENCE, Header
+from gateway.spool.progress import Progress
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -54,8 +55,12 @@ class Cursors:
         return self._states.get(sink, _NOTHING)
 
     def highest(self) -> int:
-        """Return the highest cursor of any sink that ever was: nothing below may be numbered again."""
-        return max((int(state["next"]) for state in self._states.values()), default=0)
+        """Return the highest number that any sink ever came to: nothing below may be numbered again."""
+        return max((Progress(state).front for state in self._states.values()), default=0)
+
+    def lacks(self, sink: str, header: Header) -> bool:
+        """Tell whether ``sink`` lacks a member, or some of it."""
+        return Progress(self.state(sink)).lacks(header)
 
     def lowest(self, sinks: Iterable[str]) -> int:
         """Return up to where all of ``sinks`` have everything; 0 without sinks, for then nobody has anything."""

@@ -4,14 +4,31 @@ A line for people and machines alike::
 
     {"when": "2024-11-22T13:20:00Z", "rule": "max_bytes", "why": "...", "from": 1000, "to": 1999, "count": 1000,
      "first_time": "2024-11-22T09:00:00Z", "last_time": "2024-11-22T09:16:39Z",
-     "segment": "00000000000000001000.lp.gz", "sinks": ["influx"]}
+     "segment": "00000000000000001000.lp.gz", "sinks": ["influx"], "sensors": ["aq-1", "aq-2"], "sensor_count": 2,
+     "fingerprint": "9f1c22ab"}
 
-``from`` and ``to`` are the first and the last sequence number, both included; ``count`` is how many readings there
-were; times are ``null`` where they are not known; ``sinks`` names those that had not taken all of them.
+``from`` and ``to`` are the first and the last sequence number, both included, ``null`` for readings that had none
+when they were lost; ``segment`` is the file they were in, if they were in one; ``count`` is how many readings there
+were; times are ``null`` where they are not known; ``sinks`` names those that had not taken all of them; ``sensors``
+the first twenty of ``sensor_count``. ``fingerprint`` tells the segment from a later one of the same name.
+
+===================  ===================================================================================
+rule                 what was lost
+===================  ===================================================================================
+max_bytes            the oldest segment, at the spool's own bound
+min_free_bytes       the same, because so much of the disk must stay free
+disk_full            the same, because the disk itself refused
+damaged              what stood where the disk gives something else back
+serial_refused       readings of serial lines while the disk took nothing: nothing upstream can hold them
+quarantine_full      held readings of unknown sensors, beyond the quarantine's bound
+stopped              what was in memory when the gateway was stopped while the disk took nothing
+dropped              lines that a person dropped from the quarantine
+===================  ===================================================================================
 """
 
 import json
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +36,9 @@ from threading import Lock
 from typing import Any
 
 from gateway.spool.filesystem import Filesystem, append_to_file, replace_file
+
+SENSORS_NAMED = 20
+"""Sensors that one line names; more would make it longer than anybody reads."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,13 +49,15 @@ class Loss:
 
     rule: str
     why: str
-    first: int
-    last: int
+    first: int | None
+    last: int | None
     count: int
     t_min: int | None
     t_max: int | None
-    segment: str
-    sinks: tuple[str, ...]
+    segment: str | None = None
+    sinks: tuple[str, ...] = ()
+    sensors: AbstractSet[str] = frozenset()
+    fingerprint: str | None = None
 
 
 def format_time(nanoseconds: int) -> str:
@@ -67,10 +89,10 @@ class Ledger:
         """How many readings were ever lost."""
         return sum(entry["count"] for entry in self._entries)
 
-    def knows(self, rule: str, segment: str, last: int) -> bool:
+    def knows(self, rule: str, segment: str, last: int | None) -> bool:
         """Return whether the loss of ``last`` under that rule in that segment is written down already."""
         wanted = (rule, segment, last)
-        return any((entry.get("rule"), entry.get("segment"), entry["to"]) == wanted for entry in self._entries)
+        return any((entry.get("rule"), entry.get("segment"), entry.get("to")) == wanted for entry in self._entries)
 
     def record(self, loss: Loss) -> None:
         """Write ``loss`` down, durably.
@@ -89,6 +111,9 @@ class Ledger:
             "last_time": None if loss.t_max is None else format_time(loss.t_max),
             "segment": loss.segment,
             "sinks": list(loss.sinks),
+            "sensors": sorted(loss.sensors)[:SENSORS_NAMED],
+            "sensor_count": len(loss.sensors),
+            "fingerprint": loss.fingerprint,
         }
         with self._lock:
             self._entries.append(entry)
@@ -126,6 +151,13 @@ def _read(filesystem: Filesystem, path: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
         except ValueError:
             continue
-        if isinstance(entry, dict) and all(type(entry.get(key)) is int for key in ("from", "to", "count")):
+        if isinstance(entry, dict) and _makes_sense(entry):
             entries.append(entry)
     return entries
+
+
+def _makes_sense(entry: dict[str, Any]) -> bool:
+    numbers = entry.get("from"), entry.get("to")
+    return type(entry.get("count")) is int and (
+        numbers == (None, None) or all(type(number) is int for number in numbers)
+    )

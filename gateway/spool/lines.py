@@ -30,6 +30,14 @@ class Point(NamedTuple):
     time: int
 
 
+_SENSOR = re.compile(rb",sensor=((?:[^\\,= ]|\\.)+)")
+
+
+def sensors_in(text: bytes) -> set[str]:
+    """Return the values of the tag ``sensor`` in lines of line protocol."""
+    return {_plain(found.decode(errors="replace")) for found in set(_SENSOR.findall(text))}
+
+
 def line_time(line: bytes) -> int | None:
     """Return the time at the end of a line, ``None`` if there is none."""
     try:

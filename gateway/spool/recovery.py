@@ -199,7 +199,7 @@ class _Mending:
 
     def remove_leftovers(self) -> None:
         """Remove temporaries of replacements that were not finished."""
-        for directory in (self._root, self._root / "cursors", self._root / "damaged"):
+        for directory in (self._root, *(self._root / name for name in ("cursors", "damaged", "replays"))):
             with suppress(OSError):
                 for name in self._filesystem.names(directory):
                     if name.endswith(".tmp"):

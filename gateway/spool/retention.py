@@ -17,7 +17,10 @@ from typing import Literal
 from gateway.errors import SpoolFull
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem
-from gateway.spool.ledger import Ledger, Loss, format_time
+from gateway.spool.format import Header, MemberDamaged, decode_member
+from gateway.spool.ledger import Ledger, Loss
+from gateway.spool.lines import sensors_in
+from gateway.spool.pressure import room_left
 from gateway.spool.segments import Found, Segment, SegmentIndex, walk
 from gateway.units import format_size
 
@@ -87,17 +90,27 @@ class Retention:
             while (rule := self._broken_rule(0)) and self._delete_one(rule):
                 pass
 
+    def room(self) -> tuple[int, int]:
+        """Return the bytes that some sink still has to get, and those that may be written before a bound is met.
+
+        What every sink has counts as free: it goes first. Raises `OSError`.
+        """
+        delivered = self._cursors.lowest(self._sinks)
+        segments = self._index.all()
+        undelivered = sum(segment.size for segment in segments if segment.end > delivered)
+        held = sum(segment.size for segment in segments)
+        free, bounds = self._filesystem.free_bytes(self._root), self._bounds
+        met = {"max_bytes": bounds.max_bytes, "min_free_bytes": bounds.min_free_bytes}
+        return undelivered, room_left(held, undelivered, free, **met)
+
     def finish(self) -> None:
         """Finish deletions that the ledger announced and a power cut prevented; called once, at the start."""
         announced = {entry.get("segment"): entry for entry in self._ledger.entries if entry.get("rule") in _RULES}
         gone: list[Segment] = []
         for segment in self._index.all()[:-1]:
             entry = announced.get(segment.name)
-            loss = self._loss(segment, entry["rule"], entry["from"]) if entry else None
-            if entry is None or loss is None or loss.t_max is None:
-                continue
-            # The times keep an old line from claiming a new segment after somebody emptied the directory by hand.
-            if (loss.last, loss.count, format_time(loss.t_max)) == (entry["to"], entry["count"], entry["last_time"]):
+            # Not by the name alone: somebody may have emptied the directory by hand since the line was written.
+            if entry is not None and entry.get("fingerprint") == segment.fingerprint:
                 gone.append(segment)
                 self._index.remove(segment.first)  # in any case: what is said to be lost is not sent
         with suppress(OSError):
@@ -142,7 +155,7 @@ class Retention:
         try:
             if segment.first in self._announced:
                 self._ledger.flush()
-            elif loss := self._loss(segment, rule, self._cursors.lowest(self._sinks)):
+            elif loss := self._loss(segment, rule):
                 self._announced.add(segment.first)
                 self._ledger.record(loss)
         except OSError as error:
@@ -177,8 +190,10 @@ class Retention:
                 undecided = []
         return outdated
 
-    def _loss(self, segment: Segment, rule: str, delivered: int) -> Loss | None:
-        """Return exactly what is lost with ``segment``: its readings from ``delivered`` on."""
+    def _loss(self, segment: Segment, rule: str) -> Loss | None:
+        """Return exactly what is lost with ``segment``: those of its readings that some sink lacks."""
+        delivered = self._cursors.lowest(self._sinks)
+        sensors: set[str] = set()
         path = self._root / segment.name
         following = self._index.after(segment.first)
         ceiling = following.first if following else None
@@ -186,19 +201,34 @@ class Retention:
         lost = Segment(segment.first, segment.first, 0, 0)
         with suppress(OSError):
             for found in walk(self._filesystem, path, segment.size, ceiling=ceiling, bodies=False):
-                if isinstance(found, Found) and found.header.end > delivered:
+                if isinstance(found, Found) and found.header.end > delivered and self._lacking(found.header):
                     if not count:
                         first = max(found.header.first, delivered)
                     count += found.header.end - max(found.header.first, delivered)
+                    sensors |= self._sensors(path, found, delivered)
                     lost = lost.grown(found.header, 0)
         if not count:
             return None
         sinks = tuple(sink for sink in self._sinks if self._cursors.next(sink) < segment.end)
-        return Loss(rule, self._say(rule), first, lost.end - 1, count, lost.t_min, lost.t_max, segment.name, sinks)
+        why = self._say(rule)
+        times = lost.t_min, lost.t_max
+        return Loss(rule, why, first, lost.end - 1, count, *times, segment.name, sinks, sensors, segment.fingerprint)
+
+    def _lacking(self, header: Header) -> bool:
+        return not self._sinks or any(self._cursors.lacks(sink, header) for sink in self._sinks)
+
+    def _sensors(self, path: Path, found: Found, delivered: int) -> set[str]:
+        """Return whose readings a member holds from ``delivered`` on."""
+        header = found.header
+        with suppress(OSError, MemberDamaged):
+            text = decode_member(self._filesystem.read(path, found.offset, header.length))
+            lines = [line for line in text.splitlines() if not line.startswith(b"#")]
+            return sensors_in(b"\n".join(lines[max(0, delivered - header.first) :]))
+        return set()
 
     def _say(self, rule: str) -> str:
         if rule == "max_bytes":
             return f"the spool may hold {format_size(self._bounds.max_bytes)}"
-        if rule == "min_free_bytes":
+        if rule == "min_free_bytes" and self._bounds.min_free_bytes:
             return f"{format_size(self._bounds.min_free_bytes)} of the disk must stay free"
         return "the disk is full"

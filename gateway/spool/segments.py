@@ -1,6 +1,7 @@
 """Segments: their names, the walk over one from member to member, and the list of those that there are."""
 
 import re
+import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,11 @@ class Segment(NamedTuple):
     def name(self) -> str:
         """Its file name."""
         return segment_name(self.first)
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight digits that tell it from another segment of the same name."""
+        return f"{zlib.crc32(repr(tuple(self)).encode()):08x}"
 
     def grown(self, header: Header, size: int) -> "Segment":
         """Return this segment with one more member, which ends at byte ``size``."""

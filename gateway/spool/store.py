@@ -6,22 +6,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from gateway.errors import SpoolError
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
 from gateway.spool.format import LEVEL
 from gateway.spool.ledger import Ledger, Loss
+from gateway.spool.pressure import Levels
 from gateway.spool.quarantine import Quarantine
 from gateway.spool.reader import SpoolReader
-from gateway.spool.recovery import IDENTITIES, Recovery, recover, set_aside
+from gateway.spool.recovery import IDENTITIES, Recovery, recover, set_aside, survey
+from gateway.spool.replay import RangeReader, numbers_between
+from gateway.spool.requests import Clerk, Done
 from gateway.spool.retention import Bounds, Policy, Retention
 from gateway.spool.segments import Piece, SegmentIndex
 from gateway.spool.view import SpoolView
 from gateway.spool.writer import SpoolWriter
 
-_DIRECTORIES = ("cursors", "damaged", "quarantine")
+_DIRECTORIES = ("cursors", "damaged", "quarantine", "replays", "requests", "requests/done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Spool(SpoolView):
     cursors     one thread a sink
     ledger      the losses
     quarantine  the lines that sinks refused
+    replays     cursors over what is sent once more
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Spool(SpoolView):
             segment_bytes=min(settings.segment_bytes, settings.max_bytes // 8),
             level=settings.level,
         )
+        self._clerk = Clerk(self, filesystem)
         for piece in (*self.recovery.cut, *self.recovery.damaged):
             self._record_damage(piece)
 
@@ -137,6 +142,66 @@ class Spool(SpoolView):
         ``now`` is nanoseconds UTC, or ``None`` while the wall clock cannot be trusted: then nothing goes by age.
         """
         self._retention.enforce(now)
+
+    def carry_out_requests(self) -> list[Done]:
+        """Do what people asked for since the last call; see `gateway.spool.requests`. Raises `SpoolError`.
+
+        One thread; it may be another than the writer's.
+        """
+        return self._clerk.carry_out()
+
+    def levels(self) -> Levels:
+        """Return how full the spool is, and how far everybody is. Raises `SpoolError`."""
+        try:
+            undelivered, room = self._retention.room()
+        except OSError as error:
+            raise SpoolError(f"cannot read the spool {self.root}: {error.strerror}") from error
+        next_seq, taken = self.next_seq, {sink: self.cursors.next(sink) for sink in self._sinks}
+        # One segment is what goes at a time: with less room than that, the next one meets a bound.
+        full = room < self.writer.segment_bytes
+        return Levels(undelivered, room, full, next_seq, self.writer.written, taken)
+
+    def begin_replay(self, request: str, sink: str, since: int, until: int) -> dict[str, Any]:
+        """Lay a second cursor for ``sink`` over the readings with ``since`` <= time < ``until``; return the answer.
+
+        What the sink has not got yet comes to it anyway. Raises `SpoolError`.
+        """
+        known = self._sinks or self.cursors.sinks
+        if sink not in known:
+            return {"error": f"there is no database called {sink!r}; there are: {', '.join(known) or 'none'}"}
+        if self.replays.state(sink).get("request") != request:
+            first, end = numbers_between(self._index, since, until)
+            end = min(end, self.cursors.next(sink))
+            if first >= end:
+                return {"readings": 0}
+            # Sent before, all of it: a database that keeps duplicates is asked what it has.
+            plan = {"first": first, "end": end, "since": since, "until": until, "request": request}
+            self.replays.save(sink, first, durable=True, extra={**plan, "sending": end})
+        state = self.replays.state(sink)
+        return {"readings": state["end"] - state["first"]}
+
+    def replay_reader(self, sink: str) -> SpoolReader:
+        """Return a reader for the range that is replayed to ``sink``."""
+        state = self.replays.state(sink)
+        return RangeReader(self._filesystem, self.root, self._index, state["since"], state["until"])
+
+    def set_aside_damage(self) -> list[Piece]:
+        """Read everything; put every damaged piece into ``damaged/`` and the ledger. Raises `SpoolError`.
+
+        The segments stay as they are until the next start, for somebody may be reading them.
+        """
+        try:
+            scans = survey(self._filesystem, self.root, bodies=True).scans
+            pieces = [
+                piece for scan in scans for piece in scan.pieces if scan is not scans[-1] or piece is not scan.tail
+            ]
+            for piece in pieces:
+                set_aside(self._filesystem, self.root, piece)
+        except OSError as error:
+            raise SpoolError(f"cannot set damage in {self.root} aside: {error.strerror}") from error
+        for piece in pieces:
+            self._pass_over(piece)
+        return pieces
 
     def close(self) -> None:
         """Close the writer and give up the lock. May be called twice."""

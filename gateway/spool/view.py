@@ -1,15 +1,19 @@
 """A spool as anybody may see it: read-only, without a lock, beside a running daemon or on a card reader."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from gateway.errors import SpoolError
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
 from gateway.spool.ledger import Ledger
+from gateway.spool.progress import Progress
+from gateway.spool.quarantine import Held, held_in, sinks_held
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Survey, survey
 from gateway.spool.segments import Piece, Segment, SegmentIndex
@@ -25,6 +29,17 @@ class SinkStatus:
     next_seq: int
     waiting: int
     oldest_undelivered: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStatus:
+    """How far a replay is: the numbers it goes through, the next one, and the time range asked for."""
+
+    first: int
+    end: int
+    next_seq: int
+    since: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,19 @@ class SpoolStatus:
     losses: int
     lost_readings: int
     sinks: dict[str, SinkStatus]
+    replays: dict[str, ReplayStatus] = field(default_factory=dict)
+    undelivered_bytes: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+    """Bytes in the quarantine, by sink; readings of unknown sensors under ``held``."""
+
+    def ages(self) -> dict[str, float]:
+        """Return for each sink that waits the seconds since the time of the oldest reading it has not got.
+
+        A time that is not known is left out; one in the future (a device's clock) has no age.
+        """
+        now = time.time_ns()
+        oldest = {name: sink.oldest_undelivered for name, sink in self.sinks.items()}
+        return {name: max(0, now - moment) / 1e9 for name, moment in oldest.items() if moment is not None}
 
 
 class Verification(NamedTuple):
@@ -74,6 +102,7 @@ class SpoolView:
         self.root = root
         self.cursors = cursors
         self.ledger = ledger
+        self.replays = Cursors(filesystem, root / "replays")
         self.problems: list[str] = []
         """Files that could not be read, a sentence each."""
 
@@ -118,6 +147,14 @@ class SpoolView:
             problems=found.problems,
         )
 
+    def held(self, sink: str) -> list[Held]:
+        """Return the lines in quarantine for ``sink``. Raises `SpoolError`."""
+        path = self.root / "quarantine" / f"{quote(sink, safe='')}.lp"
+        try:
+            return held_in(self._filesystem, path)
+        except OSError as error:
+            raise SpoolError(f"cannot read {path}: {error.strerror}") from error
+
     def status(self) -> SpoolStatus:
         """Return the state; reads some headers from the disk. Raises `SpoolError`."""
         segments = self._index.all()
@@ -139,14 +176,36 @@ class SpoolView:
             losses=len(self.ledger.entries),
             lost_readings=self.ledger.readings,
             sinks={sink: self._sink_status(sink) for sink in self._sinks},
+            replays=dict(self._replays()),
+            undelivered_bytes=sum(
+                segment.size for segment in segments if segment.end > self.cursors.lowest(self._sinks)
+            ),
+            quarantined=self._quarantined(),
         )
 
+    def _replays(self) -> Iterator[tuple[str, ReplayStatus]]:
+        for sink in self.replays.sinks:
+            state = self.replays.state(sink)
+            with suppress(KeyError, TypeError):
+                numbers = [int(state[key]) for key in ("first", "end", "next", "since", "until")]
+                yield sink, ReplayStatus(*numbers)
+
+    def _quarantined(self) -> dict[str, int]:
+        directory = self.root / "quarantine"
+        sizes = {}
+        for sink in sinks_held(self._filesystem, directory):
+            with suppress(OSError):
+                sizes[sink] = self._filesystem.size(directory / f"{quote(sink, safe='')}.lp")
+        return sizes
+
     def _sink_status(self, sink: str) -> SinkStatus:
-        cursor = self.cursors.next(sink)
+        progress = Progress(self.cursors.state(sink))
+        cursor = progress.front
         begun = self._index.at(cursor)
         if begun is None:
-            return SinkStatus(cursor, 0, None)
-        waiting = sum(segment.readings for segment in self._index.all() if segment.first > begun.first)
+            return SinkStatus(progress.lowest, progress.count, None)
+        later = (segment.readings for segment in self._index.all() if segment.first > begun.first)
+        waiting = progress.count + sum(later)
         oldest: int | None = None
         for header in self.reader().headers(cursor):
             if header.first >= begun.end:
@@ -154,7 +213,7 @@ class SpoolView:
             waiting += header.end - max(cursor, header.first)
             if oldest is None and header.boot is None:
                 oldest = header.t_min
-        return SinkStatus(cursor, waiting, oldest)
+        return SinkStatus(progress.lowest, waiting, oldest)
 
     def _count_damaged(self) -> int:
         try:

@@ -9,6 +9,7 @@ ends.
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
+from threading import Lock
 
 from gateway.errors import SpoolError, SpoolFull
 from gateway.spool.filesystem import File, Filesystem
@@ -18,7 +19,7 @@ from gateway.spool.segments import Segment, SegmentIndex
 
 
 class SpoolWriter:
-    """The only writer of a spool; called from one thread at a time.
+    """The only writer of a spool; from any thread, one batch at a time.
 
     ``resume`` is the newest segment if recovery found it sound, so that it can be continued.
     """
@@ -40,10 +41,13 @@ class SpoolWriter:
         self._resume = resume
         self._segment: Segment | None = None
         self._file: File | None = None
-        self._segment_bytes = segment_bytes
+        self.segment_bytes = segment_bytes
         self._level = level
         self._out_of_space = False
         self._closed = False
+        self._lock = Lock()
+        self.written = 0
+        """Bytes made durable since the start."""
 
     @property
     def next_seq(self) -> int:
@@ -57,6 +61,18 @@ class SpoolWriter:
         the disk, and `ValueError` for a batch that breaks its own rules. Nothing of a failed batch is stored, so it
         can be appended again.
         """
+        with self._lock:
+            return self._append(batch)
+
+    def close(self) -> None:
+        """Close the file; every acknowledged batch is on the disk already. May be called twice."""
+        with self._lock:
+            self._closed = True
+            if self._file:
+                file, self._file = self._file, None
+                file.close()
+
+    def _append(self, batch: Batch) -> Header:
         if self._closed:
             raise SpoolError("the spool is closed")
         raw = encode_member(batch, self._next_seq, level=self._level)
@@ -79,23 +95,17 @@ class SpoolWriter:
         self._segment = segment.grown(header, segment.size + len(raw))
         self._index.put(self._segment)
         self._next_seq = header.end
+        self.written += len(raw)
         return header
-
-    def close(self) -> None:
-        """Close the file; every acknowledged batch is on the disk already. May be called twice."""
-        self._closed = True
-        if self._file:
-            file, self._file = self._file, None
-            file.close()
 
     def _segment_for(self, length: int) -> tuple[Segment, File]:
         """Return the segment that takes the next member, a new one if the current one would grow too long."""
         if self._resume and not self._file:
             segment, self._resume = self._resume, None
-            if segment.size + length <= self._segment_bytes:
+            if segment.size + length <= self.segment_bytes:
                 self._segment, self._file = segment, self._filesystem.open(self._root / segment.name)
         if self._segment and self._file:
-            if self._segment.size + length <= self._segment_bytes or not self._segment.size:
+            if self._segment.size + length <= self.segment_bytes or not self._segment.size:
                 return self._segment, self._file
             file, self._file = self._file, None
             file.close()

@@ -102,7 +102,7 @@ def test_a_spool_with_damage_set_aside_has_a_problem(
     assert run("--dir", root, "status") == 1
     out = capsys.readouterr().out
     assert "1 piece in damaged/" in out
-    assert "10 readings, see losses.jsonl" in out
+    assert "10 readings, see prehod spool losses" in out
 
 
 def test_cat_prints_line_protocol(root: Path, text: str, run: Run, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

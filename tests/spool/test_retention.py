@@ -111,6 +111,7 @@ def test_then_the_oldest_goes_and_the_ledger_says_exactly_what_was_lost(
     [line] = bytes(disk.content(ROOT / "losses.jsonl")).splitlines()
     entry = json.loads(line)
     assert entry.pop("why").startswith("the spool may hold")
+    assert len(entry.pop("fingerprint")) == 8
     assert entry == {
         "when": "2024-11-22T13:20:00Z",
         "rule": "max_bytes",
@@ -121,6 +122,8 @@ def test_then_the_oldest_goes_and_the_ledger_says_exactly_what_was_lost(
         "last_time": "2024-11-22T13:20:09Z",
         "segment": f"{0:020}.lp.gz",
         "sinks": ["influx"],
+        "sensors": [f"aq-{n}" for n in range(4, 10)],
+        "sensor_count": 6,
     }
 
 

@@ -89,7 +89,7 @@ def test_a_full_quarantine_refuses(root: Path) -> None:
     root.mkdir()
     quarantine = Quarantine(OsFilesystem(), root, lambda: T0, max_bytes=100)
     quarantine.append("influx", b"a x=1 1", "why")
-    with pytest.raises(SpoolFull, match="move it away"):
+    with pytest.raises(SpoolFull, match="requeue or drop"):
         quarantine.append("influx", b"a x=1 1" * 10, "why")
     assert quarantine.size("influx") < 100
 

@@ -1,0 +1,105 @@
+"""What the spool needs beside being written and read: its bounds, its ledger, people's wishes, and a word in time.
+
+Everything that touches the disk runs in a thread of its own: the event loop, and with it whoever feeds the watchdog,
+never waits for a card.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from gateway.errors import SpoolError
+from gateway.health import Health
+from gateway.spool import Gauge, Loss, Spool
+from gateway.spool.pressure import say_hours
+from gateway.units import format_size
+
+ENFORCE_EVERY = 60.0
+"""Seconds between looks at the bounds of the spool; writing looks at them as well."""
+
+FIRST_LINE = 60.0
+LONGEST_LINE = 3600.0
+"""What is refused goes into the ledger at once, then while it lasts after a minute, two, four, at last every hour."""
+
+T = TypeVar("T")
+
+
+class Tending:
+    """Looks after one open spool; ``now`` tells nanoseconds UTC, or None; ``changed`` hears of requeued readings."""
+
+    def __init__(
+        self, spool: Spool, health: Health, now: Callable[[], int | None], changed: Callable[[], None]
+    ) -> None:
+        self._spool, self._health, self._now, self._changed = spool, health, now, changed
+        self._gauge = Gauge()
+        self._thread = ThreadPoolExecutor(1, "tend")
+        self._enforced = time.monotonic()
+        self._problem = ""
+        self._lines: dict[str, tuple[float, float]] = {}
+        """By rule: when the ledger hears of it next, and how long it hears nothing then."""
+
+    async def look(self) -> None:
+        """Do once what is due."""
+        problem = ""
+        try:
+            await self._measure()
+            await self._carry_out()
+            await self.write_down()
+        except SpoolError as error:
+            problem = str(error)
+        if problem and problem != self._problem:
+            structlog.get_logger().warning("the spool cannot be looked after", problem=problem)
+        self._problem = problem
+        if time.monotonic() - self._enforced >= ENFORCE_EVERY:
+            self._enforced = time.monotonic()
+            await self._off(lambda: self._spool.enforce(self._now()))
+
+    async def write_down(self, *, everything: bool = False) -> None:
+        """Enter into the loss ledger what was refused, where it is time to; raises `SpoolError`."""
+        now = time.monotonic()
+        due = [rule for rule in self._health.refusals if everything or now >= self._lines.get(rule, (0.0, 0.0))[0]]
+        if not due:
+            return
+        try:
+            await self._off(self._spool.ledger.flush)  # a disk that takes nothing: the counts go on in memory
+            for rule in due:
+                refused = self._health.refusals.pop(rule)
+                due_before, wait = self._lines.get(rule, (0.0, 0.0))
+                wait = min(2 * wait, LONGEST_LINE) if wait and now - due_before < wait else FIRST_LINE
+                self._lines[rule] = now + wait, wait
+                times = refused.first_time, refused.last_time
+                loss = Loss(rule, refused.why, None, None, refused.count, *times, sensors=refused.sensors)
+                await self._off(partial(self._spool.ledger.record, loss))
+        except OSError as error:
+            raise SpoolError(f"cannot write the loss ledger: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Wait for what is under way and end the thread; what was not done stays asked for."""
+        self._thread.shutdown()
+
+    async def _measure(self) -> None:
+        levels = await self._off(self._spool.levels)
+        pressure = self._health.pressure = self._gauge.sample(time.monotonic(), levels)
+        log = structlog.get_logger()
+        for level in self._gauge.passed(pressure.fill):
+            left = "unknown" if pressure.hours_left is None else say_hours(pressure.hours_left)
+            if not level:
+                log.info("the spool has room again", filled=f"{pressure.fill:.0%}")
+            elif level < 1:
+                log.warning("the spool fills up", filled=f"{level:.0%}", left=left)
+            else:
+                waits, room = format_size(pressure.undelivered), format_size(pressure.room)
+                log.error("the spool is full; see on_full in [spool]", undelivered=waits, room=room)
+
+    async def _carry_out(self) -> None:
+        for request, answer in await self._off(self._spool.carry_out_requests):
+            structlog.get_logger().info("asked", request=request, answer=answer)
+            self._changed()
+
+    async def _off(self, do: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, do)

@@ -1,0 +1,178 @@
+"""What the spool needs beside being written and read: nothing is dropped without a line in the ledger."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+
+from gateway import tend
+from gateway.commit import Committer
+from gateway.contract import Measurement
+from gateway.encoding import FieldEncoder
+from gateway.errors import QuarantineFull
+from gateway.health import Health
+from gateway.intake import Intake, Origin
+from gateway.settings import Gateway, SensorSettings
+from gateway.spool import Batch, Spool, SpoolSettings
+from gateway.tend import Tending
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from gateway.clock import Timekeeper
+    from tests.pipeline.conftest import FakeStore
+
+AT = 1_732_281_600_000_000_000
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    watch = Watch()
+    monkeypatch.setattr(tend, "time", watch)
+    return watch
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    settings = SpoolSettings(max_bytes=8_000, min_free_bytes=0, policy="refuse_new")
+    with Spool.open(tmp_path / "spool", settings, sinks=["influx"]) as spool:
+        yield spool
+
+
+@pytest.fixture
+def told() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def tending(spool: Spool, health: Health, told: list[int], time: Watch) -> Iterator[Tending]:
+    assert time.now
+    tending = Tending(spool, health, lambda: AT, lambda: told.append(spool.next_seq))
+    yield tending
+    tending.close()
+
+
+def ledger(spool: Spool) -> list[dict[str, Any]]:
+    path = spool.root / "losses.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def batch(count: int) -> Batch:
+    lines = b"".join(b"air_quality,sensor=aq-%d pm10=%d %d\n" % (n, n * 7919 % 1000, AT + n) for n in range(count))
+    return Batch(lines, count, AT, AT + count)
+
+
+async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_with_its_sensor(
+    committer: Committer,
+    *,
+    timekeeper: "Timekeeper",
+    health: Health,
+    spool: Spool,
+    tending: Tending,
+    time: Watch,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    intake = Intake(Gateway(id="g", city="c"), {}, committer=committer, timekeeper=timekeeper, health=health)
+    health.source("tito")
+    origin = Origin("tito", FieldEncoder({}), sensor="aq-tito", settings=SensorSettings(id="aq-1"))
+    monkeypatch.setattr("gateway.commit.HOLD_LINES", 0)
+    for _ in range(3):
+        intake.accept(Measurement("air_quality", {"pm10": 1.0}), origin)
+    await tending.look()
+    [entry] = ledger(spool)
+    assert (entry["rule"], entry["count"], entry["sensors"]) == ("serial_refused", 3, ["aq-1"])
+    assert (entry["from"], entry["to"], entry["segment"]) == (None, None, None)
+    assert entry["first_time"] <= entry["last_time"]
+    # More of it: not a line each, but a line after a minute, and then less and less often.
+    for second in range(4 * 3600):
+        intake.accept(Measurement("air_quality", {"pm10": 1.0}), origin)
+        time.now += 1
+        await tending.write_down()
+        assert second < 59 or len(ledger(spool)) > 1
+    assert 6 < len(ledger(spool)) < 14
+    await tending.write_down(everything=True)
+    assert sum(entry["count"] for entry in ledger(spool)) == health.refused == 3 + 4 * 3600
+
+
+async def test_what_the_quarantine_does_not_take_is_in_the_ledger(
+    running: Committer,
+    *,
+    store: "FakeStore",
+    health: Health,
+    spool: Spool,
+    tending: Tending,
+    until: "Callable[[Callable[[], bool]], Awaitable[None]]",
+) -> None:
+    store.hold_trouble = QuarantineFull("64 MiB")
+    running.hold("unknown sensor x", b"air_quality,sensor=x pm10=1 5")
+    running.hold("unknown sensor y", b"air_quality,sensor=y pm10=1 5")
+    running.hurry()
+    await until(lambda: health.refused == 2)
+    await tending.look()
+    [entry] = ledger(spool)
+    assert (entry["rule"], entry["count"], entry["sensors"]) == ("quarantine_full", 2, ["x", "y"])
+
+
+async def test_counts_wait_in_memory_while_the_ledger_cannot_be_written(
+    health: Health, spool: Spool, tending: Tending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    health.refuse("serial_refused", "why", 5, ["a"])
+    monkeypatch.setattr(spool.ledger, "flush", full)
+    await tending.look()
+    health.refuse("serial_refused", "why", 2, ["b"])
+    monkeypatch.undo()
+    await tending.look()
+    [entry] = ledger(spool)
+    assert (entry["count"], entry["sensors"]) == (7, ["a", "b"])
+
+
+async def test_each_level_that_the_spool_passes_is_one_line_in_the_log(spool: Spool, tending: Tending) -> None:
+    with structlog.testing.capture_logs() as log:
+        for _ in range(3):
+            await tending.look()
+        while not spool.levels().full:
+            spool.writer.append(batch(20))
+            await tending.look()
+            await tending.look()
+        spool.cursors.save("influx", spool.next_seq)
+        await tending.look()
+    assert [(entry["event"], entry.get("filled")) for entry in log] == [
+        ("the spool fills up", "50%"),
+        ("the spool fills up", "80%"),
+        ("the spool is full; see on_full in [spool]", None),
+        ("the spool has room again", "0%"),
+    ]
+
+
+async def test_a_spool_that_is_nearly_full_is_a_problem(spool: Spool, health: Health, tending: Tending) -> None:
+    health.clock_known = True
+    while not spool.levels().full:
+        spool.writer.append(batch(20))
+    await tending.look()
+    [problem] = health.problems()
+    assert problem.startswith("spool: full, ")
+    assert health.snapshot()["pressure"]["fill"] == 1
+
+
+async def test_requeued_readings_are_told_to_the_forwarders(spool: Spool, tending: Tending, told: list[int]) -> None:
+    spool.quarantine.append("influx", b"a x=1 1", "no")
+    (spool.root / "requests" / "1.json").write_text('{"do": "requeue", "sink": "influx"}')
+    with structlog.testing.capture_logs() as log:
+        await tending.look()
+        await tending.look()
+    assert told == [1]
+    assert [entry["event"] for entry in log] == ["asked"]

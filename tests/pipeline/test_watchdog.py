@@ -1,0 +1,230 @@
+"""The watchdog is fed by progress: a stall starves it, a full disk, a database that is away and silence do not."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway import watchdog
+from gateway.commit import Committer
+from gateway.errors import SinkAway, SpoolFull
+from gateway.forward import Forwarder, Limits, Sink
+from gateway.health import Health
+from gateway.spool import Batch, Spool
+from gateway.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from gateway.clock import Timekeeper
+    from tests.pipeline.conftest import FakeStore
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+AT = 1_732_281_600_000_000_000
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    watch = Watch()
+    monkeypatch.setattr(watchdog, "time", watch)
+    return watch
+
+
+class Systemd:
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+
+    def fed(self, dog: Watchdog) -> bool:
+        """Tell whether the watchdog is fed now."""
+        dog.feed("well")
+        said = self._listening.recv(1000).decode().split("\n")
+        assert "STATUS=well" in said
+        return "WATCHDOG=1" in said
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield Systemd(listening)
+
+
+class AwaySink:
+    """A database that is not there."""
+
+    async def send(self, body: bytes) -> None:
+        raise SinkAway(f"no route for {len(body)} bytes")
+
+    async def missing(self, body: bytes) -> bytes:
+        return body
+
+    async def close(self) -> None:
+        pass
+
+
+class HangingSink:
+    """A database that takes a batch and never says a word, whatever its time-out was meant to be."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def send(self, body: bytes) -> None:
+        self.sent += bool(body)
+        await asyncio.Event().wait()
+
+    async def missing(self, body: bytes) -> bytes:
+        return body
+
+    async def close(self) -> None:
+        pass
+
+
+def a_forwarder(spool: Spool, sink: Sink, timekeeper: "Timekeeper", health: Health, *, committed: int) -> Forwarder:
+    return Forwarder(
+        "influx",
+        sink,
+        Limits(),
+        reader=spool.reader(),
+        cursors=spool.cursors,
+        quarantine=spool.quarantine,
+        timekeeper=timekeeper,
+        health=health.sink("influx"),
+        committed=committed,
+    )
+
+
+async def test_a_store_that_blocks_for_ever_starves_it_and_one_that_goes_on_feeds_it_again(
+    running: Committer, *, store: "FakeStore", health: Health, systemd: Systemd, time: Watch, until: Until
+) -> None:
+    dog = Watchdog(health, running, {}, {})
+    store.gate.clear()
+    running.put(b"a x=1 1", AT)
+    running.hurry()
+    await until(store.begun.is_set)
+    assert systemd.fed(dog)
+    time.now += running.interval + watchdog.COMMIT_PATIENCE - 1
+    assert systemd.fed(dog), "a slow card is no reason to start anew"
+    time.now += 2
+    assert not systemd.fed(dog)
+    assert health.problems()[0].startswith("writing to the spool has not moved for")
+    store.gate.set()
+    await until(lambda: health.committed == 1)
+    assert systemd.fed(dog)
+    assert not health.stuck
+
+
+async def test_a_full_disk_feeds_it(
+    running: Committer,
+    *,
+    store: "FakeStore",
+    health: Health,
+    systemd: Systemd,
+    time: Watch,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.commit.RETRY", 0.0)
+
+    def full(_batch: Batch) -> object:
+        raise SpoolFull("no space left")
+
+    monkeypatch.setattr(store, "append", full)
+    dog = Watchdog(health, running, {}, {})
+    running.put(b"a x=1 1", AT)
+    running.hurry()
+    for _ in range(5):
+        before = running.attempts
+        await until(lambda before=before: running.attempts > before)  # type: ignore[misc] # the loop's own value
+        assert systemd.fed(dog)
+        time.now += 1000
+
+
+async def test_a_committer_that_died_starves_it(
+    committer: Committer, health: Health, systemd: Systemd, time: Watch
+) -> None:
+    dog = Watchdog(health, committer, {}, {})
+    committer.put(b"a x=1 1", AT)
+    assert systemd.fed(dog)
+    time.now += committer.interval + watchdog.COMMIT_PATIENCE + 1
+    assert not systemd.fed(dog)
+
+
+async def test_a_quiet_gateway_feeds_it(running: Committer, health: Health, systemd: Systemd, time: Watch) -> None:
+    dog = Watchdog(health, running, {}, {})
+    for _ in range(5):
+        assert systemd.fed(dog)
+        time.now += 100_000
+
+
+async def test_a_database_that_is_away_feeds_it(
+    committer: Committer,
+    *,
+    timekeeper: "Timekeeper",
+    health: Health,
+    systemd: Systemd,
+    time: Watch,
+    until: Until,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.deliver.LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("gateway.deliver.FIRST_WAIT", 0.01)
+    with Spool.open(tmp_path / "spool", sinks=["influx"]) as spool:
+        spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
+        forwarder = a_forwarder(spool, AwaySink(), timekeeper, health, committed=1)
+        task = asyncio.create_task(forwarder.run())
+        dog = Watchdog(health, committer, {"influx": forwarder}, {"influx": 10.0})
+        for _ in range(5):
+            before = forwarder.steps
+            await until(lambda before=before: forwarder.steps > before)  # type: ignore[misc] # the loop's own value
+            assert systemd.fed(dog)
+            time.now += 1000
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("alive", [True, False], ids=["hangs", "dead"])
+async def test_a_forwarder_that_never_returns_or_died_starves_it(
+    alive: bool,
+    *,
+    committer: Committer,
+    timekeeper: "Timekeeper",
+    health: Health,
+    systemd: Systemd,
+    time: Watch,
+    until: Until,
+    tmp_path: Path,
+) -> None:
+    with Spool.open(tmp_path / "spool", sinks=["influx"]) as spool:
+        sink = HangingSink()
+        forwarder = a_forwarder(spool, sink, timekeeper, health, committed=0)
+        task = asyncio.create_task(forwarder.run())
+        dog = Watchdog(health, committer, {"influx": forwarder}, {"influx": 10.0})
+        time.now += 1_000_000
+        assert systemd.fed(dog), "with nothing to send it has nothing to do"
+        if not alive:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
+        forwarder.committed(1)
+        if alive:
+            await until(lambda: sink.sent == 1)
+        assert systemd.fed(dog)
+        time.now += watchdog.FORWARD_PATIENCE - 1
+        assert systemd.fed(dog)
+        time.now += 2
+        assert not systemd.fed(dog)
+        assert any("forwarding to influx has not moved" in problem for problem in health.problems())
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

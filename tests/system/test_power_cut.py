@@ -1,0 +1,156 @@
+"""The power fails, again and again, while readings come in.
+
+The gateway keeps its data on an ext4 image. Copied while it writes, the image is what a power cut would have left:
+only what was synced is sure to be there. Each copy is mounted and recovered from.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from firmware_sim import line_protocol
+from firmware_sim.points import StoredPoint
+from firmware_sim.readback import read_victoria_metrics
+from firmware_sim.servers import Mosquitto, VictoriaMetrics
+
+if TYPE_CHECKING:
+    from tests.system.conftest import Disk, Gateway, Rig
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+
+CUTS = 20
+RATE = 1_500.0
+MESSAGES = 30_000
+
+RECOVER = """
+import json, sys
+from pathlib import Path
+from gateway.spool import Spool, decode_member
+with Spool.open(Path(sys.argv[1]), sinks=["victoria-metrics"]) as spool:
+    lines, damaged = [], []
+    reader, seq = spool.reader(damaged.append), 0
+    while members := reader.read(seq):
+        lines += [decode_member(member.raw).decode() for member in members]
+        seq = members[-1].header.end
+    found = spool.recovery
+    aside = [path.stat().st_size for path in (spool.root / "damaged").iterdir()]
+    print(json.dumps({
+        "text": "".join(lines), "next": spool.next_seq, "cursor": spool.cursors.next("victoria-metrics"),
+        "cut": len(found.cut), "damaged": len(found.damaged) + len(damaged), "aside": aside,
+        "problems": list(found.problems), "lost": spool.ledger.readings, "verified": len(spool.verify().damaged),
+    }))
+"""
+
+
+def numbers(text: str) -> list[int]:
+    """Return the numbers of the readings in line protocol, as `Stream` gave them."""
+    points = list(line_protocol.parse(text.encode(), default_time=0))
+    assert all(isinstance(point, StoredPoint) for point in points)
+    return [round(float(point.fields["pm25"]) * 100) for point in points if isinstance(point, StoredPoint)]
+
+
+async def recover(disk: "Disk", where: Path) -> dict[str, Any]:
+    """Mount a copy and open the spool on it; return what is found."""
+    disk.mount(where)
+    command = [*disk.within, sys.executable, "-c", RECOVER, str(where / "spool")]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    output, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0, errors.decode()
+    found: dict[str, Any] = json.loads(output)
+    return found
+
+
+async def cut(gateway: "Gateway", disk: "Disk", copy: Path) -> int:
+    """Copy the image; return how many readings were acknowledged when that began."""
+    acknowledged = int((await gateway.state())["readings"]["committed"])
+    await asyncio.to_thread(copy.write_bytes, await asyncio.to_thread(disk.image.read_bytes))
+    return acknowledged
+
+
+def another_boot(cursor: Path) -> None:
+    """Let a cursor be of an earlier boot of the machine: this test cuts the power without one."""
+    state = json.loads(cursor.read_text(encoding="ascii"))
+    assert not state["stopped"]
+    del state["check"]
+    cursor.write_text(json.dumps({**state, "boot": "00"}), encoding="ascii")
+
+
+async def streaming(rig: "Rig", messages: int = MESSAGES) -> tuple["Gateway", "Disk", VictoriaMetrics]:
+    """Start a gateway on a disk of its own, with readings coming in."""
+    broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
+    gateway, disk = rig.make_gateway(rig.stream_source(broker.url), rig.sink(database)), rig.disk(24)
+    gateway.more = "min_free_bytes = 0"
+    gateway.commit_interval = "50ms"
+    disk.mount(gateway.directory / "data")
+    gateway.within, gateway.spool = disk.within, disk.path / "spool"
+    await gateway.start()
+    await gateway.listening()
+    stream = rig.stream(broker.url, RATE)
+    stream.send(messages)
+    return gateway, disk, database
+
+
+async def test_after_every_power_cut_it_starts_and_everything_acknowledged_is_there_once(
+    rig: "Rig", tmp_path: Path
+) -> None:
+    rig.need_root()
+    gateway, disk, _ = await streaming(rig)
+    moments, acknowledged = Random(20), []  # noqa: S311 -- repeatable, not secret
+    for number in range(CUTS):
+        await asyncio.sleep(moments.uniform(0.05, 0.6))
+        acknowledged.append(await cut(gateway, disk, tmp_path / f"cut-{number}.img"))
+    gateway.kill()
+    assert acknowledged[-1] > acknowledged[0] > 0
+    assert acknowledged[-1] < MESSAGES, "the stream ended before the last cut"
+
+    for number, at_least in enumerate(acknowledged):
+        copy = rig.disk(0, f"cut-{number}.img")
+        found = await recover(copy, tmp_path / f"mounted-{number}")
+        kept = numbers(found["text"])
+        assert kept == list(range(len(kept))), f"cut {number}: something is missing, doubled or out of order"
+        assert len(kept) >= at_least, f"cut {number}: {at_least} were acknowledged, {len(kept)} are there"
+        assert found["next"] == len(kept)
+        assert found["cursor"] <= len(kept)
+        assert (found["problems"], found["damaged"], found["lost"], found["verified"]) == ([], 0, 0, 0)
+        assert len(found["aside"]) <= found["cut"] <= 1, "what is no reading is set aside, and counted"
+        copy.unmount()
+
+
+async def test_what_a_power_cut_left_is_delivered_once_though_its_cursor_is_older_than_the_database(
+    rig: "Rig", tmp_path: Path
+) -> None:
+    rig.need_root()
+    gateway, disk, database = await streaming(rig, 9_000)
+    await gateway.until(lambda state: state["sinks"][database.name]["readings"] > 2_000)
+    await cut(gateway, disk, tmp_path / "cut.img")
+    # What is delivered from now on, the cursor of the copy does not know.
+    state = await gateway.state()
+    delivered = state["sinks"][database.name]["readings"]
+    await gateway.until(lambda state: state["sinks"][database.name]["readings"] > delivered + 500)
+    gateway.kill()
+    gateway.close()
+    disk.unmount()
+
+    copy = rig.disk(0, "cut.img")
+    copy.mount(gateway.directory / "data")
+    gateway.within, gateway.spool = copy.within, copy.path / "spool"
+    another_boot(gateway.spool / "cursors" / f"{database.name}.json")
+    gateway._parts = rig.sink(database)
+    await gateway.start()
+    await gateway.until(lambda state: state["spool"]["readings"] and not any(state["spool"]["waiting"].values()))
+    kept = [round(float(point.fields["pm25"]) * 100) for point in gateway.spooled()]
+    assert kept == list(range(len(kept)))
+    stored = await read_victoria_metrics(database.url)
+    times = Counter(
+        round(float(point.fields["value"]) * 100) for point in stored if point.measurement.endswith("pm25")
+    )
+    assert set(kept) <= times.keys()
+    assert set(times.values()) == {1}
+    gateway.close()
