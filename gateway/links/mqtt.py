@@ -10,7 +10,7 @@ connection. paho blocks while it connects, so that runs in a thread; from then o
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -18,19 +18,31 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from gateway.errors import LinkDown, LinkRefused
+from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.links.mqtt_client import MqttSettings, PahoClient, tls_problem
 from gateway.links.mqtt_packets import Message, pubacks
+from gateway.links.mqtt_reasons import refused_topics, weaker_topics, why_ended, why_refused
 
 MESSAGES_A_TURN = 256
 """How many messages are taken before the event loop gets its turn."""
 
+TICK = 1.0
+"""Seconds between looks at the keep-alive."""
+
 ANSWER_WITHIN = 10.0
 """Seconds from CONNECT to the answer to our subscription."""
+
+HELD_BYTES = 1024 * 1024
+"""What a connection takes into memory on `hold`. A broker's window is full long before; so we go on hearing it."""
 
 
 class Connection:
     """One connection, once: `open`, then `receive` again and again until it raises, then `close`."""
+
+    weaker = ""
+    """Once open: which topics the broker grants with a lower quality of service than asked for; "" for none."""
+    taken_in = False
+    """Whether the broker has accepted us; it may have ended the connection since."""
 
     def __init__(self, settings: MqttSettings) -> None:
         self._settings = settings
@@ -38,9 +50,12 @@ class Connection:
         self._arrived = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._ended: LinkDown | None = None
+        self._over = asyncio.Event()
         self._ready: asyncio.Future[bool] = self._loop.create_future()
         self._fd = -1
-        self._paused = False
+        self._held: int | None = None
+        self._deaf = False
+        self._heard = False
         self._writing = False
         self._going_on = False
         self._session_present = False
@@ -101,16 +116,23 @@ class Connection:
         self._client.gathering.send(pubacks(mids))
         self._write()
 
-    def pause(self) -> None:
-        """Take no more messages; the network's own back-pressure holds the rest at the broker."""
-        if not self._paused and self._ended is None:
-            self._paused = True
-            self._loop.remove_reader(self._fd)
+    async def hold(self, room: Awaitable[object]) -> None:
+        """Wait until there is ``room`` and keep what comes meanwhile; raises `LinkDown` if the connection ends first.
 
-    def resume(self) -> None:
-        """Take messages again."""
-        if self._paused and self._ended is None:
-            self._paused = False
+        Beyond `HELD_BYTES` it reads no more, and the network's own back-pressure holds the rest at the broker.
+        """
+        self._held = sum(map(_size, self._inbox))
+        waits = [asyncio.ensure_future(room), asyncio.ensure_future(self._over.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+            self._held = None
+        if self._ended is not None:
+            raise self._ended
+        if self._deaf:
+            self._deaf = False
             self._loop.add_reader(self._fd, self._readable)
             self._go_on()
 
@@ -123,12 +145,12 @@ class Connection:
         self._end(LinkDown("closed by us"))
 
     def _on_connect(
-        self, client: Client, _: object, flags: ConnectFlags, reason: ReasonCode, __: Properties | None
+        self, client: Client, _: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._end(LinkRefused(f"the broker refused us: {reason}"))
+            self._end(why_refused(reason, properties))
             return
-        self._session_present = flags.session_present
+        self.taken_in, self._session_present = True, flags.session_present
         # Retained messages only with a new subscription: at each reconnect they would look like news.
         options = SubscribeOptions(qos=self._settings.qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         topics: list[Any] = [
@@ -139,24 +161,17 @@ class Connection:
     def _on_subscribe(
         self, _: Client, __: object, ___: int, reasons: list[ReasonCode], ____: Properties | None
     ) -> None:
-        refused = [
-            f"{topic} ({reason})"
-            for topic, reason in zip(self._settings.topics, reasons, strict=False)
-            if reason.is_failure
-        ]
-        if refused:
-            self._end(LinkRefused(f"the broker refused the subscription to {', '.join(refused)}"))
+        settings = self._settings
+        if refused := refused_topics(settings.topics, reasons):
+            self._end(refused)
         elif not self._ready.done():
+            self.weaker = weaker_topics(settings.topics, reasons, settings.qos)
             self._ready.set_result(self._session_present)
 
     def _on_disconnect(
-        self, _: Client, __: object, flags: DisconnectFlags, reason: ReasonCode, ___: Properties | None
+        self, _: Client, __: object, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        whose = "the broker ended the connection" if flags.is_disconnect_packet_from_server else "connection lost"
-        if reason == "Protocol error" and not self._ready.done():
-            version = self._settings.protocol
-            self._end(LinkRefused(f"the broker does not speak MQTT {version}: set another protocol version"))
-        self._end(LinkDown(f"{whose}: {reason}"))
+        self._end(why_ended(flags, reason, properties, settings=self._settings, open_=self._ready.done()))
 
     def _on_message(self, _: Client, __: object, message: MQTTMessage) -> None:
         """Take a message that came in pieces, which paho put together."""
@@ -164,29 +179,44 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "\N{REPLACEMENT CHARACTER}"
-        self._inbox.append(Message(topic, bytes(message.payload), message.mid, message.dup, message.retain))
+        self._take(Message(topic, bytes(message.payload), message.mid, message.dup, message.retain))
+
+    def _take(self, message: Message) -> None:
+        self._inbox.append(message)
+        self._heard = True
+        if self._held is not None:
+            self._held += _size(message)
+            if self._held >= HELD_BYTES and not self._deaf:
+                self._deaf = True
+                self._loop.remove_reader(self._fd)
 
     def _tick(self) -> None:
-        """Let paho look at its keep-alive, once a second."""
+        """Let paho look at its keep-alive."""
         if self._ended is None:
-            if self._paused:
-                self._client.expect_no_answer()
+            assert self._client.gathering is not None
+            if self._deaf and not self._client.gathering.established:
+                self._end(LinkDown("connection lost while the disk was full"))
+                return
+            if self._heard or self._deaf:
+                # While nobody reads, the answers to our pings cannot be seen: the kernel's acknowledgements must do.
+                self._client.heard()
+                self._heard = False
             self._client.loop_misc()
             self._write()
-            self._timer = self._loop.call_later(1.0, self._tick)
+            self._timer = self._loop.call_later(TICK, self._tick)
 
     def _readable(self) -> None:
         client, gathering = self._client, self._client.gathering
         assert gathering is not None
         try:
             for _ in range(MESSAGES_A_TURN):
-                if self._paused or self._ended is not None or not gathering.fill():
+                if self._deaf or self._ended is not None or not gathering.fill():
                     break
                 message = gathering.take_publish(v5=client.v5) if client.between_packets else None
                 if message is None:
                     client.loop_read()
                 else:
-                    self._inbox.append(message)
+                    self._take(message)
             else:
                 self._go_on()
         except OSError as error:
@@ -238,7 +268,8 @@ class Connection:
         if isinstance(error, ssl.SSLError) and not self._ready.done():
             self._end(LinkRefused(tls_problem(error)))
         else:
-            self._end(LinkDown(f"connection lost: {error}"))
+            kind = LinkDropped if isinstance(error, ConnectionResetError) else LinkDown
+            self._end(kind(f"connection lost: {error.strerror or error}"))
 
     def _end(self, error: LinkDown) -> None:
         if self._ended is not None:
@@ -255,3 +286,9 @@ class Connection:
             self._ready.set_exception(error)
             self._ready.exception()  # looked at, so that nobody is told of a forgotten one when `open` was cancelled
         self._arrived.set()
+        self._over.set()
+
+
+def _size(message: Message) -> int:
+    """Return about how many bytes a message takes in memory."""
+    return 200 + len(message.topic) + len(message.payload)

@@ -101,13 +101,18 @@ class PahoClient(paho.Client):
         """Tell whether what comes next begins a packet, rather than going on with one that paho has begun."""
         return self._in_packet["command"] == 0
 
-    def expect_no_answer(self) -> None:
-        """Take the broker for alive: while nobody reads, its answers to our pings cannot be seen."""
+    def heard(self) -> None:
+        """Take the broker for alive: paho looks for the answer to its ping only, and does not see what we read."""
         self._ping_t = 0.0
         self._last_bytes_received = paho.time_func()
 
     def _create_socket(self) -> GatheringSocket:
         created = socket.create_connection((self._host, self._port), timeout=CONNECT_WITHIN)
+        # A network that is cut says nothing: without this the kernel goes on sending for a quarter of an hour.
+        patience = max(1, round(self._settings.keepalive)) * 1000
+        created.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+        # Acknowledgements are gathered by us; the broker waits for them.
+        created.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is not None:
             # paho's own way leaves the socket open where the handshake fails; this one closes it.
             created = self._context.wrap_socket(created, server_hostname=self._host)

@@ -13,6 +13,9 @@ from gateway.links.mqtt_packets import Message, parse_publish
 
 READ_SIZE = 65536
 
+_ESTABLISHED = 1
+"""The first byte of Linux's ``struct tcp_info``: TCP_ESTABLISHED."""
+
 
 class GatheringSocket:
     """Wraps a connected socket, plain or TLS, once it does not block any more."""
@@ -28,6 +31,11 @@ class GatheringSocket:
     def waiting(self) -> bool:
         """Tell whether something that was read has not been taken yet."""
         return self._position < len(self._in) or self._ended
+
+    @property
+    def established(self) -> bool:
+        """Tell whether the kernel still takes the connection for whole: neither side has ended or given it up."""
+        return self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
 
     def fill(self) -> bool:
         """Read what the kernel has, if all that was read before is taken; False where there is nothing now."""

@@ -7,9 +7,10 @@ nothing.
 =====================  ==============================================================
 204                    stored
 other 2xx              `SinkHeld`: a captive portal, a proxy's page; no database says it so
-400, 422               `BatchRefused`, with the server's words; without words in JSON, as InfluxDB's are, it is some
-                       proxy that answers, and to quarantine readings for that would be wrong: `SinkHeld`
-401, 403, 404, 3xx     `SinkHeld`: our token, organisation, bucket or address is wrong
+400, 422               `BatchRefused`, with the server's words; but `SinkHeld` where those are not about lines
+                       ("database is required") or not in JSON (some proxy's): no reason to quarantine readings
+401, 403, 404, 3xx     `SinkHeld`: our token, organisation, bucket or address is wrong; and so for 500, where InfluxDB
+                       1.x does not know the retention policy
 413                    `BatchTooLarge`
 429, 5xx, no answer    `SinkAway`, with Retry-After in seconds or as a date
 =====================  ==============================================================
@@ -17,26 +18,30 @@ other 2xx              `SinkHeld`: a captive portal, a proxy's page; no database
 Source: the InfluxDB 2.x API reference (``/api/v2/write``) and InfluxDB 1.x (``/write``).
 """
 
-import asyncio
 import base64
 import email.utils
 import gzip
 import json
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import structlog
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
-from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld
-from gateway.sinks import line_protocol, resend
+from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld, SinkSlow
+from gateway.sinks import line_protocol
+from gateway.sinks.ask import Busy, ask
+from gateway.sinks.resend import only_lines
 
-SETTLE = 1.0
-"""Seconds that a database which keeps duplicates gets to finish what it has, before it is asked what it has."""
+_ABOUT_LINES = re.compile(
+    r"partial write|\bpars(e|ing)\b|\b(line|point|field|tag|serie|timestamp|value)s?\b|conflict|beyond retention"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,9 @@ class InfluxSink:
         self._settings = settings
         self._client: InfluxDBClientAsync | None = None
         self._password: str | None = None
+        self._token: str | None = None
         self._overwrites = False
+        self._told = False
 
     async def send(self, body: bytes) -> None:
         """Store a gzip body of line protocol with times in nanoseconds."""
@@ -75,8 +82,7 @@ class InfluxSink:
         except ApiException as error:
             await self._explain(error)
         except TimeoutError:
-            message = f"{self._settings.url}: no answer within {self._settings.timeout:g} s"
-            raise SinkAway(message, unsure=True) from None
+            raise SinkSlow(f"{self._settings.url}: no answer within {self._settings.timeout:g} s") from None
         except aiohttp.ClientConnectorError as error:
             raise SinkAway(f"{self._settings.url}: {error}") from error
         except aiohttp.ClientError as error:
@@ -90,37 +96,35 @@ class InfluxSink:
         if self._overwrites:
             return body
         lines = line_protocol.split(gzip.decompress(body))
+        session = (self._client or self._open()).api_client.rest_client.pool_manager
+        url = self._settings.url
         try:
-            stored = await self._stored(self._client or self._open(), lines)
-        except ApiException as error:
-            # Only these say that there is no such page; anything else is trouble on the way to it.
-            if error.status not in {400, 404, 405}:
-                await self._explain(error)
-            stored = None
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise SinkAway(f"{self._settings.url}: {error}", unsure=True) from error
-        if stored is None:
-            self._overwrites = True
-            return body
-        rest = resend.without_stored(lines, stored)
-        return gzip.compress(b"\n".join(rest) + b"\n", 1) if rest else b""
+            answer = await ask(session, url, self._authorization(), lines)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise SinkAway(f"{url}: asked which readings it has: {error!r}", unsure=True) from error
+        match answer:
+            case Busy(status):
+                raise SinkAway(f"{url}: {status}, asked which readings it has", unsure=True)
+            case "overwrites":
+                self._overwrites = True
+                return body
+            case "not told":
+                if not self._told:
+                    self._told = True
+                    structlog.get_logger().warning(
+                        "the database does not let us ask what it has: if it keeps duplicates, it may get some",
+                        url=url,
+                    )
+                return body
+        return gzip.compress(only_lines(answer), 1) if answer else b""
 
-    async def _stored(self, client: InfluxDBClientAsync, lines: list[bytes]) -> bytes | None:
-        """Return what VictoriaMetrics exports around these lines; None where it is another server that answers."""
-        get: Any = client.api_client.rest_client.GET
-        url = self._settings.url.rstrip("/")
-        # Samples are searchable only once they are flushed. A server that was stuck may answer us before it has dealt
-        # with what was sent before, so it gets a moment.
-        await get(f"{url}/internal/force_flush")
-        await asyncio.sleep(SETTLE)
-        await get(f"{url}/internal/force_flush")
-        export = b""
-        for query in resend.queries(lines):
-            answer = await get(f"{url}/api/v1/export", query_params=query)
-            if not str(answer.getheader("Content-Type", "")).startswith("application/stream+json"):
-                return None
-            export += bytes(answer.data)
-        return export
+    def _authorization(self) -> dict[str, str]:
+        """Return the header that tells who we are, as it goes with every write."""
+        settings = self._settings
+        if settings.username is not None:
+            pair = f"{settings.username}:{self._password or ''}"
+            return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        return {"Authorization": f"Token {self._token}"} if self._token else {}
 
     async def close(self) -> None:
         """Close the connections."""
@@ -130,12 +134,12 @@ class InfluxSink:
 
     def _open(self) -> InfluxDBClientAsync:
         settings = self._settings
-        token = _secret(settings.token_file)
+        self._token = _secret(settings.token_file)
         self._password = _secret(settings.password_file)
         try:
             self._client = InfluxDBClientAsync(
                 settings.url.rstrip("/"),
-                token=token or "",  # an empty one is not sent
+                token=self._token or "",  # an empty one is not sent
                 org=settings.org,
                 # None would be no time-out at all.
                 timeout=aiohttp.ClientTimeout(total=settings.timeout),
@@ -165,9 +169,7 @@ class InfluxSink:
         if settings.retention_policy is not None:
             query.append(("rp", settings.retention_policy))
         headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
-        if settings.username is not None:
-            pair = f"{settings.username}:{self._password or ''}"
-            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        headers |= self._authorization()
         answer = await client.api_client.call_api(
             "/write", "POST", {}, query, headers, body=body, response_type=None, _return_http_data_only=False
         )
@@ -185,12 +187,13 @@ class InfluxSink:
         url = self._settings.url
         words, json_words = _words(error.body)
         match status:
-            case 400 | 422 if json_words:
+            case 400 | 422 if json_words and (status == 422 or _ABOUT_LINES.search(words)):
                 raise BatchRefused(f"{status}: {words}") from None
             case 400 | 422:
-                raise SinkHeld(
-                    f"{url}: {status}, and not in a database's words; is this its address? {words}"
-                ) from None
+                why = "and not because of a reading" if json_words else "and not in a database's words"
+                raise SinkHeld(f"{url}: {status}, {why}; are address and names right? {words}") from None
+            case 500 if "retention policy not found" in words:
+                raise SinkHeld(f"{url}: {words}") from None
             case 413:
                 raise BatchTooLarge(f"{status}: {words}") from None
             case 401 | 403:

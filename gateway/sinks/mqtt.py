@@ -5,6 +5,7 @@ nothing upstream ever waits. The status carries a last will, so that a dead gate
 """
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -14,11 +15,19 @@ from typing import Any
 
 import aiomqtt
 import orjson
+from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.errors import LinkDown, LinkRefused
+from gateway.brokers import connection_ended, connection_refused
+from gateway.errors import LinkDown, LinkDropped, LinkRefused
 
 QUEUE = 2000
 """Messages that wait for a slow broker; older ones make room."""
+
+_SILENT_ENDS = {
+    0x80: "the broker closed the connection without a word",
+    0x8D: "no answer: the network is cut, or the broker hangs",
+}
+"""What paho itself calls the end of a connection of which the broker said nothing."""
 
 _FORBIDDEN = str.maketrans({"/": "_", "+": "_", "#": "_", "\0": "_"})
 
@@ -71,15 +80,17 @@ class LiveSink:
         """Connect, call ``up``, publish until the connection ends; then raise `LinkDown`."""
         settings = self._settings
         will = aiomqtt.Will(settings.status_topic, orjson.dumps({"online": False}), qos=1, retain=True)
+        is_up = False
         try:
             async with self._client(will) as client:
+                is_up = True
                 up()
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._tell_status(client))
                     tasks.create_task(self._publish(client))
                     tasks.create_task(_until_it_ends(client))
         except* (aiomqtt.MqttError, OSError) as group:
-            raise LinkDown(f"{settings.host}:{settings.port}: {group.exceptions[0]}") from None
+            raise self._problem(group, up=is_up) from None
 
     async def say_goodbye(self) -> None:
         """Publish that the gateway stops in good order, in place of the last will; silent where that fails."""
@@ -107,6 +118,22 @@ class LiveSink:
                     self._queue.popleft()
             await self._shown.wait()
 
+    def _problem(self, error: BaseException, *, up: bool) -> LinkDown:
+        """Return what it means that a connection ended, or that there was none."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error.__cause__, aiomqtt.MqttError):
+            error = error.__cause__  # "disconnected", and here is why
+        settings, reason = self._settings, getattr(error, "rc", None)
+        where = f"{settings.host}:{settings.port}"
+        if not isinstance(reason, ReasonCode):
+            return LinkDown(f"{where}: {error}")
+        if not up:
+            return connection_refused(reason.value, str(reason))
+        if words := _SILENT_ENDS.get(reason.value):
+            return LinkDropped(f"{where}: {words}")
+        return connection_ended(reason.value, str(reason), client_id=settings.client_id)
+
     def _state(self, *, online: bool) -> bytes:
         return orjson.dumps({"online": online, **self._status()})
 
@@ -132,6 +159,8 @@ class LiveSink:
             keepalive=max(1, round(settings.keepalive)),
             tls_context=context,
             will=will,
+            # A reading is small: without this the kernel keeps it back until the one before is acknowledged.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
 

@@ -1,86 +1,124 @@
-"""Sending again to a database that keeps duplicates.
+"""Sending again to a database that keeps duplicates: what to ask it, and what its answer leaves to be sent. Pure.
 
 InfluxDB overwrites: a point is its measurement, tags and time, and sending it again changes nothing. VictoriaMetrics
 keeps both. So where it is not known whether a batch arrived (the answer was lost, or the daemon was killed before it
-could note it down), VictoriaMetrics is asked first, through ``/api/v1/export``, which of the readings it has; only
-the others are sent. It stores each field as a metric of its own with times in milliseconds, cut off; every reading of
-ours has the field ``quality``, so that one metric speaks for the whole reading.
+could note it down), VictoriaMetrics is asked first which of the readings it has, and only the others are sent.
+
+It stores each field as a metric of its own, ``measurement_field``, with times in milliseconds, cut off. One field
+speaks for the whole reading: ``quality``, which every reading of ours has; for a line that some hand has written
+without, its first field. Where a name for the database was sent (InfluxDB's v1 API), it is kept as the tag ``db``.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import orjson
 
-Key = tuple[str, tuple[tuple[str, str], ...], int]
+Parameters = list[tuple[str, str]]
+
+MOST_QUESTIONS = 20
+"""Each covers a stretch of time; more stretches than this are joined where the gaps between them are smallest."""
 
 _COMMA = re.compile(rb"(?<!\\),")
 _EQUALS = re.compile(rb"(?<!\\)=")
 _SPACE = re.compile(rb"(?<!\\) ")
 _ESCAPED = re.compile(rb"\\([,= ])")
-_WITNESS = "_quality"
+_QUALITY_LAST = re.compile(rb"[, ]quality=\d+i -?\d+\Z")
 _MILLISECOND = 1_000_000
 _GAP = 60_000  # milliseconds between two readings that are asked for together
+_LONGEST_NAMES = 1500  # bytes of sensor names in one question: proxies refuse long addresses
+_DATABASE = "db"
 
 
-def queries(lines: Iterable[bytes]) -> list[list[tuple[str, str]]]:
-    """Return the parameters of the exports that cover these lines, which are ours: see `key_of`.
+class Key(NamedTuple):
+    """What a reading is known by: the metric that speaks for it, sorted tags, and milliseconds UTC."""
 
-    One export for each cluster of times: a single late reading must not bring a week of samples along.
-    """
-    keys = sorted((key_of(line) for line in lines), key=lambda key: key[2])
-    clusters: list[list[Key]] = []
-    for key in keys:
-        if clusters and key[2] - clusters[-1][-1][2] <= _GAP:
-            clusters[-1].append(key)
-        else:
-            clusters.append([key])
-    return [_query(cluster) for cluster in clusters]
-
-
-def _query(keys: list[Key]) -> list[tuple[str, str]]:
-    wanted = sorted({(kind, dict(tags).get("gateway", "")) for kind, tags, _ in keys})
-    matches = [f"{{__name__={_quoted(kind + _WITNESS)},gateway={_quoted(gateway)}}}" for kind, gateway in wanted]
-    # Seconds with a fraction; a millisecond of room on both sides for its rounding.
-    span = [("start", f"{(keys[0][2] - 1) / 1000:.3f}"), ("end", f"{(keys[-1][2] + 1) / 1000:.3f}")]
-    return [("match[]", match) for match in matches] + span
-
-
-def without_stored(lines: Iterable[bytes], export: bytes) -> list[bytes]:
-    """Return the lines that an export does not hold, in their order; two in one millisecond are told by counting."""
-    stored = Counter(_stored(export))
-    missing = []
-    for line in lines:
-        key = key_of(line)
-        if stored[key]:
-            stored[key] -= 1
-        else:
-            missing.append(line)
-    return missing
+    metric: str
+    tags: tuple[tuple[str, str], ...]
+    time: int
 
 
 def key_of(line: bytes) -> Key:
-    """Return a line's measurement, sorted tags, and time in milliseconds.
+    """Return the key of a line that the gateway wrote.
 
-    Only for lines that the gateway wrote: they have a time, and no backslash before a separator but as an escape.
+    Such a line has a time, and no backslash before a separator but as an escape.
     """
-    series = _SPACE.split(line, 1)[0]
+    series, rest = _SPACE.split(line, 1)
     name, *pairs = _COMMA.split(series)
     tags = [tuple(_plain(part) for part in _EQUALS.split(pair, 1)) for pair in pairs]
+    witness = b"quality" if _QUALITY_LAST.search(rest) else _EQUALS.split(rest, 1)[0]
     time = int(line.rpartition(b" ")[2])
-    return _plain(name), tuple(sorted((key, value) for key, value in tags)), time // _MILLISECOND
+    sorted_tags = tuple(sorted((key, value) for key, value in tags))
+    return Key(f"{_plain(name)}_{_plain(witness)}", sorted_tags, time // _MILLISECOND)
 
 
-def _stored(export: bytes) -> Iterable[Key]:
-    for line in export.splitlines():
-        if line.strip():
-            document: Mapping[str, Any] = orjson.loads(line)
-            tags = dict(document["metric"])
-            name = tags.pop("__name__").removesuffix(_WITNESS)
-            for time in document["timestamps"]:
-                yield name, tuple(sorted(tags.items())), int(time)
+class Comparison:
+    """Lines against what VictoriaMetrics exports about them; remembers no more than the lines ask for."""
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        self._lines = lines
+        self._keys = [key_of(line) for line in lines]
+        self._wanted = set(self._keys)
+        self._databases = any(key == _DATABASE for one in self._wanted for key, _ in one.tags)
+        self._stored: Counter[Key] = Counter()
+
+    def questions(self) -> list[Parameters]:
+        """Return the parameters of the exports that cover the lines.
+
+        One for each stretch of time: a single late reading must not bring a week of samples along.
+        """
+        return [_question(keys) for keys in _stretches(sorted(self._keys, key=lambda key: key.time))]
+
+    def add(self, exported: bytes) -> None:
+        """Take one line of an export, a series with some of its samples. Raises ``ValueError`` for anything else."""
+        try:
+            document: Mapping[str, Any] = orjson.loads(exported)
+            labels = dict(document["metric"])
+            name = labels.pop("__name__")
+            times = document["timestamps"]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no line of an export: {error}") from error
+        if not self._databases:
+            labels.pop(_DATABASE, None)
+        tags = tuple(sorted(labels.items()))
+        keys = (Key(name, tags, int(time)) for time in times)
+        self._stored.update(key for key in keys if key in self._wanted)
+
+    def missing(self) -> list[bytes]:
+        """Return the lines that are not stored, in their order; several in one millisecond are told by counting."""
+        stored = Counter(self._stored)
+        missing = []
+        for line, key in zip(self._lines, self._keys, strict=True):
+            if stored[key]:
+                stored[key] -= 1
+            else:
+                missing.append(line)
+        return missing
+
+
+def _stretches(keys: Sequence[Key]) -> list[Sequence[Key]]:
+    """Cut keys in order of time where the largest gaps are."""
+    gaps = [(after.time - before.time, place) for place, (before, after) in enumerate(pairwise(keys), 1)]
+    cuts = sorted(place for gap, place in sorted(gaps, reverse=True)[: MOST_QUESTIONS - 1] if gap > _GAP)
+    return [keys[start:end] for start, end in zip([0, *cuts], [*cuts, len(keys)], strict=True)]
+
+
+def _question(keys: Sequence[Key]) -> Parameters:
+    tags = [dict(key.tags) for key in keys]
+    only = ""
+    sensors = sorted({one.get("sensor", "") for one in tags})
+    if sum(map(len, sensors)) < _LONGEST_NAMES:
+        only = f",sensor=~{_quoted('|'.join(map(re.escape, sensors)))}"
+    wanted = sorted({(key.metric, one.get("gateway", "")) for key, one in zip(keys, tags, strict=True)})
+    matches = [
+        ("match[]", f"{{__name__={_quoted(metric)},gateway={_quoted(gateway)}{only}}}") for metric, gateway in wanted
+    ]
+    # Seconds with a fraction; a millisecond of room on both sides for its rounding.
+    span = [("start", f"{(keys[0].time - 1) / 1000:.3f}"), ("end", f"{(keys[-1].time + 1) / 1000:.3f}")]
+    return [*matches, *span, ("max_rows_per_line", "10000")]
 
 
 def _plain(text: bytes) -> str:
@@ -89,3 +127,8 @@ def _plain(text: bytes) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def only_lines(lines: Iterable[bytes]) -> bytes:
+    """Return lines as one body, each with its end."""
+    return b"".join([line + b"\n" for line in lines])

@@ -164,6 +164,29 @@ async def test_two_connections_of_one_name_cannot_both_live(mosquitto: Mosquitto
     second.close()
 
 
+async def test_an_acknowledgement_from_before_a_lost_session_confirms_nothing_of_the_next(tmp_path: Path) -> None:
+    _need(Mosquitto.available(), "mosquitto")
+    async with Mosquitto(tmp_path / "mosquitto", persistence=False) as broker:
+        old = _connection(broker.port)
+        await old.open()
+        await _publish(broker.port, b"of the old session")
+        (stored_late,) = await _take(old, 1)
+        broker.kill()
+        await broker.start()
+        new = _connection(broker.port)
+        assert not await new.open(), "it lost the session"
+        await _publish(broker.port, b"of the new session")
+        (not_stored,) = await _take(new, 1)
+        assert not_stored.mid == stored_late.mid
+        old.acknowledge([stored_late.mid])
+        new.close()
+        again = _connection(broker.port)
+        assert await again.open()
+        assert [(one.payload, one.repeated) for one in await _take(again, 1)] == [(b"of the new session", True)]
+        for connection in (old, again):
+            connection.close()
+
+
 # passwords and certificates
 
 

@@ -9,15 +9,16 @@ import termios
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client
 import pytest
 
-from gateway.errors import LinkDown, LinkRefused
+from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.links import mqtt
-from gateway.links.mqtt import MESSAGES_A_TURN, Connection
+from gateway.links.mqtt import HELD_BYTES, MESSAGES_A_TURN, Connection
 from gateway.links.mqtt_client import MqttSettings
 from gateway.links.mqtt_packets import Message
 from gateway.links.mqtt_socket import READ_SIZE, GatheringSocket
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
-CONNECT, PUBACK, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 4, 8, 12, 14
+CONNECT, PUBACK, SUBSCRIBE, PINGREQ, PINGRESP, DISCONNECT = 1, 4, 8, 12, 13, 14
 
 
 def _settings(broker: "Broker", **more: Any) -> MqttSettings:  # noqa: ANN401 -- any setting
@@ -48,6 +49,19 @@ async def _connected(broker: "Broker", *, session_present: bool = False) -> Asyn
         connection.close()
 
 
+@asynccontextmanager
+async def _holding(connection: Connection) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Event]]:
+    """Put a connection on hold, as a full disk does; set the event, and there is room."""
+    room = asyncio.Event()
+    holding = asyncio.create_task(connection.hold(room.wait()))
+    await asyncio.sleep(0)
+    try:
+        yield holding, room
+    finally:
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
+
+
 async def _take(connection: Connection, count: int) -> list[Message]:
     taken: list[Message] = []
     async with asyncio.timeout(10):
@@ -64,6 +78,10 @@ async def _end_of(connection: Connection) -> LinkDown:
                 await connection.receive()
             except LinkDown as error:
                 return error
+
+
+def _has_come(connection: Connection, count: int) -> bool:
+    return len(connection._inbox) == count
 
 
 def _in_the_kernel(connection: Connection) -> int:
@@ -92,8 +110,9 @@ async def test_a_connection_asks_for_a_session_that_outlives_it(broker: "Broker"
 
 
 async def test_the_broker_says_whether_it_kept_the_session(broker: "Broker") -> None:
-    async with _connected(broker, session_present=True):
-        pass
+    async with _connected(broker, session_present=True) as (connection, _):
+        assert connection.taken_in
+        assert not connection.weaker
     async with _connected(broker, session_present=False):
         pass
 
@@ -163,8 +182,9 @@ async def test_a_broker_that_hangs_up_on_connect_is_down(broker: "Broker") -> No
     peer = await broker.peer()
     await peer.expect(CONNECT)
     peer.writer.close()
-    with pytest.raises(LinkDown, match="connection lost"):
+    with pytest.raises(LinkDropped, match="closed the connection without a word"):
         await asyncio.wait_for(opening, 5)
+    assert not connection.taken_in
     connection.close()
 
 
@@ -312,53 +332,111 @@ async def test_a_late_acknowledgement_is_never_sent_on_the_next_connection(broke
 # holding back
 
 
-async def test_a_pause_stops_reading_and_the_resumed_connection_misses_nothing(broker: "Broker") -> None:
+async def test_a_connection_on_hold_goes_on_hearing_its_broker(
+    broker: "Broker", until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(paho.mqtt.client, "time_func", lambda: now)
+    async with _connected(broker) as (connection, peer), _holding(connection) as (holding, room):
+        peer.publish(*(peer.message(b"x", mid) for mid in range(1, 1001)))  # the whole window
+        await until(lambda: len(connection._inbox) == 1000)
+        for _ in range(5):  # a full disk for five keep-alives
+            now += 61
+            connection._tick()
+            assert await peer.reader.readexactly(2) == bytes([PINGREQ << 4, 0])
+            peer.send(PINGRESP, 0, b"")
+            await until(lambda: connection._client._ping_t == 0)
+        room.set()
+        await asyncio.wait_for(holding, 5)
+        assert [message.mid for message in await _take(connection, 1000)] == list(range(1, 1001))
+
+
+async def test_a_broker_that_ends_the_connection_on_hold_is_noticed_at_once(broker: "Broker") -> None:
+    async with _connected(broker) as (connection, peer), _holding(connection) as (holding, _):
+        peer.publish(peer.message(b"x", 1))
+        peer.writer.close()
+        with pytest.raises(LinkDropped, match="closed the connection without a word"):
+            await asyncio.wait_for(holding, 5)
+
+
+async def test_a_silent_broker_on_hold_is_given_up(broker: "Broker", monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(paho.mqtt.client, "time_func", lambda: now)
+    async with _connected(broker) as (connection, _), _holding(connection) as (holding, _):
+        for _ in range(2):
+            now += 61
+            connection._tick()
+        with pytest.raises(LinkDown, match="no answer for 60 s"):
+            await asyncio.wait_for(holding, 5)
+
+
+async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(broker: "Broker") -> None:
     payload, count = b"x" * 50_000, 400  # 20 MB: beyond every buffer in between
     async with _connected(broker) as (connection, peer):
-        connection.pause()
-        connection.pause()
-        peer.publish(*(peer.message(payload, mid) for mid in range(1, count + 1)))
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(connection.receive(), 0.1)
-        assert peer.writer.transport.get_write_buffer_size() > 0, "the network holds the rest at the broker"
-        connection.resume()
-        connection.resume()
+        async with _holding(connection) as (holding, room):
+            peer.publish(*(peer.message(payload, mid) for mid in range(1, count + 1)))
+            async with asyncio.timeout(5):
+                while not connection._deaf:  # noqa: ASYNC110 -- nobody is told
+                    await asyncio.sleep(0.005)
+            assert sum(len(message.payload) for message in connection._inbox) < 2 * HELD_BYTES
+            assert peer.writer.transport.get_write_buffer_size() > 0, "the network holds the rest at the broker"
+            room.set()
+            await asyncio.wait_for(holding, 5)
         assert [message.mid for message in await _take(connection, count)] == list(range(1, count + 1))
 
 
-async def test_what_was_read_but_not_taken_at_a_pause_comes_without_new_bytes(broker: "Broker", until: Until) -> None:
+async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(
+    broker: "Broker", until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt, "HELD_BYTES", 1)
     async with _connected(broker) as (connection, peer):
         count = 10 * MESSAGES_A_TURN
         messages = [peer.message(b"", mid) for mid in range(1, count + 1)]
         assert sum(map(len, messages)) < READ_SIZE
-        connection.pause()
-        peer.publish(*messages)
-        await until(lambda: _in_the_kernel(connection) == sum(map(len, messages)))
-        connection.resume()
-        first = await asyncio.wait_for(connection.receive(), 5)
-        connection.pause()
-        assert _in_the_kernel(connection) == 0, "all is read, and most is not taken yet"
-        for _ in range(20):
-            await asyncio.sleep(0)
-        assert len(first) + len(connection._inbox) < count
-        connection.resume()
-        rest = await _take(connection, count - len(first))
-        assert [message.mid for message in first + rest] == list(range(1, count + 1))
+        async with _holding(connection) as (holding, room):
+            connection._loop.remove_reader(connection._fd)
+            peer.publish(*messages)
+            await until(lambda: _in_the_kernel(connection) == sum(map(len, messages)))
+            connection._loop.add_reader(connection._fd, connection._readable)
+            await until(lambda: connection._deaf)
+            assert _in_the_kernel(connection) == 0, "all is read, and most is not taken yet"
+            assert len(connection._inbox) == 1
+            room.set()
+            await asyncio.wait_for(holding, 5)
+        assert [message.mid for message in await _take(connection, count)] == list(range(1, count + 1))
 
 
-async def test_a_paused_connection_that_nobody_hears_answers_nothing_but_lives(
-    broker: "Broker", monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["closed", "reset"])
+async def test_an_end_that_nobody_reads_is_seen_in_the_kernel(
+    broker: "Broker", monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(mqtt, "HELD_BYTES", 1)
+    monkeypatch.setattr(mqtt, "TICK", 0.01)
+    async with _connected(broker) as (connection, peer), _holding(connection) as (holding, _):
+        peer.publish(peer.message(b"more than is taken", 1))
+        async with asyncio.timeout(5):
+            while not connection._deaf:  # noqa: ASYNC110 -- nobody is told
+                await asyncio.sleep(0.005)
+        connection._tick()
+        await asyncio.sleep(0)
+        assert not holding.done(), "still whole"
+        peer.writer.close() if how == "closed" else peer.reset()
+        with pytest.raises(LinkDown, match="connection lost"):
+            await asyncio.wait_for(holding, 5)
+
+
+async def test_a_broker_that_sends_much_and_answers_late_is_alive(
+    broker: "Broker", until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(paho.mqtt.client, "time_func", lambda: now)
     async with _connected(broker) as (connection, peer):
-        connection.pause()
-        for _ in range(5):  # a full disk for five keep-alives
+        for mid in range(1, 6):  # the answers to our pings stand behind a long row of messages
             now += 61
+            peer.publish(peer.message(b"x", mid))
+            await until(partial(_has_come, connection, mid))
             connection._tick()
-        connection.resume()
-        peer.publish(peer.message(b"still here", 1))
-        assert [message.payload for message in await _take(connection, 1)] == [b"still here"]
+        assert len(await connection.receive()) == 5
 
 
 # the end
@@ -369,8 +447,6 @@ async def test_closing_says_goodbye_and_may_be_repeated(broker: "Broker") -> Non
         connection.close()
         connection.close()
         connection.acknowledge([1])
-        connection.pause()
-        connection.resume()
         left = await peer.ended()
         assert left[0] == DISCONNECT << 4
         assert len(left) <= 4, "nothing after the goodbye"
@@ -399,8 +475,8 @@ async def test_what_came_before_the_end_is_delivered_first(broker: "Broker") -> 
         peer.publish(peer.message(b"one", 1), peer.message(b"two", 2), peer.message(b"torn in the middle", 3)[:9])
         peer.writer.close()
         assert [message.payload for message in await _take(connection, 2)] == [b"one", b"two"]
-        assert "connection lost" in str(await _end_of(connection))
-        assert "connection lost" in str(await _end_of(connection)), "and it stays ended"
+        assert "without a word" in str(await _end_of(connection))
+        assert "without a word" in str(await _end_of(connection)), "and it stays ended"
 
 
 async def test_a_reset_in_mid_packet_ends_the_connection(broker: "Broker") -> None:
@@ -408,7 +484,7 @@ async def test_a_reset_in_mid_packet_ends_the_connection(broker: "Broker") -> No
         peer.publish(peer.message(b"whole", 1), peer.message(b"torn", 2)[:5])
         await _take(connection, 1)
         peer.reset()
-        assert "connection lost" in str(await _end_of(connection))
+        assert isinstance(await _end_of(connection), LinkDropped)
 
 
 async def test_a_write_that_fails_ends_the_connection_and_surprises_nobody(
@@ -423,16 +499,6 @@ async def test_a_write_that_fails_ends_the_connection_and_surprises_nobody(
         assert str(await _end_of(connection)) == "connection lost: Broken pipe"
 
 
-@pytest.mark.parametrize("protocol", ["5"], indirect=True)
-@pytest.mark.parametrize(("reason", "words"), [(0x8E, "Session taken over"), (0x8B, "Server shutting down")])
-async def test_a_broker_that_says_why_is_quoted(broker: "Broker", reason: int, words: str) -> None:
-    async with _connected(broker) as (connection, peer):
-        peer.publish(peer.message(b"last", 1))
-        peer.send(DISCONNECT, 0, bytes([reason, 0]))
-        assert [message.payload for message in await _take(connection, 1)] == [b"last"]
-        assert str(await _end_of(connection)) == f"the broker ended the connection: {words}"
-
-
 async def test_a_silent_broker_is_asked_and_then_given_up(broker: "Broker", monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(paho.mqtt.client, "time_func", lambda: now)
@@ -443,7 +509,7 @@ async def test_a_silent_broker_is_asked_and_then_given_up(broker: "Broker", monk
             assert await peer.reader.readexactly(2) == bytes([PINGREQ << 4, 0])
         now += 61
         connection._tick()
-        assert "connection lost" in str(await _end_of(connection))
+        assert str(await _end_of(connection)) == "no answer for 60 s: the network is cut, or the broker hangs"
 
 
 async def test_no_bytes_from_a_broker_are_a_surprise(broker: "Broker") -> None:

@@ -5,14 +5,14 @@ import gzip
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.influx import gunzip
-from gateway import forward
+from gateway import deliver
 from gateway.clock import Timekeeper
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld
 from gateway.forward import Forwarder, Limits
@@ -20,13 +20,9 @@ from gateway.health import SinkHealth
 from gateway.spool import Batch, Spool, SpoolSettings
 from gateway.supervise import Liveness
 
-if TYPE_CHECKING:
-    from tests.pipeline.conftest import FakeClock
-
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 NOW = 1_732_281_600_000_000_000
-OTHER_BOOT = bytes(range(16, 32))
 
 
 class FakeSink:
@@ -160,7 +156,7 @@ async def rig(tmp_path: Path, timekeeper: Timekeeper) -> AsyncIterator[Rig]:
 @pytest.fixture(autouse=True)
 def hardly_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FIRST_WAIT", "LONGEST_WAIT", "HELD_WAIT"):
-        monkeypatch.setattr(forward, name, 0.001)
+        monkeypatch.setattr(deliver, name, 0.001)
 
 
 async def test_members_arrive_in_order_and_the_cursor_follows(rig: Rig) -> None:
@@ -259,7 +255,7 @@ async def test_a_retry_after_is_kept_to(rig: Rig, monkeypatch: pytest.MonkeyPatc
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr(forward, "FIRST_WAIT", 0.5)
+    monkeypatch.setattr(deliver, "FIRST_WAIT", 0.5)
     monkeypatch.setattr(asyncio, "sleep", sleep)
     rig.write(1)
     rig.sink.says = [SinkAway("429: slow down", 17.0), SinkAway("429: no wait at all", 0.0)]
@@ -277,15 +273,15 @@ async def test_waits_double_up_to_a_bound_and_start_afresh_after_success(
         waits.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(forward, "LONGEST_WAIT", 8.0)
+    monkeypatch.setattr(deliver, "LONGEST_WAIT", 8.0)
     monkeypatch.setattr(random, "uniform", lambda _low, high: high)
     rig.write(1)
     rig.sink.says = [SinkAway("away")] * 6
     rig.start()
-    rig.forwarder._wait = 1.0
+    rig.forwarder._courier._wait = 1.0
     await rig.drained()
     assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
-    assert rig.forwarder._wait == forward.FIRST_WAIT
+    assert rig.forwarder._courier._wait == deliver.FIRST_WAIT
 
 
 async def test_a_held_sink_says_why_and_goes_on_when_the_setting_is_right(rig: Rig, until: Until) -> None:
@@ -394,52 +390,6 @@ async def test_a_request_stays_within_its_limits(rig: Rig) -> None:
     await rig.drained()
     assert [len(gzip.decompress(body).splitlines()) for body in rig.sink.bodies] == [20] * 5
     assert rig.sink.taken == lines
-
-
-async def test_times_since_boot_wait_until_the_clock_is_right(
-    rig: Rig, clock: "FakeClock", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: Until
-) -> None:
-    really_sleep = asyncio.sleep
-    monkeypatch.setattr(asyncio, "sleep", lambda _seconds: really_sleep(0.001))
-    clock.right = False
-    rig.timekeeper = Timekeeper(clock, tmp_path / "unknown")
-    rig.write(2, boot=clock.boot_id, at=clock.up)
-    rig.start()
-    await until(lambda: "clock" in rig.health.link.problem)
-    assert (rig.sink.asked, rig.cursor) == (0, 0)
-    late = rig.write(1, at=NOW + 10**9)
-    clock.right = True
-    rig.timekeeper.check()
-    await rig.drained()
-    first, second, third = rig.sink.taken
-    offset = clock.utc - clock.up
-    assert first == b"a,s=1 n=0i,quality=0i %d" % (clock.up + offset)
-    assert second == b"a,s=1 n=1i,quality=0i %d" % (clock.up + 1 + offset)
-    assert [third] == late
-
-
-async def test_sending_times_since_boot_again_gives_the_same_times(
-    rig: Rig, clock: "FakeClock", until: Until
-) -> None:
-    rig.write(1, boot=clock.boot_id, at=clock.up)
-    rig.sink.gate.clear()
-    rig.start()
-    await until(lambda: rig.sink.asked == 1)
-    await rig.stop()
-    rig.sink.gate.set()
-    clock.step(3_600_000_000_000)
-    rig.timekeeper.check()
-    rig.start()
-    await rig.drained()
-    assert rig.sink.taken == [b"a,s=1 n=0i,quality=0i %d" % NOW]
-
-
-async def test_a_boot_that_never_knew_the_time_gets_the_best_bound_and_a_mark(rig: Rig) -> None:
-    rig.write(1, boot=OTHER_BOOT, at=5)
-    rig.start()
-    await rig.drained()
-    (line,) = rig.sink.taken
-    assert b"quality=8i" in line
 
 
 async def test_what_is_gone_from_the_disk_is_passed_over(rig: Rig) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from firmware_sim.influx import InfluxEndpoint
 from firmware_sim.influx_faults import Hang, Poison, Redirect, Refusal, Reset
-from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkError, SinkHeld
+from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkError, SinkHeld, SinkSlow
 from gateway.sinks.influxdb import InfluxSettings, InfluxSink
 
 LINE = b"air_quality,sensor=aq-1 pm25=12.5,quality=0i 1732281600000000000\n"
@@ -84,7 +84,7 @@ async def test_many_writes_use_one_connection(make: MakeSink, endpoint: InfluxEn
 @pytest.mark.parametrize(
     ("status", "kind", "words"),
     [
-        (400, BatchRefused, "400: the servers words"),
+        (400, SinkHeld, "400, and not because of a reading; are address and names right? the servers words"),
         (422, BatchRefused, "422: the servers words"),
         (401, SinkHeld, "401, the database refuses our token or password: the servers words"),
         (403, SinkHeld, "403, the database refuses our token or password: the servers words"),
@@ -108,6 +108,39 @@ async def test_each_answer_has_its_meaning_and_the_servers_words(  # noqa: PLR09
     assert str(error).endswith(words)
     await sink.send(BODY)
     assert len(endpoint.points("city")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        # InfluxDB 1.x and 2.x about lines
+        ("partial write: points beyond retention policy dropped=1", BatchRefused),
+        ("unable to parse 'air pm25=': missing field value", BatchRefused),
+        ('partial write: field type conflict: input field "pm25" is type integer dropped=1', BatchRefused),
+        ("failure writing points to database: max-values-per-tag limit exceeded", BatchRefused),
+        ("time outside range -9223372036854775806 - 9223372036854775806: timestamp", BatchRefused),
+        # InfluxDB 3
+        ("partial write of line protocol occurred", BatchRefused),
+        ("parsing failed for write_lp endpoint", BatchRefused),
+        # about us
+        ("database is required", SinkHeld),
+        ("gzipped HTTP body contains an invalid header", SinkHeld),
+        ("unexpected EOF", SinkHeld),
+        ("invalid precision; valid precision units are ns, us, ms, and s", SinkHeld),
+    ],
+)
+async def test_readings_are_refused_only_where_the_words_are_about_them(
+    make: MakeSink, endpoint: InfluxEndpoint, words: str, kind: type[SinkError]
+) -> None:
+    endpoint.fail_with(Refusal(400, words), times=1)
+    assert type(await _refusal(make())) is kind
+
+
+async def test_a_retention_policy_that_is_not_there_holds_the_sink(make: MakeSink, endpoint: InfluxEndpoint) -> None:
+    endpoint.fail_with(Refusal(500, "retention policy not found: year"), times=1)
+    error = await _refusal(make())
+    assert isinstance(error, SinkHeld)
+    assert str(error).endswith("retention policy not found: year")
 
 
 async def test_real_refusals_carry_the_names_that_are_wrong(
@@ -236,7 +269,8 @@ async def test_a_server_that_hangs_is_away_after_the_time_out(make: MakeSink, en
     sink = make(timeout=0.2)
     began = time.monotonic()
     error = await _refusal(sink)
-    assert isinstance(error, SinkAway)
+    assert isinstance(error, SinkSlow)
+    assert error.unsure
     assert str(error) == f"{endpoint.url}: no answer within 0.2 s"
     assert time.monotonic() - began >= 0.2
     await sink.send(BODY)

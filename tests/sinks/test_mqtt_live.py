@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +168,59 @@ async def test_what_was_waiting_when_the_broker_went_is_published_when_it_is_bac
     sink._shown.clear()  # as it is when publishing failed half way
     async with Ear().listening(mosquitto.port) as ear, _running(sink):
         await until(lambda: ear.on("prehod/koper-01/air_quality/aq-1") == [{"n": 2}])
+
+
+# a broker that has something to say
+
+
+def _frame(kind: int, body: bytes) -> bytes:
+    return bytes([kind, len(body)]) + body
+
+
+@asynccontextmanager
+async def _broker(*answers: bytes) -> AsyncIterator[int]:
+    """Answer CONNECT with these packets, one after the other."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        for answer in answers:
+            writer.write(answer)
+            await asyncio.sleep(0.01)
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        done.set()
+
+    done = asyncio.Event()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        await asyncio.wait_for(done.wait(), 10)
+
+
+CONNACK, DISCONNECT = 0x20, 0xE0
+WELCOME = _frame(CONNACK, b"\0\0\0")
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind", "wait", "words"),
+    [
+        ([_frame(CONNACK, b"\0\x87\0")], LinkRefused, 0, "the broker refused us: Not authorized"),
+        ([_frame(CONNACK, b"\0\x9d\0")], LinkRefused, 60, "correct the url"),
+        ([_frame(CONNACK, b"\0\x97\0")], LinkDown, 60, "refused us for now: Quota exceeded"),
+        ([WELCOME, _frame(DISCONNECT, b"\x8e\0")], LinkRefused, 300, "another client uses the id 'prehod-live'"),
+        ([WELCOME, _frame(DISCONNECT, b"\x98\0")], LinkRefused, 60, "on purpose: Administrative action"),
+        ([WELCOME, _frame(DISCONNECT, b"\x8b\0")], LinkDown, 0, "the broker ended the connection: Server shutting"),
+    ],
+)
+async def test_what_a_broker_says_is_understood_and_waited_for(
+    answers: list[bytes], kind: type[LinkDown], wait: float, words: str
+) -> None:
+    async with _broker(*answers) as port:
+        with pytest.raises(LinkDown) as caught:
+            await asyncio.wait_for(_sink(port).run(lambda: None), 10)
+    assert words in str(caught.value)
+    assert (type(caught.value), caught.value.wait) == (kind, wait)
 
 
 async def test_a_queue_that_nobody_empties_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
