@@ -3,6 +3,15 @@
 A Raspberry Pi has no clock of its own: it boots at its last shutdown, or in 1970, and is set right when it reaches a
 time server. `Timekeeper` tells nanoseconds UTC only once the wall clock is known to be right. From then on it tells
 *time since boot plus an offset*, so that a later step of the wall clock is noticed instead of followed blindly.
+
+What a boot stored before that carries the time since boot. Its offset, fixed once, turns that into UTC::
+
+    |-- earlier boots --|  off  |------------ boot B ------------|  off  |-- this boot
+                  newest stored     first reading .. last reading        start
+
+    B was right at some time      exact: the offset that it knew then
+    B was never right             the best bound: not before its own wall clock (on a board without a clock, its last
+                                  shutdown), not before what was stored before it, and over when this boot began
 """
 
 import ctypes
@@ -15,6 +24,9 @@ from typing import Literal, NamedTuple, Protocol
 
 STEP = 1_000_000_000
 """A difference between wall clock and time since boot beyond this (ns) is a step, not drift."""
+
+EARLIEST = 1_700_000_000 * 1_000_000_000
+"""November 2023 (ns): a wall clock before this is wrong, whatever vouches for it. This program is younger."""
 
 _TIME_ERROR = 5
 _STA_UNSYNC = 0x0040
@@ -85,24 +97,35 @@ class BootOffset(NamedTuple):
     estimated: bool
 
 
+class Stored(NamedTuple):
+    """What the spool holds of one boot, nanoseconds.
+
+    ``first`` and ``last`` are times since boot; ``before`` is the newest UTC time stored earlier, 0 for none.
+    """
+
+    first: int
+    last: int
+    before: int
+
+
 class Timekeeper:
     """Tells UTC that never steps within a boot, or None while nobody knows it.
 
     ``directory`` keeps one small file a boot. While the clock is not known it holds a guess: the offset by the wall
-    clock as it was, which on a board without a clock is the time of its last shutdown, so the true time is later.
-    Once the clock is known the true offset replaces it, before anything of that boot is sent; so sending again after
-    a restart gives the same times.
+    clock as it was. Once the clock is known the true offset replaces it, before anything of that boot is sent; or a
+    later boot puts the best bound there. So sending again after a restart gives the same times.
     """
 
     def __init__(self, clock: Clock, directory: Path) -> None:
         self.clock = clock
         self.steps = 0
         self._directory = directory
-        fixed = self._load(clock.boot_id)
-        self._offset = None if fixed is None or fixed.estimated else fixed.offset
+        self._fixed: dict[bytes, BootOffset] = {}
+        known = self.offset_of(clock.boot_id)
+        self._offset = None if known is None else known.offset
         self.check()
-        if self._offset is None and fixed is None:
-            self._save(clock.boot_id, BootOffset(clock.wall() - clock.since_boot(), estimated=True))
+        if self._offset is None and self._guess(clock.boot_id) is None:
+            self._save(clock.boot_id, _GUESS, clock.wall() - clock.since_boot())
 
     @property
     def known(self) -> bool:
@@ -115,12 +138,13 @@ class Timekeeper:
 
     def check(self) -> int:
         """Compare with the wall clock, once a second; return the nanoseconds it stepped by, 0 for none."""
-        if not self.clock.synchronized():
+        wall = self.clock.wall()
+        if wall < EARLIEST or not self.clock.synchronized():
             return 0
-        measured = self.clock.wall() - self.clock.since_boot()
+        measured = wall - self.clock.since_boot()
         if self._offset is None:
             # With no room for this small file nothing of this boot may go out: asked again in a second.
-            if self._save(self.clock.boot_id, BootOffset(measured, estimated=False)):
+            if self._save(self.clock.boot_id, _KNOWN, measured):
                 self._offset = measured
             return 0
         moved = measured - self._offset
@@ -133,35 +157,65 @@ class Timekeeper:
         return moved
 
     def offset_of(self, boot_id: bytes) -> BootOffset | None:
-        """Return what turns a boot's times into UTC; None while that is not known, or could not be put on disk."""
-        found = self._load(boot_id)
-        if boot_id == self.clock.boot_id:
-            return None if found is None or found.estimated else found
-        if found is None:
-            # A boot that left no file: its readings would be held for ever. The present is the last bound there is.
-            found = BootOffset(self.clock.wall() - self.clock.since_boot(), estimated=True)
-            if not self._save(boot_id, found):
-                return None
-        return found
+        """Return what turns a boot's times into UTC; None while that is not fixed."""
+        if boot_id not in self._fixed:
+            kind, offset = self._load(boot_id)
+            if kind in (_KNOWN, _BOUND):
+                self._fixed[boot_id] = BootOffset(offset, estimated=kind == _BOUND)
+        return self._fixed.get(boot_id)
 
-    def _load(self, boot_id: bytes) -> BootOffset | None:
+    def settle(self, boot_id: bytes, stored: Stored) -> BootOffset | None:
+        """Fix the offset of an earlier boot that never knew the time at its best bound; None while there is none."""
+        fixed = self.offset_of(boot_id)
+        if fixed is not None or boot_id == self.clock.boot_id:
+            return fixed
+        earliest = []
+        guess = self._guess(boot_id)
+        if guess is not None and guess + stored.last >= EARLIEST:
+            earliest.append(guess)
+        if stored.before:
+            earliest.append(stored.before - stored.first)
+        latest = [] if self._offset is None else [self._offset - stored.last]
+        if not earliest and not latest:
+            return None
+        # Where they contradict each other a device's own time was wrong: what is stored never lies in the future.
+        self._save(boot_id, _BOUND, min([max(earliest), *latest] if earliest else latest))
+        return self.offset_of(boot_id)
+
+    def _guess(self, boot_id: bytes) -> int | None:
+        kind, offset = self._load(boot_id)
+        return offset if kind == _GUESS else None
+
+    def _load(self, boot_id: bytes) -> tuple[str, int]:
         try:
             saved = json.loads((self._directory / f"{boot_id.hex()}.json").read_text(encoding="ascii"))
-            return BootOffset(int(saved["offset_ns"]), bool(saved["estimated"]))
+            return str(saved["kind"]), int(saved["offset_ns"])
         except (OSError, ValueError, KeyError, TypeError):
-            return None
+            return "", 0
 
-    def _save(self, boot_id: bytes, known: BootOffset) -> bool:
+    def _save(self, boot_id: bytes, kind: str, offset: int) -> bool:
         """Put an offset on disk; False where the disk does not take it (a full disk is no reason to stop)."""
         target = self._directory / f"{boot_id.hex()}.json"
         temporary = target.with_suffix(".tmp")
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             with temporary.open("w", encoding="ascii") as file:
-                json.dump({"offset_ns": known.offset, "estimated": known.estimated}, file)
+                json.dump({"offset_ns": offset, "kind": kind}, file)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
+            _sync(self._directory)
         except OSError:
             return False
         return True
+
+
+_GUESS, _BOUND, _KNOWN = "guess", "bound", "known"
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

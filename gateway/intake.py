@@ -3,8 +3,9 @@
 Every reading becomes one line of InfluxDB line protocol here and is never encoded again. What does not change from
 one reading to the next (the series: measurement and tags) is worked out once and remembered: that makes it cheap.
 
-Time: a device's own time where the driver vouches for it; else ours, strictly increasing within a series. While the
-machine's clock is not known to be right, lines carry the time since boot, and `gateway.forward` holds them.
+Time: a device's own time where the driver vouches for it; else ours, strictly increasing within a series, unless the
+clock turns out to have been far ahead, and marked where it had to be made up for that. While the machine's clock is
+not known to be right, lines carry the time since boot, and `gateway.forward` holds them.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 import structlog
 
-from gateway.clock import Timekeeper
+from gateway.clock import STEP, Timekeeper
 from gateway.commit import Committer
 from gateway.contract import FieldValue, Measurement, Quality, Reject
 from gateway.encoding import FieldEncoder
@@ -24,6 +25,9 @@ from gateway.sinks import line_protocol
 
 MAX_SERIES = 20_000
 """More series than this are held back: somebody is inventing identities, and a database never forgets one."""
+
+FAR = 600 * 1_000_000_000
+"""A clock that is set back by less (ns) lets times stand still; one that is set back further was wrong before."""
 
 LATEST = 2**63 - 2
 """The latest time that databases take, nanoseconds UTC: in the year 2262."""
@@ -65,6 +69,8 @@ class _Series:
     location: tuple[float, float] | None
     hold: str
     last: int = 0
+    newest: int = -LATEST
+    """The newest of the device's own times."""
     last_line: bytes = b""
     last_key: tuple[str | None, int | None] = (None, None)
     """Key and time: a message that holds several readings gives all of them one key."""
@@ -115,6 +121,7 @@ class Intake:
             fields,
             (measurement.quality | doubt) if doubt else measurement.quality,
             self._health.sources[origin.source],
+            retained=retained,
         )
         return None
 
@@ -125,33 +132,50 @@ class Intake:
             return True
         if origin.sensor is not None and self._committer.full:
             # Nothing upstream of a serial line can hold: past the bound its readings go, and are counted.
-            self._health.refused += 1
+            why = "the disk takes nothing, and a serial line cannot wait"
+            self._health.refuse("serial_refused", why, 1, (origin.settings.id or origin.sensor,))
             return True
         return False
 
     def _take(
-        self, measurement: Measurement, series: _Series, fields: bytes, quality: Quality, health: SourceHealth
+        self,
+        measurement: Measurement,
+        series: _Series,
+        fields: bytes,
+        quality: Quality,
+        health: SourceHealth,
+        *,
+        retained: bool,
     ) -> None:
         """Stamp, and pass on unless it is a reading repeated."""
         time, key = measurement.time, (measurement.key, measurement.time)
         if measurement.key is not None and key == series.last_key:
             health.repeated += 1
             return
-        stamped, since_boot = self._stamp(series) if time is None else (time, False)
+        since_boot = False
+        if time is not None:
+            stamped = time
+        else:
+            stamped, since_boot, doubt = self._stamp(series)
+            quality |= doubt
         line = b"%s%s,quality=%di %d" % (series.prefix, fields, quality, stamped)
-        if time is not None and line == series.last_line:
-            # A device's own time is its identity: the same again is the same reading repeated.
-            health.repeated += 1
-            return
+        if time is not None:
+            # A device's own time is its identity: the same again is the same reading repeated. So is what a broker
+            # retained, once something newer came: MQTT 3.1.1 brings it again with every connection.
+            if line == series.last_line or (retained and time < series.newest):
+                health.repeated += 1
+                return
+            series.newest = max(series.newest, time)
         series.last_line, series.last_key = line, key
         health.readings += 1
         series.sensor.heard(measurement.fields, quality)
         if series.hold:
-            self._committer.hold(series.hold, line)
+            self._committer.hold(series.hold, line, since_boot=since_boot)
         else:
             self._committer.put(line, stamped, since_boot=since_boot)
             if self.subscribers:
-                self._show(series, measurement, quality, stamped)
+                shown = self._timekeeper.clock.wall() if since_boot else stamped
+                self._show(series, measurement, quality | Quality.ESTIMATED_TIME if since_boot else quality, shown)
 
     def _series_of(self, measurement: Measurement, origin: Origin) -> _Series | None:
         identity = origin.sensor or measurement.sensor
@@ -172,14 +196,16 @@ class Intake:
         for subscriber in self.subscribers:
             subscriber(reading)
 
-    def _stamp(self, series: _Series) -> tuple[int, bool]:
+    def _stamp(self, series: _Series) -> tuple[int, bool, Quality]:
+        """Return our time for a reading, whether it is since boot, and the doubt about it."""
         now = self._timekeeper.now()
-        since_boot = now is None
         stamped = self._timekeeper.clock.since_boot() if now is None else now
-        if stamped <= series.last:
+        ahead = series.last - stamped
+        if 0 <= ahead < FAR:
             stamped = series.last + 1
+        # Beyond that the clock was wrong before: one that was a year ahead must not hold the series for a year.
         series.last = stamped
-        return stamped, since_boot
+        return stamped, now is None, Quality.ESTIMATED_TIME if STEP <= ahead < FAR else Quality.GOOD
 
     def _new_series(self, identity: str, kind: str, tags: Mapping[str, str], origin: Origin) -> _Series:
         configured = origin.sensor is not None or identity in self._sensors
@@ -210,4 +236,4 @@ class Intake:
         year ahead must not hold the clock for a year.
         """
         now = self._timekeeper.now()
-        return self._newest if now is not None and 0 <= self._newest - now < 600 * 1_000_000_000 else 0
+        return self._newest if now is not None and 0 <= self._newest - now < FAR else 0

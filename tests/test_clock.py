@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from gateway import clock as clock_module
-from gateway.clock import STEP, BootOffset, SystemClock, Timekeeper
+from gateway.clock import EARLIEST, STEP, BootOffset, Stored, SystemClock, Timekeeper
 
 SECOND = 1_000_000_000
 BOOT = bytes(range(16))
 EARLIER = bytes(16)
-NOON = 1_700_000_000 * SECOND
+NOON = 1_732_276_800 * SECOND
+"""Friday 22 November 2024, noon UTC."""
 
 
 @dataclass
@@ -136,7 +137,7 @@ def test_a_guess_is_kept_through_restarts_and_replaced_once_the_clock_is_known(
 ) -> None:
     Timekeeper(clock, tmp_path)
     guess = file_of(tmp_path).read_bytes()
-    assert json.loads(guess) == {"offset_ns": NOON - 60 * SECOND, "estimated": True}
+    assert json.loads(guess) == {"offset_ns": NOON - 60 * SECOND, "kind": "guess"}
     clock.utc += 99 * SECOND
     keeper = Timekeeper(clock, tmp_path)
     assert file_of(tmp_path).read_bytes() == guess
@@ -152,30 +153,118 @@ def test_a_guess_for_this_boot_is_never_used_while_it_lasts(clock: FakeClock, tm
     assert not restarted.known
 
 
-def test_another_boots_guess_is_the_best_bound_and_says_so(clock: FakeClock, tmp_path: Path) -> None:
-    Timekeeper(FakeClock(EARLIER), tmp_path)
-    clock.utc += 3600 * SECOND
-    assert Timekeeper(clock, tmp_path).offset_of(EARLIER) == BootOffset(NOON - 60 * SECOND, estimated=True)
-
-
 def test_another_boots_known_offset_is_exact(clock: FakeClock, tmp_path: Path) -> None:
     Timekeeper(FakeClock(EARLIER, right=True), tmp_path)
     assert Timekeeper(clock, tmp_path).offset_of(EARLIER) == BootOffset(NOON - 60 * SECOND, estimated=False)
 
 
-def test_a_boot_without_a_file_gets_a_bound_and_the_same_one_every_time(clock: FakeClock, tmp_path: Path) -> None:
+HOUR = 3600 * SECOND
+READINGS = Stored(first=70 * SECOND, last=100 * SECOND, before=0)
+"""An earlier boot took readings from 70 s to 100 s after it began."""
+
+
+def settled(clock: FakeClock, directory: Path, stored: Stored = READINGS) -> BootOffset | None:
+    return Timekeeper(clock, directory).settle(EARLIER, stored)
+
+
+def test_another_boot_is_not_sent_before_it_is_settled(clock: FakeClock, tmp_path: Path) -> None:
+    Timekeeper(FakeClock(EARLIER), tmp_path)
+    assert Timekeeper(clock, tmp_path).offset_of(EARLIER) is None
+
+
+def test_another_boots_own_wall_clock_is_its_best_bound(clock: FakeClock, tmp_path: Path) -> None:
+    Timekeeper(FakeClock(EARLIER), tmp_path)
+    clock.utc += HOUR
+    assert settled(clock, tmp_path) == BootOffset(NOON - 60 * SECOND, estimated=True)
+
+
+def test_a_boot_is_not_dated_before_what_was_stored_before_it(clock: FakeClock, tmp_path: Path) -> None:
+    Timekeeper(FakeClock(EARLIER), tmp_path)
+    clock.utc += HOUR
+    stored = READINGS._replace(before=NOON + 7 * SECOND + READINGS.first)
+    assert settled(clock, tmp_path, stored) == BootOffset(NOON + 7 * SECOND, estimated=True)
+
+
+def test_a_boot_is_over_when_the_next_one_begins(clock: FakeClock, tmp_path: Path) -> None:
+    Timekeeper(FakeClock(EARLIER, utc=NOON + 9 * HOUR), tmp_path)
     clock.right = True
-    keeper = Timekeeper(clock, tmp_path)
-    first = keeper.offset_of(EARLIER)
-    assert first == BootOffset(NOON - 60 * SECOND, estimated=True)
-    clock.utc += 17
-    keeper.check()
-    assert keeper.offset_of(EARLIER) == first, "sending again must give the same times"
+    began = NOON - 60 * SECOND
+    assert settled(clock, tmp_path) == BootOffset(began - READINGS.last, estimated=True)
+
+
+def test_where_the_bounds_contradict_each_other_nothing_lies_in_the_future(clock: FakeClock, tmp_path: Path) -> None:
+    clock.right = True
+    stored = READINGS._replace(before=NOON + 9 * HOUR)
+    assert settled(clock, tmp_path, stored) == BootOffset(NOON - 60 * SECOND - READINGS.last, estimated=True)
+
+
+def test_a_boot_without_a_file_is_bound_by_its_neighbours(clock: FakeClock, tmp_path: Path) -> None:
+    clock.right = True
+    began = NOON - 60 * SECOND
+    assert settled(clock, tmp_path) == BootOffset(began - READINGS.last, estimated=True)
+
+
+def test_1970_is_no_bound_at_all(clock: FakeClock, tmp_path: Path) -> None:
+    Timekeeper(FakeClock(EARLIER, utc=5 * SECOND), tmp_path)
+    assert settled(clock, tmp_path) is None
+    clock.right = True
+    began = NOON - 60 * SECOND
+    assert settled(clock, tmp_path) == BootOffset(began - READINGS.last, estimated=True)
+
+
+def test_a_bound_is_fixed_once_because_sending_again_must_give_the_same_times(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    Timekeeper(FakeClock(EARLIER), tmp_path)
+    first = settled(clock, tmp_path)
+    clock.right = True
+    clock.utc += 17 * HOUR
+    assert settled(clock, tmp_path, READINGS._replace(before=NOON + HOUR)) == first
     assert Timekeeper(clock, tmp_path).offset_of(EARLIER) == first
 
 
+def test_this_boot_is_never_settled_at_a_bound(clock: FakeClock, tmp_path: Path) -> None:
+    keeper = Timekeeper(clock, tmp_path)
+    assert keeper.settle(BOOT, READINGS) is None
+    clock.right = True
+    keeper.check()
+    assert keeper.settle(BOOT, READINGS) == BootOffset(NOON - 60 * SECOND, estimated=False)
+
+
+@pytest.mark.parametrize("utc", [0, 5 * SECOND, EARLIEST - 1])
+def test_a_clock_before_this_program_was_written_is_wrong_whatever_vouches_for_it(
+    clock: FakeClock, tmp_path: Path, utc: int
+) -> None:
+    clock.right = True
+    clock.utc = utc
+    keeper = Timekeeper(clock, tmp_path)
+    assert not keeper.known
+    clock.utc = NOON
+    keeper.check()
+    clock.utc = utc
+    assert keeper.check() == 0
+    assert keeper.now() == NOON
+
+
+def test_a_week_without_sync_goes_on_by_the_time_since_boot_and_its_end_is_a_step(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    clock.right = True
+    keeper = Timekeeper(clock, tmp_path)
+    clock.right = False
+    week = 7 * 86400
+    for _ in range(7):
+        clock.passes(86400)
+        clock.utc += 2 * SECOND  # the crystal is slow: 23 ppm
+        assert keeper.check() == 0
+        assert keeper.now() == NOON - 60 * SECOND + clock.up
+    clock.right = True
+    assert keeper.check() == 14 * SECOND
+    assert keeper.now() == NOON + week * SECOND + 14 * SECOND
+
+
 @pytest.mark.parametrize(
-    "torn", ["", "{", '{"offset_ns": 5', "[]", "null", '{"offset_ns": "x", "estimated": 1}', "{}"]
+    "torn", ["", "{", '{"offset_ns": 5', "[]", "null", '{"offset_ns": "x", "kind": "known"}', '{"kind": "known"}']
 )
 def test_a_torn_file_is_as_good_as_none(clock: FakeClock, tmp_path: Path, torn: str) -> None:
     file_of(tmp_path).write_text(torn, encoding="ascii")

@@ -9,20 +9,24 @@ import asyncio
 import errno
 import os
 import termios
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import serial
 
 from gateway.errors import LinkDown, LinkRefused
+from gateway.links import ports
 
 READ_SIZE = 4096
 MAX_BUFFERED = 65536
 """Bytes kept for a reader that is busy; beyond it the kernel's own buffer holds the rest."""
+SEND_PATIENCE = 10.0
+"""Seconds after which a port that takes no byte is given up: an adapter may hang."""
 
 
 @dataclass(frozen=True, slots=True)
 class SerialSettings:
-    """How a port is set up."""
+    """How a port is set up; ``port`` is a path or a USB identity, see `gateway.links.ports`."""
 
     port: str
     baudrate: int
@@ -31,10 +35,16 @@ class SerialSettings:
 
 
 class Line:
-    """One open port: `open`, then `receive` and `send` until one raises `LinkDown`, then `close`."""
+    """One open port: `open`, then `receive` and `send` until one raises `LinkDown`, then `close`.
 
-    def __init__(self, settings: SerialSettings) -> None:
+    ``resolve`` finds the path of the port, anew at each opening: an adapter may come back under another name.
+    """
+
+    def __init__(self, settings: SerialSettings, resolve: Callable[[str], str] = ports.resolve) -> None:
+        self.device = ""
+        """The path that was opened."""
         self._settings = settings
+        self._resolve = resolve
         self._loop = asyncio.get_running_loop()
         self._port: serial.Serial | None = None
         self._fd = -1
@@ -76,7 +86,7 @@ class Line:
         return data
 
     async def send(self, data: bytes) -> None:
-        """Write a command; waits while the port is busy."""
+        """Write a command; waits while the port is busy, and raises `LinkDown` when that does not end."""
         while data:
             if self._ended is not None:
                 raise self._ended
@@ -87,6 +97,10 @@ class Line:
             except OSError as error:
                 self._end(error)
 
+    async def shared(self) -> str:
+        """Say who else has the port open, and so may take bytes from us; "" for nobody."""
+        return await asyncio.to_thread(ports.shared, self.device)
+
     def close(self) -> None:
         """Give the port back. Safe at any moment, and twice; whoever still waits is told."""
         self._stop(LinkDown("closed by us"))
@@ -96,9 +110,10 @@ class Line:
 
     def _open(self) -> serial.Serial:
         settings = self._settings
+        device = self.device = self._resolve(settings.port)
         try:
             return serial.Serial(
-                settings.port,
+                device,
                 settings.baudrate,
                 parity=settings.parity,
                 stopbits=settings.stopbits,
@@ -107,11 +122,11 @@ class Line:
                 exclusive=True,
             )
         except serial.SerialException as error:
-            raise _explain(settings.port, error) from error
+            raise _explain(device, error) from error
         except OSError as error:
-            raise LinkDown(f"{settings.port}: {error.strerror or error}") from error
+            raise LinkDown(f"{device}: {error.strerror or error}") from error
         except (ValueError, termios.error) as error:  # pyserial passes on what an adapter says to its settings
-            raise LinkRefused(f"{settings.port}: {error}") from error
+            raise LinkRefused(f"{device}: {error}") from error
 
     def _readable(self) -> None:
         try:
@@ -134,7 +149,10 @@ class Line:
         self._loop.add_writer(self._fd, self._writable.set)
         self._writing = True
         try:
-            await self._writable.wait()
+            async with asyncio.timeout(SEND_PATIENCE):
+                await self._writable.wait()
+        except TimeoutError:
+            self._stop(LinkDown(f"{self.device}: it has taken no byte for {SEND_PATIENCE:g} s"))
         finally:
             self._write_off()
 
@@ -155,7 +173,7 @@ class Line:
 
     def _end(self, error: OSError | None) -> None:
         why = "the device is gone (unplugged?)" if error is None or error.errno in _GONE else str(error)
-        self._stop(LinkDown(f"{self._settings.port}: {why}"))
+        self._stop(LinkDown(f"{self.device}: {why}"))
 
     def _stop(self, why: LinkDown) -> None:
         """Watch the descriptor no more, while it is still ours, and wake whoever waits."""
@@ -169,15 +187,15 @@ class Line:
 _GONE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF})
 
 
-def _explain(port: str, error: serial.SerialException) -> LinkDown:
+def _explain(device: str, error: serial.SerialException) -> LinkDown:
     match error.errno:
         case errno.ENOENT | errno.ENXIO | errno.ENODEV:
-            return LinkDown(f"{port}: no such port; is it plugged in?")
+            return LinkDown(f"{device}: no such port; is it plugged in?")
         case errno.EACCES | errno.EPERM:
-            return LinkRefused(f"{port}: permission denied; add the user to the group dialout")
+            return LinkRefused(f"{device}: {ports.denied(device)}")
         case errno.EBUSY | errno.EAGAIN:  # claimed by ioctl, or locked
-            return LinkRefused(f"{port}: held by another program")
-    return LinkDown(f"{port}: {error}")
+            return LinkRefused(f"{device}: {ports.held(device)}")
+    return LinkDown(f"{device}: {error}")
 
 
 def _close_late(opening: "asyncio.Future[serial.Serial]") -> None:

@@ -3,17 +3,21 @@
 import asyncio
 import errno
 import os
+import pwd
 import select
 import sys
 import termios
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 import serial
 
 from gateway.errors import LinkDown, LinkRefused
+from gateway.links import serial as serial_link
 from gateway.links.serial import MAX_BUFFERED, READ_SIZE, Line, SerialSettings
 
 if TYPE_CHECKING:
@@ -137,23 +141,23 @@ async def test_a_port_opens_again_after_closing(device: "Device") -> None:
 
 async def test_a_second_opening_is_refused_and_the_first_goes_on(device: "Device") -> None:
     first = await _open(device)
-    with pytest.raises(LinkRefused, match="held by another program"):
+    with pytest.raises(LinkRefused, match="held by another source of this gateway"):
         await _open(device)
-    with pytest.raises(LinkRefused, match="held by another program"):
+    with pytest.raises(LinkRefused, match="held by another source of this gateway"):
         await first.open()
     device.says(b"still here")
     assert await _received(first, 10) == b"still here"
     first.close()
 
 
-async def test_a_port_that_another_process_holds_is_refused(device: "Device") -> None:
+async def test_a_port_that_another_process_holds_is_refused_and_the_process_named(device: "Device") -> None:
     code = "import serial, sys; port = serial.Serial(sys.argv[1], exclusive=True); print('mine', flush=True); input()"
     holder = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, device.port, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     assert holder.stdout is not None
     assert await holder.stdout.readline() == b"mine\n"
-    with pytest.raises(LinkRefused, match=f"{device.port}: held by another program"):
+    with pytest.raises(LinkRefused, match=rf"{device.port}: held by python.* \(pid {holder.pid}\)"):
         await _open(device)
     await holder.communicate(b"\n")
     line = await _open(device)
@@ -166,14 +170,32 @@ async def test_a_port_that_is_not_there_is_down_and_says_so() -> None:
     assert not isinstance(caught.value, LinkRefused)
 
 
-async def test_a_port_that_we_may_not_open_names_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_port_that_we_may_not_open_names_its_group_and_the_command(
+    device: "Device", monkeypatch: pytest.MonkeyPatch
+) -> None:
     def denied(*_: object, **__: object) -> None:
         # As pyserial reports it; the tests may run as root, whom nothing is denied.
-        raise serial.SerialException(errno.EACCES, "could not open port /dev/ttyUSB0: [Errno 13] Permission denied")
+        raise serial.SerialException(errno.EACCES, "could not open port: [Errno 13] Permission denied")
 
     monkeypatch.setattr(serial, "Serial", denied)
-    with pytest.raises(LinkRefused, match="/dev/ttyUSB0: permission denied; add the user to the group dialout"):
-        await Line(SerialSettings("/dev/ttyUSB0", 9600)).open()
+    monkeypatch.setattr("grp.getgrgid", lambda _: SimpleNamespace(gr_name="dialout"))
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    words = f"{device.port}: permission denied; .*: sudo usermod -aG dialout {user}, then start again"
+    with pytest.raises(LinkRefused, match=words):
+        await _open(device)
+
+
+async def test_a_port_whose_owner_lets_nobody_in_is_refused_for_real(device: "Device") -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody who is denied something")
+    Path(device.port).chmod(0o600)  # noqa: ASYNC240 -- no disk is behind it
+    os.seteuid(65534)
+    try:
+        with pytest.raises(LinkRefused, match=f"{device.port}: permission denied; .* nobody") as caught:
+            await _open(device)
+    finally:
+        os.seteuid(0)
+    assert "group" in str(caught.value)
 
 
 async def test_a_name_with_lock_in_it_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,6 +247,17 @@ async def test_an_unplug_ends_a_send_that_waits(device: "Device") -> None:
     device.unplug()
     with pytest.raises(LinkDown):
         await asyncio.wait_for(sending, 5)
+    line.close()
+
+
+async def test_an_adapter_that_takes_no_more_bytes_is_given_up(
+    device: "Device", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serial_link, "SEND_PATIENCE", 0.05)
+    line = await _open(device)
+    for _ in range(2):
+        with pytest.raises(LinkDown, match=f"{device.port}: it has taken no byte for 0.05 s"):
+            await line.send(b"x" * 100_000)
     line.close()
 
 

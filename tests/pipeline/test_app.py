@@ -17,9 +17,10 @@ from firmware_sim.influx import InfluxEndpoint
 from firmware_sim.influx_faults import Hang, Refusal
 from gateway import app
 from gateway.app import Daemon
-from gateway.errors import SpoolLocked
+from gateway.cli.spool_ask import ask
+from gateway.errors import SpoolFull, SpoolLocked
 from gateway.settings import Configuration
-from gateway.spool import SpoolView
+from gateway.spool import Batch, SpoolView
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -228,3 +229,76 @@ async def test_everything_is_on_disk_for_a_stranger_to_read(
     assert seen.stdout.count(b"pm25=12.5") == 1
     status = SpoolView.look(where).status()
     assert status.next_seq == 1
+
+
+async def test_a_replay_sends_again_what_was_delivered_and_leaves_the_cursor_alone(
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
+) -> None:
+    root = configuration.gateway.data_dir / "spool"
+    wish = {"do": "replay", "sink": "influx", "since": 0, "until": 2**62}
+    async with _running(configuration) as (daemon, _):
+        await until(lambda: daemon.health.source("tito").link.up)
+        sensor.reports(12.5, 20.0)
+        await until(lambda: set(database.write_counts.values()) == {1})
+        await until(lambda: daemon.spool.cursors.next("influx") == 1)
+        assert await asyncio.to_thread(ask, root, wish) == {"readings": 1}
+        await until(lambda: set(database.write_counts.values()) == {2})
+        await until(lambda: daemon.spool.replays.next("influx") == 1)
+        assert daemon.spool.cursors.next("influx") == 1
+        # The one who asks for a database that is not there hears it.
+        answer = await asyncio.to_thread(ask, root, {**wish, "sink": "inflix"})
+        assert answer is not None
+        assert "there are: influx" in answer["error"]
+
+
+async def test_a_replay_that_was_broken_off_goes_on_after_a_restart(
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
+) -> None:
+    root = configuration.gateway.data_dir / "spool"
+    async with _running(configuration) as (daemon, _):
+        await until(lambda: daemon.health.source("tito").link.up)
+        sensor.reports(12.5, 20.0)
+        await until(lambda: daemon.spool.cursors.next("influx") == 1)
+        database.fail_with(Hang())
+        wish = {"do": "replay", "sink": "influx", "since": 0, "until": 2**62}
+        assert await asyncio.to_thread(ask, root, wish) == {"readings": 1}
+    assert set(database.write_counts.values()) == {1}
+    database.recover()
+    async with _running(configuration) as (daemon, _):
+        await until(lambda: set(database.write_counts.values()) == {2})
+        await until(lambda: daemon.spool.status().replays["influx"].next_seq == 1)
+
+
+async def test_what_only_memory_held_when_it_stops_on_a_full_disk_is_owned_up_to(
+    configuration: Configuration, sensor: Sensor, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_batch: Batch) -> object:
+        raise SpoolFull("no space left")
+
+    async with _running(configuration) as (daemon, _):
+        await until(lambda: daemon.health.source("tito").link.up)
+        monkeypatch.setattr(daemon.spool.writer, "append", full)
+        sensor.reports(12.5, 20.0)
+        await until(lambda: daemon.health.spool_problem == "no space left")
+    [entry] = SpoolView.look(configuration.gateway.data_dir / "spool").ledger.entries
+    assert (entry["rule"], entry["count"]) == ("stopped", 1)
+
+
+async def test_after_a_power_cut_a_database_that_keeps_duplicates_is_asked_and_after_an_orderly_stop_it_is_not(
+    configuration: Configuration,
+) -> None:
+    async with _running(configuration) as (daemon, _):
+        cursors = daemon.spool.cursors
+        assert cursors.state("influx")["stopped"] is False
+    daemon = Daemon(configuration)
+    daemon.spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
+    daemon.close()
+    assert daemon.spool.cursors.state("influx")["stopped"] is False, "this one did not come to an orderly end"
+    cursors.save("influx", 0, extra={"boot": "another", "stopped": False})
+    again = Daemon(configuration)
+    assert again.spool.cursors.state("influx")["sending"] == 1
+    again.spool.cursors.save("influx", 0, extra={"boot": "another", "stopped": True, "sending": 0})
+    again.close()
+    orderly = Daemon(configuration)
+    assert orderly.spool.cursors.state("influx")["sending"] == 0
+    orderly.close()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -214,6 +215,38 @@ async def test_stamps_increase_within_a_series_while_the_clock_stands_or_steps_b
     assert [point.time for point in points_of(committer) if point.tags["sensor"] == "aq-2"] == [NOW]
 
 
+@pytest.mark.parametrize(("back", "marked"), [(10**8, 0), (MINUTE, Quality.ESTIMATED_TIME)])
+async def test_a_time_that_is_made_up_while_the_clock_catches_up_is_marked(
+    make: MakeIntake, committer: Committer, clock: "FakeClock", back: int, marked: int
+) -> None:
+    taking = make()
+    taking.accept(air(), origin())
+    clock.step(-back)
+    taking._timekeeper.check()
+    taking.accept(air(), origin())
+    clock.pass_by(back + 10**9)
+    taking.accept(air(), origin())
+    points = points_of(committer)
+    assert [point.time for point in points] == [NOW, NOW + 1, NOW + 10**9]
+    assert [point.fields["quality"] for point in points] == [0, marked, 0]
+
+
+async def test_a_clock_that_was_a_year_ahead_for_a_minute_does_not_spoil_a_year(
+    make: MakeIntake, committer: Committer, clock: "FakeClock", timekeeper: Timekeeper
+) -> None:
+    taking = make()
+    year = 365 * 24 * 60 * MINUTE
+    taking.accept(air(), origin())
+    for step in (year, -year):
+        clock.step(step)
+        clock.pass_by(MINUTE)
+        timekeeper.check()
+        taking.accept(air(), origin())
+    points = points_of(committer)
+    assert [point.time for point in points] == [NOW, NOW + year + MINUTE, NOW + 2 * MINUTE]
+    assert [point.fields["quality"] for point in points] == [0, 0, 0]
+
+
 async def test_a_new_run_goes_on_after_what_the_last_one_stored(make: MakeIntake, committer: Committer) -> None:
     make(newest=NOW + MINUTE).accept(air(), origin())
     assert points_of(committer)[0].time == NOW + MINUTE + 1
@@ -229,7 +262,7 @@ async def test_before_the_clock_is_right_a_reading_carries_the_time_since_boot(
     health: Health,
     own: Gateway,
     clock: "FakeClock",
-    tmp_path: Any,  # noqa: ANN401 -- a path
+    tmp_path: Path,
 ) -> None:
     clock.right = False
     timekeeper = Timekeeper(clock, tmp_path / "clock")
@@ -242,6 +275,20 @@ async def test_before_the_clock_is_right_a_reading_carries_the_time_since_boot(
     taking.accept(air(), origin())
     assert [line.rpartition(b" ")[2] for line in committer._group.boot.lines] == [b"%d" % clock.up]
     assert [line.rpartition(b" ")[2] for line in committer._group.utc.lines] == [b"%d" % NOW, b"%d" % NOW]
+
+
+async def test_people_who_watch_live_see_the_wall_clock_and_a_mark_and_never_the_time_since_boot(
+    committer: Committer, health: Health, own: Gateway, clock: "FakeClock", tmp_path: Path
+) -> None:
+    clock.right = False
+    health.source("broker")
+    unsure = Timekeeper(clock, tmp_path / "clock")
+    taking = Intake(own, {}, committer=committer, timekeeper=unsure, health=health)
+    seen: list[Reading] = []
+    taking.subscribers.append(seen.append)
+    taking.accept(air(), origin())
+    assert [(reading.time, reading.quality) for reading in seen] == [(NOW, Quality.ESTIMATED_TIME)]
+    assert b"quality=0i" in lines_of(committer)[0]
 
 
 async def test_a_retained_message_counts_only_with_its_own_time(
@@ -321,7 +368,7 @@ async def test_live_sinks_see_what_is_stored_and_nothing_else(make: MakeIntake, 
 # whatever comes
 
 
-_NAMES = st.text(min_size=1, max_size=12)
+_NAMES = st.text(min_size=1, max_size=12) | st.text(alphabet=', =\n\r\t"\\#a', min_size=1, max_size=6)
 _VALUES = {
     "float": st.floats() | st.integers(-(2**70), 2**70),
     "int": st.integers(-(2**70), 2**70) | st.floats(),
@@ -334,7 +381,7 @@ _FIELDS = st.fixed_dictionaries(
 _MEASUREMENTS = st.builds(
     Measurement,
     kind=st.sampled_from(["air_quality", "parking", "traffic"]),
-    fields=_FIELDS,
+    fields=st.just(AIR) | _FIELDS,  # of those made up, most cannot be stored
     sensor=_NAMES,
     time=st.none() | st.integers(-(2**64), 2**64),
     key=st.none() | _NAMES,

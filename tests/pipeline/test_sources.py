@@ -1,27 +1,25 @@
-"""Sources: messages from a broker that repeats itself, and devices on a serial line."""
+"""Messages from a broker that repeats itself: each is stored once and acknowledged once it is durable."""
 
 import asyncio
-import os
-import tty
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway import commit, sources
+from gateway.brokers import ABRUPT_ENDS
 from gateway.clock import Timekeeper
 from gateway.commit import Committer
 from gateway.contract import Codec, Measurement, Options, Reject, Uplink
 from gateway.encoding import FieldEncoder
-from gateway.errors import LinkDown
+from gateway.errors import LinkDown, LinkDropped
 from gateway.health import Health, SourceHealth
 from gateway.intake import Intake, Origin
 from gateway.links.mqtt_client import MqttSettings
 from gateway.links.mqtt_packets import Message
-from gateway.links.serial import SerialSettings
 from gateway.settings import Gateway
-from gateway.sources import MqttIngest, SerialDevice, SerialIngest
+from gateway.sources import MqttIngest
 from gateway.spool import Identity
 
 if TYPE_CHECKING:
@@ -53,12 +51,15 @@ class FakeConnection:
 
     made: list["FakeConnection"]
     session_present = False
+    weaker = ""
+    taken_in = True
 
     def __init__(self, _settings: MqttSettings) -> None:
         self.acknowledged: list[int] = []
         self.paused = self.closed = False
         self.pauses = 0
         self._inbox: asyncio.Queue[list[Message] | LinkDown] = asyncio.Queue()
+        self._ended_on_hold: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.made.append(self)
 
     async def open(self) -> bool:
@@ -74,12 +75,15 @@ class FakeConnection:
         assert not self.closed, "an acknowledgement after the end"
         self.acknowledged += mids
 
-    def pause(self) -> None:
+    async def hold(self, room: Awaitable[object]) -> None:
         self.paused = True
         self.pauses += 1
-
-    def resume(self) -> None:
+        waits = [asyncio.ensure_future(room), self._ended_on_hold]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         self.paused = False
+        if self._ended_on_hold.done():
+            waits[0].cancel()
+            raise LinkDown("connection lost")
 
     def close(self) -> None:
         self.closed = True
@@ -87,8 +91,11 @@ class FakeConnection:
     def deliver(self, *messages: Message) -> None:
         self._inbox.put_nowait(list(messages))
 
-    def end(self) -> None:
-        self._inbox.put_nowait(LinkDown("connection lost"))
+    def end(self, why: LinkDown | None = None) -> None:
+        self._inbox.put_nowait(why or LinkDown("connection lost"))
+
+    def end_on_hold(self) -> None:
+        self._ended_on_hold.set_result(None)
 
 
 def message(
@@ -144,7 +151,6 @@ class Rig:
 @pytest.fixture
 def intake(running: Committer, timekeeper: Timekeeper, health: Health) -> Intake:
     health.source("broker")
-    health.source("line")
     return Intake(Gateway(id="koper-01", city="Koper"), {}, committer=running, timekeeper=timekeeper, health=health)
 
 
@@ -254,6 +260,21 @@ async def test_a_retained_reading_counts_only_with_its_own_time(rig: Rig, store:
         assert rig.health.retained == 1
 
 
+async def test_what_is_retained_is_stored_once_however_often_it_comes_again(
+    rig: Rig, store: "FakeStore", until: Until
+) -> None:
+    old, new = f"aq-1 1 {NOW}", f"aq-1 2 {NOW + 1}"
+    async with rig.connected() as connection:
+        connection.deliver(message(old, 1, retained=True), message(new, 2))
+        await rig.commit(until)
+    async with rig.connected(session_present=True) as connection:
+        connection.deliver(message(old, 3, retained=True), message(old, 4))
+        await rig.commit(until)
+        assert connection.acknowledged == [3, 4]
+    assert values(store) == [1, 2, 1], "what a device says late and by itself is news"
+    assert rig.health.repeated == 1
+
+
 async def test_a_message_that_is_too_long_is_rejected_and_acknowledged(
     rig: Rig, store: "FakeStore", until: Until
 ) -> None:
@@ -318,6 +339,40 @@ async def test_past_the_bound_a_source_holds_even_in_the_middle_of_a_batch_and_l
         assert connection.pauses >= 2
 
 
+async def test_a_connection_that_ends_while_the_disk_is_full_ends_the_run(
+    rig: Rig, store: "FakeStore", until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "HOLD_LINES", 2)
+    store.gate.clear()
+    task = asyncio.create_task(rig.ingest.run())
+    await asyncio.sleep(0)
+    connection = FakeConnection.made[-1]
+    connection.deliver(*(message(f"aq-1 {number}", number) for number in range(1, 4)))
+    await until(lambda: connection.paused)
+    connection.end_on_hold()
+    with pytest.raises(LinkDown, match="connection lost"):
+        await asyncio.wait_for(task, 5)
+    assert connection.closed
+
+
+async def test_a_broker_that_grants_less_than_asked_for_is_a_trouble(
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeConnection, "weaker", "QoS 0")
+    async with rig.connected():
+        await until(lambda: rig.health.link.up)
+        assert rig.health.link.troubles == {"quality of service": "QoS 0"}
+
+
+async def test_drops_soon_after_being_taken_in_name_our_id(rig: Rig) -> None:
+    for attempt in range(1, ABRUPT_ENDS + 1):
+        task = asyncio.create_task(rig.ingest.run())
+        await asyncio.sleep(0)
+        FakeConnection.made[-1].end(LinkDropped("without a word"))
+        with pytest.raises(LinkDown, match="without a word" if attempt < ABRUPT_ENDS else "use the id 'test'"):
+            await asyncio.wait_for(task, 5)
+
+
 async def test_the_end_of_a_connection_ends_the_run_with_its_reason(rig: Rig) -> None:
     task = asyncio.create_task(rig.ingest.run())
     await asyncio.sleep(0)
@@ -340,247 +395,3 @@ async def test_connections_that_come_and_go_on_a_full_disk_leave_nothing_behind(
     assert all(not group.acknowledge for group in groups)
     store.gate.set()
     await until(lambda: values(store) == [1])
-
-
-# a serial line
-
-
-class Lines:
-    """A decoder of lines such as ``12.5``; it asks when it is told to, and keeps what is unfinished."""
-
-    def __init__(self, name: str = "", asks: bytes = b"", start: Iterable[bytes] = ()) -> None:
-        self.name, self.asks, self.commands = name, asks, start
-        self.rest = b""
-        self.fed: list[bytes] = []
-
-    def start(self) -> Iterable[bytes]:
-        return self.commands
-
-    def poll(self) -> bytes:
-        return self.asks
-
-    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:
-        assert now > 0
-        self.fed.append(data)
-        *whole, self.rest = (self.rest + data).split(b"\n")
-        return [self._one(line) for line in whole]
-
-    def finish(self) -> Iterable[Measurement | Reject]:
-        rest, self.rest = self.rest, b""
-        return [self._one(rest)] if rest else []
-
-    def _one(self, line: bytes) -> Measurement | Reject:
-        try:
-            return Measurement("air_quality", {"pm25": float(line)})
-        except ValueError:
-            return Reject("noise", line)
-
-
-class Wire:
-    """The far side of a pseudo-terminal."""
-
-    def __init__(self) -> None:
-        self.fd, slave = os.openpty()
-        self.port = os.ttyname(slave)
-        tty.setraw(slave)
-        os.close(slave)
-        os.set_blocking(self.fd, False)
-
-    def says(self, data: bytes) -> None:
-        os.write(self.fd, data)
-
-    def heard(self) -> bytes:
-        try:
-            return os.read(self.fd, 4096)
-        except OSError:  # nothing yet, or nobody has opened the port yet
-            return b""
-
-    def unplug(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire()
-    yield wire
-    wire.unplug()
-
-
-class Serial:
-    """A serial source on a wire, with the decoders it has made so far."""
-
-    def __init__(self, wire: Wire, intake: Intake, health: SourceHealth) -> None:
-        self.wire, self.intake, self.health = wire, intake, health
-        self.made: list[Lines] = []
-        self.devices: list[SerialDevice] = []
-        self.task: asyncio.Task[None] | None = None
-        self.ingest: SerialIngest
-
-    def add(self, sensor: str, *, interval: float = 0.02, timeout: float = 0.02, **decoder: Any) -> None:  # noqa: ANN401 -- for `Lines`
-        def make() -> Lines:
-            self.made.append(Lines(sensor, **decoder))
-            return self.made[-1]
-
-        origin = Origin("line", FieldEncoder({}), sensor=sensor)
-        self.devices.append(SerialDevice(make, origin, interval, timeout))
-
-    def start(self) -> None:
-        self.ingest = SerialIngest(SerialSettings(self.wire.port, 9600), self.devices, self.intake, self.health)
-        self.task = asyncio.create_task(self.ingest.run())
-
-    async def stop(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
-
-    @property
-    def values(self) -> list[tuple[str, float]]:
-        lines = self.intake._committer._group.utc.lines
-        return [
-            (line.split(b"sensor=")[1].split()[0].decode(), float(line.split(b"pm25=")[1].split(b",")[0]))
-            for line in lines
-        ]
-
-
-@pytest.fixture
-async def line(wire: Wire, intake: Intake, health: Health) -> AsyncIterator[Serial]:
-    line = Serial(wire, intake, health.source("line"))
-    yield line
-    await line.stop()
-
-
-async def test_a_device_that_talks_by_itself_is_heard_however_its_bytes_are_cut(line: Serial, until: Until) -> None:
-    line.add("aq-1")
-    line.start()
-    await until(lambda: line.health.link.up)
-    for piece in (b"1", b".5\n2", b".5\nbad\n3.5\n"):
-        line.wire.says(piece)
-        await asyncio.sleep(0.005)
-    await until(lambda: line.values == [("aq-1", 1.5), ("aq-1", 2.5), ("aq-1", 3.5)])
-    assert (line.health.readings, line.health.rejects["noise"]) == (3, 1)
-
-
-async def test_start_commands_go_out_one_by_one_and_answers_to_them_are_heard(line: Serial, until: Until) -> None:
-    line.add("aq-1", start=[b"wake\n", b"mode\n"])
-    line.start()
-    heard = b""
-
-    def woken() -> bool:
-        nonlocal heard
-        heard += line.wire.heard()
-        return heard == b"wake\n"
-
-    await until(woken)
-    line.wire.says(b"1\n")
-    await until(lambda: line.values == [("aq-1", 1)])
-    heard = b""
-
-    def told() -> bool:
-        nonlocal heard
-        heard += line.wire.heard()
-        return heard == b"mode\n"
-
-    await until(told)
-
-
-async def test_a_device_that_is_asked_is_asked_every_interval(line: Serial, until: Until) -> None:
-    line.add("aq-1", asks=b"?")
-    line.start()
-    heard = b""
-
-    def asked() -> bool:
-        nonlocal heard
-        heard += line.wire.heard()
-        return heard.count(b"?") >= 3
-
-    await until(asked)
-    assert set(heard) == {ord("?")}
-
-
-async def test_a_quiet_device_is_told_that_time_passes(line: Serial, until: Until) -> None:
-    line.add("aq-1")
-    line.start()
-    await until(lambda: bool(line.made) and line.made[0].fed.count(b"") >= 2)
-
-
-async def test_on_a_bus_each_answer_goes_to_the_one_that_was_asked(line: Serial, until: Until) -> None:
-    line.add("first", asks=b"a", timeout=0.5)
-    line.add("second", asks=b"b", timeout=0.5)
-    line.start()
-    answers = {b"a": b"1\n", b"b": b"2\n"}
-
-    def answered() -> bool:
-        line.wire.says(answers.get(line.wire.heard(), b""))
-        return len(line.values) >= 6
-
-    await until(answered)
-    assert line.values[:6] == [("first", 1), ("second", 2)] * 3
-
-
-async def test_a_dead_device_on_a_bus_costs_its_own_turn_only(line: Serial, until: Until) -> None:
-    line.add("dead", asks=b"a", timeout=0.01)
-    line.add("alive", asks=b"b", timeout=0.5)
-    line.start()
-
-    def answered() -> bool:
-        line.wire.says(b"2\n" if b"b" in line.wire.heard() else b"")
-        return len(line.values) >= 3
-
-    await until(answered)
-    assert {name for name, _ in line.values} == {"alive"}
-
-
-async def test_a_late_answer_on_a_bus_is_nobodys(line: Serial, until: Until) -> None:
-    line.add("slow", asks=b"a", timeout=0.01, interval=0.2)
-    line.add("second", asks=b"b", timeout=0.5, interval=0.2)
-    line.start()
-
-    def second_answered(times: int) -> bool:
-        line.wire.says(b"2\n" if b"b" in line.wire.heard() else b"")
-        return len(line.values) >= times
-
-    await until(lambda: second_answered(1))
-    line.wire.says(b"99\n")  # between two turns
-    await until(lambda: second_answered(3))
-    assert {value for _, value in line.values} == {2}
-
-
-async def test_an_unplug_in_mid_frame_ends_the_run_and_the_next_run_begins_afresh(
-    line: Serial, wire: Wire, until: Until
-) -> None:
-    line.add("aq-1")
-    line.start()
-    await until(lambda: line.health.link.up)
-    wire.says(b"12.")
-    await until(lambda: line.made[0].rest == b"12.")
-    wire.unplug()
-    assert line.task is not None
-    with pytest.raises(LinkDown, match="unplugged"):
-        await asyncio.wait_for(line.task, 5)
-    line.wire = Wire()
-    line.start()
-    await until(lambda: len(line.made) == 2)
-    line.wire.says(b"5\n")
-    await until(lambda: line.values == [("aq-1", 5)])
-    await line.stop()
-    line.wire.unplug()
-
-
-async def test_what_a_decoder_still_holds_is_passed_on_when_the_daemon_stops(line: Serial, until: Until) -> None:
-    line.add("aq-1")
-    line.start()
-    await until(lambda: line.health.link.up)
-    line.wire.says(b"7")
-    await until(lambda: line.made[0].rest == b"7")
-    await line.stop()
-    line.ingest.finish()
-    line.ingest.finish()
-    assert line.values == [("aq-1", 7)]
-
-
-async def test_finishing_a_line_that_never_opened_is_no_error(line: Serial) -> None:
-    line.add("aq-1")
-    SerialIngest(SerialSettings("/dev/none", 9600), line.devices, line.intake, line.health).finish()
-    assert line.values == []

@@ -1,0 +1,41 @@
+"""What turns the times of a boot into UTC, asked for by whoever sends its readings."""
+
+import asyncio
+
+from gateway.clock import BootOffset, Stored, Timekeeper
+from gateway.spool import SpoolReader
+
+
+class Offsets:
+    """The offsets of the boots in one spool."""
+
+    def __init__(self, timekeeper: Timekeeper, reader: SpoolReader) -> None:
+        self._timekeeper = timekeeper
+        self._reader = reader
+        self._stored: dict[bytes, Stored] = {}
+
+    async def of(self, boot: bytes) -> BootOffset | None:
+        """Return a boot's offset, fixed on disk; None while its readings have to wait."""
+        known = self._timekeeper.offset_of(boot)
+        if known is not None or boot == self._timekeeper.clock.boot_id:
+            return known
+        if boot not in self._stored:
+            # An earlier boot, and nothing of it changes any more: looked through once.
+            self._stored[boot] = await asyncio.to_thread(self._look_through, boot)
+        return self._timekeeper.settle(boot, self._stored[boot])
+
+    def _look_through(self, boot: bytes) -> Stored:
+        first, last, before = None, 0, 0
+        for header in self._reader.headers():
+            if header.boot == boot:
+                first = header.t_min if first is None else min(first, header.t_min)
+                last = max(last, header.t_max)
+            elif first is None:
+                before = max(before, self._newest(header.boot, header.t_max))
+        return Stored(first or 0, last, before)
+
+    def _newest(self, boot: bytes | None, time: int) -> int:
+        if boot is None:
+            return time
+        known = self._timekeeper.offset_of(boot)
+        return 0 if known is None else time + known.offset

@@ -1,0 +1,232 @@
+"""A board without a clock, for real: the daemon under a wall clock of our making, a broker and a database.
+
+libfaketime moves the daemon's wall clock and nothing else; a mount namespace gives it a boot id and a word of
+systemd-timesyncd's that are ours.
+"""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from firmware_sim.points import StoredPoint
+from firmware_sim.readback import read_points
+from firmware_sim.servers import Influxd, Mosquitto
+from gateway.clock import _kernel_synchronized
+
+if TYPE_CHECKING:
+    from tests.system.conftest import Gateway, Rig
+
+pytestmark = pytest.mark.system
+
+SECOND = 10**9
+HOUR = 3600
+FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
+QUICK = """[sources.quick]
+type = "mqtt"
+url = "{url}"
+driver = "json"
+topics = ["quick/+/air"]
+[sources.quick.options]
+kind = "air_quality"
+sensor = "topic:1"
+fields = {{ pm25 = "pm25" }}
+"""
+
+
+class FakeMachine:
+    """What the daemon believes about its machine: the time, whether that is right, and which boot this is."""
+
+    def __init__(self, directory: Path) -> None:
+        self._timesync = directory / "run" / "timesync"
+        self._timesync.mkdir(parents=True)
+        self._offset = directory / "offset"
+        self._boot = directory / "boot_id"
+        self.boot(1)
+
+    def boot(self, number: int) -> None:
+        """Be another boot of the machine, which knows nothing of the time."""
+        self._boot.write_text(f"{number:08d}-0000-4000-8000-000000000000\n")
+        (self._timesync / "synchronized").unlink(missing_ok=True)
+
+    def believe(self, seconds: float) -> None:
+        """Let the wall clock be this many seconds off."""
+        fresh = self._offset.with_suffix(".new")
+        fresh.write_text(f"{seconds:+f}\n")
+        fresh.replace(self._offset)
+
+    def synchronize(self) -> None:
+        """Let timesyncd say that the clock is right."""
+        (self._timesync / "synchronized").touch()
+
+    def within(self) -> list[str]:
+        """Return the command that runs another on this machine."""
+        (library,) = Path("/").glob(FAKETIME.lstrip("/"))
+        script = 'mount --bind "$1" /run/systemd && mount --bind "$2" /proc/sys/kernel/random/boot_id && shift 2 && '
+        script += 'exec env "$@"'
+        faked = [
+            f"LD_PRELOAD={library}",
+            f"FAKETIME_TIMESTAMP_FILE={self._offset}",
+            "FAKETIME_NO_CACHE=1",
+            "FAKETIME_DONT_FAKE_MONOTONIC=1",
+        ]
+        places = [str(self._timesync.parent), str(self._boot)]
+        return [
+            shutil.which("unshare") or "",
+            "-m",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            *places,
+            *faked,
+        ]
+
+
+@pytest.fixture
+def machine(rig: "Rig", tmp_path: Path) -> FakeMachine:
+    rig.need("libfaketime", "faketime", installed=bool(list(Path("/").glob(FAKETIME.lstrip("/")))))
+    rig.need("root, for a mount namespace", "nothing: run as root", installed=os.geteuid() == 0)
+    if _kernel_synchronized():
+        pytest.skip("this machine's kernel says that its clock is right, and no namespace can hide that")
+    return FakeMachine(tmp_path / "machine")
+
+
+class Station:
+    """Stations without a clock: each reading is a number, and the true time of its sending is noted."""
+
+    def __init__(self, url: str) -> None:
+        self.sent: dict[int, tuple[int, int]] = {}
+        host, _, port = url.removeprefix("mqtt://").partition(":")
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, "station")
+        self._client.connect(host, int(port))
+        self._client.loop_start()
+
+    def says(self, count: int) -> None:
+        """Publish the next numbers."""
+        for _ in range(count):
+            number, before = len(self.sent), time.time_ns()
+            self._client.publish("quick/q1/air", json.dumps({"pm25": number}), qos=1).wait_for_publish(10)
+            self.sent[number] = before, time.time_ns()
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+async def others(database: Influxd) -> list[StoredPoint]:
+    """Return what the database has that is not of the stations."""
+    return [point for point in await read_points(database) if point.tags.get("sensor") != "q1"]
+
+
+async def stored(database: Influxd) -> dict[int, StoredPoint]:
+    """Return what the database has of the stations: number -> point; each is there once."""
+    points = [point for point in await read_points(database) if point.tags.get("sensor") == "q1"]
+    found = {int(str(point.fields["pm25"]).partition(".")[0]): point for point in points}
+    assert len(found) == len(points)
+    return found
+
+
+async def begin(rig: "Rig", machine: FakeMachine, off: float) -> "tuple[Gateway, Mosquitto, Influxd]":
+    broker, database = await rig.serve(Mosquitto), await rig.serve(Influxd)
+    parts = rig.stream_source(broker.url), QUICK.format(url=broker.url), rig.sink(database)
+    gateway = rig.make_gateway(*parts)
+    gateway.clock, gateway.within = "auto", machine.within()
+    machine.believe(off)
+    await gateway.start()
+    await gateway.listening()
+    return gateway, broker, database
+
+
+async def test_a_board_that_boots_in_1970_stores_what_has_a_time_and_dates_the_rest_once_it_knows_it(
+    rig: "Rig", machine: FakeMachine
+) -> None:
+    gateway, broker, database = await begin(rig, machine, 5 - time.time())
+    station, stream = Station(broker.url), rig.stream(broker.url)
+    try:
+        station.says(3)
+        stream.send(500)
+        await stream.sent()
+        state = await gateway.until(lambda state: state["spool"]["readings"] >= 503)
+        await gateway.until(lambda state: state["sinks"]["influxd"]["waiting"] == 3)
+        assert not stream.differences(await others(database)), "readings with a time of their own do not wait"
+        assert not await stored(database)
+        assert any("clock" in problem for problem in state["problems"])
+        gateway.kill()
+        await gateway.start()
+        await gateway.listening()
+        station.says(2)
+        await gateway.until(lambda state: state["sinks"]["influxd"]["waiting"] == 5)
+        machine.believe(0)
+        machine.synchronize()
+        await gateway.until(lambda state: state["clock_known"])
+        station.says(2)
+        await gateway.until(
+            lambda state: state["spool"]["readings"] >= 507 and not state["sinks"]["influxd"]["waiting"]
+        )
+        found = await stored(database)
+        assert found.keys() == station.sent.keys()
+        for number, (before, after) in station.sent.items():
+            # A second of room: the daemon notes when it took a message, the offset is read once a second.
+            assert before - SECOND <= found[number].time <= after + SECOND
+            assert found[number].fields["quality"] == 0
+        assert not stream.differences(await others(database))
+        assert len(gateway.logged(event="readings that waited for the clock were sent")) == 1
+    finally:
+        station.close()
+
+
+async def test_a_boot_that_never_knew_the_time_is_dated_by_the_next_one_marked_and_never_in_the_future(
+    rig: "Rig", machine: FakeMachine
+) -> None:
+    gateway, broker, database = await begin(rig, machine, -HOUR)  # as a board without a clock: its last shutdown
+    station = Station(broker.url)
+    try:
+        station.says(3)
+        await gateway.until(lambda state: state["spool"]["readings"] >= 3)
+        gateway.kill()
+        machine.boot(2)
+        machine.believe(-2 * HOUR)
+        await gateway.start()
+        await gateway.listening()
+        station.says(2)
+        await gateway.until(lambda state: state["spool"]["readings"] >= 5)
+        machine.believe(0)
+        machine.synchronize()
+        await gateway.until(
+            lambda state: state["spool"]["readings"] >= 5 and not state["sinks"]["influxd"]["waiting"]
+        )
+        found = await stored(database)
+        assert found.keys() == station.sent.keys()
+        assert [int(found[number].fields["quality"]) & 8 for number in range(5)] == [8, 8, 8, 0, 0]
+        assert all(point.time <= time.time_ns() for point in found.values())
+        assert found[0].time < found[1].time < found[2].time < found[3].time < found[4].time
+        assert found[3].time >= station.sent[3][0] - SECOND
+    finally:
+        station.close()
+
+
+async def test_a_clock_that_jumps_ahead_and_back_is_told_and_loses_nothing(rig: "Rig", machine: FakeMachine) -> None:
+    machine.synchronize()
+    gateway, broker, database = await begin(rig, machine, 0)
+    station = Station(broker.url)
+    try:
+        for steps, off in enumerate((2 * HOUR, 0, -120, 0), 1):
+            station.says(3)
+            machine.believe(off)
+            await gateway.until(lambda state, steps=steps: state["clock_steps"] == steps)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        station.says(3)
+        await gateway.holds(15)
+        assert (await stored(database)).keys() == station.sent.keys()
+        told = [round(entry["seconds"] / 60) for entry in gateway.logged(event="the clock stepped")]
+        assert told == [120, -120, -2, 2]
+    finally:
+        station.close()
