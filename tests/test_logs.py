@@ -1,7 +1,9 @@
 """The log: JSON for machines, words for people, and never anything on standard output."""
 
+import errno
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 
@@ -70,3 +72,14 @@ def test_details_are_told_only_when_asked_for(
     log.debug("detail")
     log.info("news")
     assert [json.loads(line)["level"] for line in capsys.readouterr().err.splitlines()] == seen
+
+
+class FullDisk(io.StringIO):
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", FullDisk())
+    logs.configure()
+    structlog.get_logger().error("spool does not take readings", problem="No space left on device")

@@ -9,6 +9,7 @@ The cast:
 `truth`                 what every device took and handed over: the ledger that a database is held to
 `twins`                 what a twin is: sans I/O, with the time given to it
 `devices`               the twins, one device a file
+`node`                  a LoRaWAN end device around a sensor that makes payloads
 `lorawan`               a ChirpStack v4 network server in miniature, around LoRaWAN payloads
 `line`                  a serial line: a twin behind a pseudo terminal that can be unplugged
 `publisher`             MQTT, counting what the broker acknowledged

@@ -1,13 +1,24 @@
-"""``prehod sim city``: simulated devices for a gateway of your own, and a file that says what they measured."""
+"""``prehod sim``: simulated devices for a gateway of your own, or a gateway of its own under every fault at once.
+
+``city`` runs devices, and writes what they measured to a file. ``torture`` runs servers, devices and a gateway with
+an ordinary configuration, does faults drawn by a seed, and counts at the end what is lost and what is there twice.
+"""
 
 import argparse
 import asyncio
 import json
+import shutil
 import signal
+import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from firmware_sim.child import ServerFailed
 from firmware_sim.city import City, Pace, Size
+from firmware_sim.torture.faults import FAULTS, Fault
+from firmware_sim.torture.run import torture
+from gateway.errors import PrehodError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +39,63 @@ def configure(parser: argparse.ArgumentParser) -> None:
     city.add_argument("--stations", type=int, default=2, metavar="N", help="JSON stations (default 2)")
     city.add_argument("--rate", type=float, default=1.0, metavar="X", help="seconds of theirs in one of ours")
     city.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds instead of Ctrl-C")
+    faults = kinds.add_parser("torture", help="faults of every kind, and a count of what was lost", parents=[again])
+    faults.add_argument("--seconds", type=float, default=60.0, metavar="N", help="faults for N seconds (default 60)")
+    faults.add_argument("--seed", type=int, default=1, help="the same seed draws the same faults")
+    faults.add_argument("--faults", type=_faults, default=FAULTS, metavar="A,B", help=", ".join(_BY_NAME))
+    faults.add_argument(
+        "--directory",
+        type=Path,
+        metavar="DIR",
+        help="the gateway's data go there and stay, its log beside it; on a loop image the disk is filled too",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the devices until Ctrl-C; exit code 1 when somebody did not listen to the end."""
+    """Run the devices until Ctrl-C, or the torture for its time.
+
+    Exit code 1 when somebody did not listen to the end, or when something was lost, or is there twice.
+    """
+    if arguments.simulation == "torture":
+        return _torture(arguments)
     return asyncio.run(_city(arguments))
+
+
+_BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+def _faults(names: str) -> tuple[Fault, ...]:
+    unknown = sorted(set(names.split(",")) - _BY_NAME.keys())
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no fault is called {unknown[0]!r}; there are {', '.join(_BY_NAME)}")
+    return tuple(_BY_NAME[name] for name in names.split(","))
+
+
+def _torture(arguments: argparse.Namespace) -> int:
+    own = None if arguments.directory else Path(tempfile.mkdtemp(prefix="prehod-torture-"))
+    directory = (own / "gateway" if own else arguments.directory).resolve()
+    if (directory / "data").exists():
+        raise PrehodError(f"{directory} has the data of an earlier run, which would be counted as well")
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        outcome = asyncio.run(
+            torture(
+                directory,
+                [sys.executable, "-m", "gateway.cli.main", "run", "--config"],
+                seconds=arguments.seconds,
+                seed=arguments.seed,
+                faults=arguments.faults,
+                tell=(lambda _: None) if arguments.json else (lambda line: print(line, flush=True)),
+            )
+        )
+    except ServerFailed as error:
+        raise PrehodError(str(error)) from None
+    if own and outcome.passed:
+        shutil.rmtree(own, ignore_errors=True)
+    else:
+        print(f"the gateway's data: {directory}, its log: {directory}-prehod.log", file=sys.stderr)
+    print(json.dumps(outcome.as_json()) if arguments.json else f"\n{outcome.table()}")
+    return 0 if outcome.passed else 1
 
 
 async def _city(arguments: argparse.Namespace) -> int:
