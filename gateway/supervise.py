@@ -2,8 +2,8 @@
 
 `keep_alive` runs one link or sink for ever: it calls a coroutine function, and when that ends, waits and calls it
 again. The waits double from one second to a minute, with jitter, so that a hundred gateways do not come back in
-step; a connection that lasted resets them. Going down is logged once, and coming back once; in between only a new
-reason is.
+step; a connection that lasted resets them, one that was up at all shortens them, and an error may ask for longer
+ones. Going down is logged once, and coming back once; in between only a new reason is.
 
 A surprise (a bug: anything that is not one of our own errors) is logged with its traceback, counted, and treated as
 one more reason to try again: one source's bug must not end the others.
@@ -13,7 +13,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -27,6 +27,9 @@ STARTING = "starting"
 LASTED = 30.0
 """A link that was up for this many seconds counts as healthy: the next wait is short again."""
 
+AGAIN = 4
+"""First waits after which a link that was up, however shortly, is tried again at the latest."""
+
 
 @dataclass(slots=True)
 class Liveness:
@@ -38,6 +41,8 @@ class Liveness:
     problem: str = STARTING
     restarts: int = 0
     surprises: int = 0
+    troubles: dict[str, str] = field(default_factory=dict)
+    """What is wrong although the link is up, by whom it concerns."""
 
     def went_up(self) -> None:
         """Say that it works now; the one who knows is the link itself."""
@@ -45,6 +50,17 @@ class Liveness:
             self.up, self.since = True, time.monotonic()
             structlog.get_logger().info("link up", link=self.name, after_attempts=self.restarts)
             self.problem = ""
+
+    def trouble(self, about: str, problem: str) -> None:
+        """Say that something is wrong although the link is up; logged once, until it is `well`."""
+        if about not in self.troubles:
+            structlog.get_logger().warning("trouble", link=self.name, about=about, problem=problem)
+        self.troubles[about] = problem
+
+    def well(self, about: str) -> None:
+        """Say that a trouble is over; logged once, and nothing where there was none."""
+        if self.troubles.pop(about, ""):
+            structlog.get_logger().info("well again", link=self.name, about=about)
 
 
 async def keep_alive(
@@ -58,12 +74,14 @@ async def keep_alive(
     log = structlog.get_logger().bind(link=liveness.name)
     wait = first_wait
     while True:
-        refused = False
+        at_least = 0.0
         try:
             await run()
             problem = "ended"
         except LinkDown as error:
-            problem, refused = str(error), isinstance(error, LinkRefused)
+            # Somebody has to change something before a refusal ends: there is no hurry, but no silence either.
+            at_least = max(error.wait, 10 * first_wait if isinstance(error, LinkRefused) else 0.0)
+            problem = str(error)
         except PrehodError as error:
             problem = str(error)
         except Exception as error:  # the one place that survives surprises
@@ -73,9 +91,12 @@ async def keep_alive(
         lasted = liveness.up and time.monotonic() - liveness.since > LASTED
         if liveness.up or problem != liveness.problem:
             log.warning("link down", problem=problem)
+        if liveness.up:
+            # The waits of one outage say nothing about the next: a minute after a broker's restart is too long.
+            wait = min(wait, AGAIN * first_wait)
         liveness.up, liveness.problem = False, problem
+        liveness.troubles.clear()
         liveness.restarts += 1
         wait = first_wait if lasted else min(wait, longest_wait)
-        # Somebody has to change something before a refusal ends: there is no hurry, but no silence either.
-        await asyncio.sleep((max(wait, 10 * first_wait) if refused else wait) * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret
+        await asyncio.sleep(max(wait, at_least) * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret
         wait *= 2

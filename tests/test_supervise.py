@@ -96,6 +96,12 @@ async def test_a_refusal_waits_ten_seconds_at_least_and_is_asked_again_all_the_s
     assert world.waits == [10, 10, 10, 10, 16, 32, 60]
 
 
+async def test_an_error_may_ask_for_a_longer_wait(world: World) -> None:
+    steps = [LinkDown("busy", wait=20), LinkRefused("another has our id", wait=300), LinkDown("away")]
+    await supervised(Liveness("air"), *steps)
+    assert world.waits == [20, 300, 4]
+
+
 async def test_a_link_that_was_up_for_long_starts_the_waits_anew(world: World) -> None:
     liveness = Liveness("air")
 
@@ -109,6 +115,17 @@ async def test_a_link_that_was_up_for_long_starts_the_waits_anew(world: World) -
 
     await supervised(liveness, down(), down(), down(), worked(LASTED + 1), down(), worked(LASTED - 1), down())
     assert world.waits == [1, 2, 4, 1, 2, 4, 8]
+
+
+async def test_a_link_that_was_up_only_shortly_is_tried_again_within_seconds_all_the_same(world: World) -> None:
+    liveness = Liveness("broker")
+
+    def worked() -> None:
+        liveness.went_up()
+        raise down("restarted")
+
+    await supervised(liveness, *[down() for _ in range(7)], worked, down(), down())
+    assert world.waits == [1, 2, 4, 8, 16, 32, 60, 4, 8, 16]
 
 
 async def test_an_attempt_that_took_long_and_failed_is_no_link_that_lasted(world: World) -> None:
@@ -158,6 +175,31 @@ async def test_liveness_says_what_is_wrong_and_for_how_often(logs: Logs) -> None
     liveness.went_up()
     assert (liveness.up, liveness.problem) == (True, "")
     assert logs[-1]["event"] == "link up"
+
+
+async def test_a_trouble_on_a_link_that_is_up_is_told_once_and_so_is_its_end(logs: Logs) -> None:
+    liveness = Liveness("air")
+    for seconds in range(3):
+        liveness.trouble("aq-1", f"silent for {seconds} s")
+    liveness.trouble("aq-2", "does not answer")
+    assert liveness.troubles == {"aq-1": "silent for 2 s", "aq-2": "does not answer"}
+    for _ in range(3):
+        liveness.well("aq-1")
+    assert liveness.troubles == {"aq-2": "does not answer"}
+    said = [(entry["log_level"], entry["event"], entry["about"], entry.get("problem", "")) for entry in logs]
+    assert said == [
+        ("warning", "trouble", "aq-1", "silent for 0 s"),
+        ("warning", "trouble", "aq-2", "does not answer"),
+        ("info", "well again", "aq-1", ""),
+    ]
+
+
+@pytest.mark.usefixtures("world")
+async def test_a_link_that_went_down_has_no_other_troubles() -> None:
+    liveness = Liveness("air")
+    liveness.trouble("aq-1", "silent")
+    await supervised(liveness, down())
+    assert not liveness.troubles
 
 
 @pytest.mark.usefixtures("world")
