@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-SERVERS := mosquitto influxd victoria-metrics
-PACKAGES := mosquitto influxdb victoria-metrics
+SERVERS := mosquitto influxd victoria-metrics faketime
+PACKAGES := mosquitto influxdb victoria-metrics faketime
 
 .PHONY: demo test check bench torture fuzz fmt servers clean
 .DEFAULT_GOAL := demo
@@ -35,7 +35,7 @@ fmt: $(VENV)/.installed-check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Real servers from Debian, as root or with sudo. Where neither is possible their tests skip and say so.
+# Real servers, and a wrong clock to run under, from Debian, as root or with sudo. Where neither is possible their tests skip and say so.
 servers:
 	@missing=; for program in $(SERVERS); do \
 		command -v $$program >/dev/null || test -x /usr/sbin/$$program || missing=yes; done; \

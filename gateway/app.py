@@ -14,7 +14,6 @@ is the truth, and stopping is safe at any moment.
 
 import asyncio
 import gc
-import itertools
 import os
 import signal
 from collections.abc import Callable
@@ -28,20 +27,21 @@ from gateway import __version__, assembly
 from gateway.catalogue import CATALOGUE, load_configuration
 from gateway.clock import SystemClock, Timekeeper
 from gateway.commit import Committer
-from gateway.forward import Forwarder, Limits
-from gateway.health import Health, Notifier
+from gateway.errors import SpoolError
+from gateway.forward import Forwarder, Limits, Sink
+from gateway.health import Health
 from gateway.intake import Intake
+from gateway.replays import Replays
 from gateway.settings import Configuration, InfluxSink, MqttSource
 from gateway.sinks.mqtt import LiveSink
 from gateway.sources import MqttIngest, SerialIngest
 from gateway.spool import Batch, Spool, SpoolSettings
 from gateway.supervise import keep_alive
+from gateway.tend import Tending
+from gateway.watchdog import Watchdog
 
 GOODBYE = 5.0
 """Seconds that the sinks get to take the last readings when the daemon stops."""
-
-ENFORCE_EVERY = 60
-"""Seconds between looks at the bounds of the spool; writing looks at them as well."""
 
 
 class Daemon:
@@ -75,10 +75,14 @@ class Daemon:
             health=self.health,
             newest=self.spool.recovery.newest_time or 0,
         )
-        self.forwarders = {name: self._forwarder(name, sink) for name, sink in self.databases.items()}
+        self._doubt_cursors()
+        self.forwarders = {name: self._forwarder(name) for name in self.databases}
+        self.replays = Replays(self.spool, self.forwarders, self.timekeeper, self._connect)
+        self.tending = Tending(self.spool, self.health, self.timekeeper.now, self._told_of_readings)
         self.serial: list[SerialIngest] = []
         self.live: list[LiveSink] = []
-        self.notifier = Notifier()
+        timeouts = {name: sink.timeout for name, sink in self.databases.items()}
+        self.watchdog = Watchdog(self.health, self.committer, self.forwarders, timeouts)
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Run until ``stop`` is set; then stop the links, commit, give the sinks five seconds, and leave."""
@@ -87,6 +91,7 @@ class Daemon:
         async with asyncio.TaskGroup() as tasks:
             committing = tasks.create_task(self.committer.run(), name="commit")
             housekeeping = tasks.create_task(self._housekeep(), name="housekeeping")
+            tending = tasks.create_task(self._tend(tasks), name="tending")
             outward = self._start_sinks(tasks)
             if self.configuration.web is not None:
                 outward.append(tasks.create_task(self._web(self.configuration.web.listen), name="web"))
@@ -94,18 +99,20 @@ class Daemon:
             # What was made so far stays: the garbage collector need not look at it again and again.
             gc.collect()
             gc.freeze()
-            self.notifier.tell("READY=1")
+            self.watchdog.tell("READY=1")
             ready()
             log.info("running", version=__version__, sources=len(inward), sinks=len(self.configuration.sinks))
             await stop.wait()
-            self.notifier.tell("STOPPING=1", "STATUS=stopping")
-            await _cancel(*inward, housekeeping)
+            self.watchdog.tell("STOPPING=1", "STATUS=stopping")
+            await _cancel(*inward, housekeeping, tending)
             for line in self.serial:
                 line.finish()
             self.committer.stop()
             await committing
+            await self._own_up()
             await self._drain()
-            await _cancel(*outward)
+            await _cancel(*outward, *self.replays.tasks())
+            await asyncio.to_thread(self._trust_cursors)
         await asyncio.gather(*(live.say_goodbye() for live in self.live))
         await asyncio.gather(*(forwarder.close() for forwarder in self.forwarders.values()))
         log.info("stopped", waiting={name: self.health.sink(name).waiting for name in self.forwarders})
@@ -113,13 +120,34 @@ class Daemon:
     def close(self) -> None:
         """Give the spool's directory back."""
         self.committer.close()
+        self.tending.close()
         self.spool.close()
 
-    def _forwarder(self, name: str, sink: InfluxSink) -> Forwarder:
+    def _doubt_cursors(self) -> None:
+        """Have the sinks asked what they have, where a power cut may have left an older cursor on the disk.
+
+        Cursors are not synced each time they move. A process that was killed has left its last one to the next; a
+        power cut has not. So after a boot that nobody ended in good order all that waits may have been sent.
+        """
+        boot, cursors = self.timekeeper.clock.boot_id.hex(), self.spool.cursors
+        for name in self.databases:
+            state = cursors.state(name)
+            extra: dict[str, object] = {"boot": boot, "stopped": False}
+            if state.get("boot") != boot and not state.get("stopped"):
+                extra["sending"] = self.spool.next_seq
+            with suppress(SpoolError):  # a full disk; this time nothing was lost
+                cursors.save(name, cursors.next(name), durable=True, extra=extra)
+
+    def _trust_cursors(self) -> None:
+        for name in self.databases:
+            with suppress(SpoolError):
+                cursors = self.spool.cursors
+                cursors.save(name, cursors.next(name), durable=True, extra={"stopped": True})
+
+    def _forwarder(self, name: str) -> Forwarder:
         forwarder = Forwarder(
             name,
-            assembly.influx_sink(sink),
-            Limits(sink.max_lines, sink.max_bytes, join=sink.gzip_members == "join"),
+            *self._connect(name),
             reader=self.spool.reader(),
             cursors=self.spool.cursors,
             quarantine=self.spool.quarantine,
@@ -129,6 +157,14 @@ class Daemon:
         )
         self.committer.on_commit.append(lambda: forwarder.committed(self.spool.next_seq))
         return forwarder
+
+    def _connect(self, name: str) -> tuple[Sink, Limits]:
+        sink = self.databases[name]
+        return assembly.influx_sink(sink), assembly.limits(sink)
+
+    def _told_of_readings(self) -> None:
+        for forwarder in self.forwarders.values():
+            forwarder.committed(self.spool.next_seq)
 
     def _start_sinks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         started = []
@@ -157,7 +193,11 @@ class Daemon:
                 ingest = assembly.serial_source(name, source, parts)
                 self.serial.append(ingest)
             link = self.health.source(name).link
-            started.append(tasks.create_task(keep_alive(ingest.run, link), name=f"source {name}"))
+            started.append(
+                tasks.create_task(
+                    keep_alive(ingest.run, link, longest_wait=ingest.longest_wait), name=f"source {name}"
+                )
+            )
         return started
 
     async def _web(self, listen: str) -> None:
@@ -166,9 +206,9 @@ class Daemon:
         await keep_alive(partial(serve, listen, self.health, self.spool.status), self.health.web)
 
     async def _housekeep(self) -> None:
-        """Once a second: look at the clock, tell systemd; once a minute: look at the spool's bounds."""
+        """Once a second: look at the clock, and whether everything moves; only then feed the watchdog."""
         log = structlog.get_logger()
-        for second in itertools.count():
+        while True:
             stepped = self.timekeeper.check()
             if stepped:
                 log.warning("the clock stepped", seconds=stepped / 1e9)
@@ -176,23 +216,40 @@ class Daemon:
                 log.info("the clock is right")
             self.health.clock_known = self.timekeeper.known
             self.health.clock_steps = self.timekeeper.steps
-            if second % ENFORCE_EVERY == ENFORCE_EVERY - 1:
-                await asyncio.to_thread(self.spool.enforce, self.timekeeper.now())
-            self.notifier.tell("WATCHDOG=1", f"STATUS={self._status_line()}")
+            self.watchdog.feed(self._status_line())
             await asyncio.sleep(1.0)
+
+    async def _tend(self, tasks: asyncio.TaskGroup) -> None:
+        """Once a second: look after the spool, and start the replays that somebody asked for."""
+        while True:
+            await self.tending.look()
+            self.replays.look(tasks)
+            await asyncio.sleep(1.0)
+
+    async def _own_up(self) -> None:
+        """Say what is lost because it cannot be written before we go."""
+        if left := self.committer.uncommitted:
+            why = "stopped while the disk took nothing; what came from a broker with QoS 1 comes again"
+            structlog.get_logger().error("readings were in memory only", readings=left, why=why)
+            self.health.refuse("stopped", why, left, ())
+        try:
+            await self.tending.write_down(everything=True)
+        except SpoolError as error:
+            structlog.get_logger().error("the loss ledger lacks what was refused", problem=str(error))
 
     async def _drain(self) -> None:
         """Give the sinks a moment for the last readings; what they do not take stays in the spool."""
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE):
-                await asyncio.gather(*(forwarder.drained() for forwarder in self.forwarders.values()))
+                await asyncio.gather(*(forwarder.caught_up() for forwarder in self.forwarders.values()))
 
     def _status_line(self) -> str:
         problems = self.health.problems()
         sensors = len(self.health.sensors)
         waiting = ", ".join(f"{name} {self.health.sink(name).waiting}" for name in self.forwarders) or "no database"
         what = f"{len(problems)} problems, first: {problems[0]}" if problems else "all well"
-        return f"{sensors} sensors; waiting: {waiting}; {what}"
+        spool = "" if self.health.pressure is None else f"; spool {self.health.pressure.words()}"
+        return f"{sensors} sensors; waiting: {waiting}{spool}; {what}"
 
     def _tell_recovery(self) -> None:
         found = self.spool.recovery

@@ -10,6 +10,8 @@ from zlib import crc32
 from gateway.commit import Committer
 from gateway.config import Catalogue, options_of
 from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
+from gateway.deliver import Limits
+from gateway.devices import SerialDevice
 from gateway.encoding import FieldEncoder
 from gateway.health import Health
 from gateway.intake import Intake, Origin, Reading
@@ -20,7 +22,7 @@ from gateway.settings import InfluxSink as InfluxModel
 from gateway.settings import SerialDevice as DeviceModel
 from gateway.sinks.influxdb import InfluxSettings, InfluxSink
 from gateway.sinks.mqtt import LiveSettings, LiveSink
-from gateway.sources import MqttIngest, SerialDevice, SerialIngest
+from gateway.sources import MqttIngest, SerialIngest
 from gateway.spool import Identity
 
 
@@ -63,8 +65,11 @@ def _serial_device(source: str, model: DeviceModel, parts: Parts) -> SerialDevic
         "tags": {**known.tags, **model.tags},
     }
     origin = Origin(source, _encoder(driver), sensor=model.sensor, settings=known.model_copy(update=about))
-    make: Any = partial(driver.decoder, options_of(driver, model.options, model.address))
-    return SerialDevice(make, origin, model.interval or link.interval, model.timeout or link.timeout)
+    options = options_of(driver, model.options, model.address)
+    make: Any = partial(driver.decoder, options)
+    interval = model.interval or link.interval
+    patience = max(10 * interval, 60.0) + options.silence if model.restart_after is None else model.restart_after
+    return SerialDevice(make, origin, interval, model.timeout or link.timeout, patience)
 
 
 def mqtt_source(name: str, source: MqttSource, parts: Parts) -> MqttIngest:
@@ -114,6 +119,11 @@ def influx_sink(sink: InfluxModel) -> InfluxSink:
             timeout=sink.timeout,
         )
     )
+
+
+def limits(sink: InfluxModel) -> Limits:
+    """Return how much a database gets at a time."""
+    return Limits(sink.max_lines, sink.max_bytes, join=sink.gzip_members == "join", max_rate=sink.max_rate)
 
 
 def live_sink(

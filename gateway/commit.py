@@ -8,7 +8,7 @@ Only the quarantine does not make readings wait: what does not fit into its boun
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ import structlog
 
 from gateway.errors import QuarantineFull, SpoolError
 from gateway.health import Health
-from gateway.spool import MAX_IDENTITIES, Batch, Identity
+from gateway.spool import MAX_IDENTITIES, Batch, Identity, of_boot, sensors_in
 
 HOLD_LINES = 20_000
 HOLD_BYTES = 8 * 1024 * 1024
@@ -69,10 +69,10 @@ class _Gathering:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """One write still to be done; ``held`` counts the lines of one for the quarantine."""
+    """One write still to be done; ``held`` are the lines of one for the quarantine."""
 
     do: Callable[[], object]
-    held: int = 0
+    held: Sequence[bytes] = ()
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class _Group:
         identities = self.identities
         # The identities go with the last write: were they durable before the readings, a crash between the two would
         # make what the broker repeats look like something stored.
-        writes = [_Write(partial(store.hold, reason, lines), len(lines)) for reason, lines in self.held.items()]
+        writes = [_Write(partial(store.hold, reason, lines), lines) for reason, lines in self.held.items()]
         if self.boot.lines:
             batch = self.boot.batch(boot_id, [] if self.utc.lines else identities)
             writes.append(_Write(partial(store.append, batch)))
@@ -116,6 +116,8 @@ class Committer:
         self.interval = interval
         self.on_commit: list[Callable[[], None]] = []
         """Called after every commit, inside the event loop."""
+        self.attempts = 0
+        """Writes that came back from the disk, whatever it said: a full disk is something to live with."""
         self._store = store
         self._boot_id = boot_id
         self._health = health
@@ -140,8 +142,13 @@ class Committer:
         self._count += 1
         self._grow(len(line) + 1)
 
-    def hold(self, reason: str, line: bytes) -> None:
-        """Take a line that is not to be sent yet: it goes to the quarantine, as durably as a reading."""
+    def hold(self, reason: str, line: bytes, *, since_boot: bool = False) -> None:
+        """Take a line that is not to be sent yet: it goes to the quarantine, as durably as a reading.
+
+        Where its time is since boot, the reason says of which boot.
+        """
+        if since_boot:
+            reason = f"{of_boot(self._boot_id)}; {reason}"
         self._group.held.setdefault(reason, []).append(line)
         self._grow(len(line) + 1)
 
@@ -165,6 +172,16 @@ class Committer:
     def hurry(self) -> None:
         """Commit now rather than at the end of the interval."""
         self._hurry.set()
+
+    @property
+    def pending(self) -> bool:
+        """Tell whether anything waits to become durable."""
+        return bool(self._group or self._sealed)
+
+    @property
+    def uncommitted(self) -> int:
+        """How many readings are in memory only."""
+        return self._count
 
     @property
     def full(self) -> bool:
@@ -225,6 +242,7 @@ class Committer:
             try:
                 await loop.run_in_executor(self._thread, write.do)
             except SpoolError as error:
+                self.attempts += 1
                 if write.held and isinstance(error, QuarantineFull):
                     # Strangers may fill the quarantine, and no reading waits for them: readings first.
                     del writes[0]
@@ -238,6 +256,7 @@ class Committer:
                     return False
                 await asyncio.sleep(RETRY)
             else:
+                self.attempts += 1
                 self._dropping = self._dropping and not write.held
                 del writes[0]
         self._tell("")
@@ -254,9 +273,9 @@ class Committer:
         for told in self.on_commit:
             told()
 
-    def _drop(self, count: int, problem: str) -> None:
+    def _drop(self, lines: Sequence[bytes], problem: str) -> None:
         """Give up held lines that the quarantine does not take; told once until it takes some again."""
-        self._health.refused += count
+        self._health.refuse("quarantine_full", problem, len(lines), sensors_in(b"\n".join(lines)))
         if not self._dropping:
             structlog.get_logger().error("quarantine is full: what it should hold is dropped", problem=problem)
         self._dropping = True

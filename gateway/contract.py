@@ -124,6 +124,11 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @property
+    def silence(self) -> float:
+        """Seconds for which the device is silent on purpose: the option ``working_period``, where it has that."""
+        return float(getattr(self, "working_period", 0.0))
+
 
 class SerialDecoder(Protocol):
     """One per open serial line; created anew each time the line opens."""

@@ -5,6 +5,7 @@
     PrehodError
     |-- ConfigurationError        the configuration file; carries every problem at once
     |-- LinkDown                  a port or a broker is away; the supervisor tries again
+    |   |-- LinkDropped           the other side closed a connection without a word
     |   `-- LinkRefused           it answered, and refused us: wrong password, topic, port held by another
     |-- SpoolError                the disk
     |   |-- SpoolFull             no room within the bounds, or ENOSPC: acknowledgements stop until there is
@@ -12,6 +13,7 @@
     |   `-- SpoolLocked           another daemon owns the directory
     `-- SinkError                 a database or broker did not take a batch
         |-- SinkAway              not now: network, 5xx, 429; send the same batch again after `retry_after`
+        |   `-- SinkSlow          no answer in time; perhaps to less there would be one
         |-- SinkHeld              not with these settings: 401, 403, 404; hold everything and tell a person
         |-- BatchTooLarge         413; send it in halves
         `-- BatchRefused          400, 422: some of its lines can never be stored; find and quarantine them
@@ -35,7 +37,18 @@ class ConfigurationError(PrehodError):
 
 
 class LinkDown(PrehodError):
-    """A link ended or could not be opened; trying again later may help."""
+    """A link ended or could not be opened; trying again later may help.
+
+    ``wait`` is for how many seconds that makes no sense, by the other side's wish or by what it means.
+    """
+
+    def __init__(self, message: str, *, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class LinkDropped(LinkDown):
+    """The other side closed the connection and did not say why."""
 
 
 class LinkRefused(LinkDown):
@@ -76,6 +89,13 @@ class SinkAway(SinkError):
         super().__init__(message)
         self.retry_after = retry_after
         self.unsure = unsure
+
+
+class SinkSlow(SinkAway):
+    """The sink took a request and did not answer in time."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, unsure=True)
 
 
 class SinkHeld(SinkError):

@@ -8,15 +8,19 @@ import os
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.contract import FieldValue, Reject
+from gateway.spool import Pressure
 from gateway.supervise import STARTING, Liveness
 
 REJECTS_KEPT = 8
 """The last few rejects of a source, for somebody to look at."""
+
+MANY = 0.8
+"""A spool filled beyond this with readings that nobody took is a problem."""
 
 
 @dataclass(slots=True)
@@ -74,6 +78,17 @@ class SensorHealth:
         return self.expect_every is not None and now - self.seen > self.expect_every
 
 
+@dataclass(slots=True)
+class Refused:
+    """Readings that were turned away by one rule, not yet in the loss ledger; times are nanoseconds UTC."""
+
+    why: str
+    first_time: int
+    last_time: int = 0
+    count: int = 0
+    sensors: set[str] = field(default_factory=set)
+
+
 class Health:
     """Everything above, together."""
 
@@ -88,6 +103,9 @@ class Health:
         self.commits = 0
         self.committed = 0
         self.refused = 0
+        self.refusals: dict[str, Refused] = {}
+        self.pressure: Pressure | None = None
+        self.stuck: list[str] = []
         self.clock_steps = 0
         self.clock_known = False
         self.spool_problem = ""
@@ -100,18 +118,31 @@ class Health:
         """Return the counters of a sink, made at the first call."""
         return self.sinks.setdefault(name, SinkHealth(Liveness(name)))
 
+    def refuse(self, rule: str, why: str, count: int, sensors: Iterable[str]) -> None:
+        """Note readings that are turned away, for the loss ledger; ``rule`` names the reason for machines."""
+        now = time.time_ns()
+        found = self.refusals.setdefault(rule, Refused(why, now))
+        found.last_time = now
+        found.count += count
+        found.sensors.update(sensors)
+        self.refused += count
+
     def problems(self) -> list[str]:
         """Return what somebody should look at, in words; empty when all is well."""
         now = time.monotonic()
         found = [f"{name}: {s.link.problem}" for name, s in self.sources.items() if not s.link.up]
+        found += [f"{name}: {trouble}" for name, s in self.sources.items() for trouble in s.link.troubles.values()]
         # A sink that has not been tried, for there was nothing to send, is no problem.
         tried = [(name, s.link) for name, s in self.sinks.items() if s.link.problem != STARTING]
         found += [f"{name}: {link.problem}" for name, link in tried if not link.up]
         if not self.web.up and self.web.problem != STARTING:
             found.append(f"web: {self.web.problem}")
         found += [f"{s.sensor}: quiet for {now - s.seen:.0f} s" for s in self.sensors.values() if s.quiet(now)]
+        found += self.stuck
         if self.spool_problem:
             found.append(f"spool: {self.spool_problem}")
+        if self.pressure is not None and self.pressure.fill >= MANY:
+            found.append(f"spool: {self.pressure.words()}")
         if not self.clock_known:
             found.append("clock: not known to be right, readings are held back")
         return found
@@ -126,6 +157,7 @@ class Health:
             "clock_known": self.clock_known,
             "clock_steps": self.clock_steps,
             "readings": {"committed": self.committed, "commits": self.commits, "refused": self.refused},
+            "pressure": None if self.pressure is None else self.pressure.plain(),
             "sources": {name: _source(source) for name, source in self.sources.items()},
             "sinks": {name: _sink(sink, now) for name, sink in self.sinks.items()},
             "sensors": {

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from gateway.links.ports import UsbPort
 from gateway.units import Duration, Size
 
 RESERVED_TAGS = frozenset({"city", "gateway", "sensor"})
@@ -66,6 +67,12 @@ def _pause(value: float) -> float:
     return value
 
 
+def _port(value: str) -> str:
+    if value.lower().startswith("usb:"):
+        return str(UsbPort.parse(value))
+    return value
+
+
 def _listen(value: str) -> str:
     host, separator, port = value.rpartition(":")
     if not separator or not host or not port.isdecimal() or int(port) > 65535:
@@ -81,6 +88,7 @@ Location = Annotated[
 MqttUrl = Annotated[str, _url("mqtt", "mqtts", path=False)]
 HttpUrl = Annotated[str, _url("http", "https", path=True)]
 TopicFilter = Annotated[Name, AfterValidator(_topic_filter)]
+Port = Annotated[Name, AfterValidator(_port)]
 Pause = Annotated[Duration, AfterValidator(_pause)]
 
 
@@ -131,6 +139,7 @@ class SerialDevice(Model):
     address: int | None = None
     interval: Pause | None = None
     timeout: Pause | None = None
+    restart_after: Duration | None = None
     options: dict[str, Any] = {}
     location: Location | None = None
     expect_every: Duration | None = None
@@ -141,7 +150,7 @@ class SerialSource(Model):
     """``[sources.NAME]`` with ``type = "serial"``: one line with one device, or a bus with ``devices``."""
 
     type: Literal["serial"]
-    port: Name
+    port: Port
     baudrate: int | None = Field(None, gt=0)
     parity: Literal["N", "E", "O"] | None = None
     stopbits: Literal[1, 2] | None = None
@@ -150,6 +159,7 @@ class SerialSource(Model):
     sensor: Name | None = None
     interval: Pause | None = None
     timeout: Pause | None = None
+    restart_after: Duration | None = None
     options: dict[str, Any] = {}
     location: Location | None = None
     expect_every: Duration | None = None
@@ -158,7 +168,7 @@ class SerialSource(Model):
     @model_validator(mode="after")
     def _one_or_many(self) -> Self:
         if self.devices:
-            own = ("driver", "sensor", "interval", "timeout", "options", "location", "expect_every")
+            own = ("driver", "sensor", "interval", "timeout", "restart_after", "options", "location", "expect_every")
             if given := [key for key in own if key in self.model_fields_set]:
                 raise ValueError(f"with devices = [...], {given[0]!r} belongs to each device")
         elif self.driver is None or self.sensor is None:
@@ -231,6 +241,7 @@ class InfluxSink(Model):
     timeout: Duration = 10.0
     max_lines: int = Field(5000, ge=1)
     max_bytes: Size = 1_000_000
+    max_rate: int | None = Field(None, ge=1)
     gzip_members: Literal["join", "as-is"] = "join"
 
     @model_validator(mode="after")
@@ -238,6 +249,11 @@ class InfluxSink(Model):
         wanted = ("database",) if self.api == "v1" else ("org", "bucket")
         if missing := [key for key in wanted if getattr(self, key) is None]:
             raise ValueError(f"{missing[0]!r} is missing: api = {self.api!r} needs {' and '.join(wanted)}")
+        foreign = (
+            ("org", "bucket") if self.api == "v1" else ("database", "retention_policy", "username", "password_file")
+        )
+        if given := [key for key in foreign if getattr(self, key) is not None]:
+            raise ValueError(f"{given[0]!r} means nothing to api = {self.api!r}")
         if self.token_file is not None and self.username is not None:
             raise ValueError("'token_file' and 'username' exclude each other: a request carries one of them")
         return self

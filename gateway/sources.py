@@ -7,11 +7,13 @@ A source's `run` lasts as long as its link and is started again by the superviso
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.brokers import Takeovers
 from gateway.commit import Committer
-from gateway.contract import Codec, Measurement, MessageDecoder, Options, Reject, SerialDecoder, Uplink
+from gateway.contract import Codec, Measurement, MessageDecoder, Options, Reject, Uplink
+from gateway.devices import SerialDevice
+from gateway.errors import LinkDown
 from gateway.health import SourceHealth
 from gateway.intake import Intake, Origin
 from gateway.links.mqtt import Connection
@@ -20,7 +22,9 @@ from gateway.links.mqtt_packets import Message
 from gateway.links.redelivery import Redelivery
 from gateway.links.serial import Line, SerialSettings
 from gateway.links.window import AckWindow
+from gateway.noise import SAMPLE, Noise, makes_sense
 from gateway.spool import Identity
+from gateway.supervise import LONGEST_WAIT
 from gateway.uplinks import measurements_of
 
 
@@ -30,6 +34,9 @@ class MqttIngest:
     ``codecs`` finds the codec configured for a device. ``taken`` are the identities of the messages that an earlier
     run stored last: when they come again they are acknowledged and not stored again.
     """
+
+    longest_wait = LONGEST_WAIT
+    """Seconds between attempts to connect, at most."""
 
     def __init__(
         self,
@@ -56,26 +63,36 @@ class MqttIngest:
         self._health = health
         self._redelivery = Redelivery((identity.mid, identity.digest) for identity in taken)
         self._window = AckWindow(settings.receive_maximum)
+        self._takeovers = Takeovers(settings.client_id)
 
     async def run(self) -> None:
         """Stay connected until the link goes down."""
         connection = Connection(self._settings)
         acknowledger = _Acknowledger(connection, self._window, self._committer)
         self._window.reset()
+        began = time.monotonic()
         try:
-            self._redelivery.connected(session_present=await connection.open())
-            self._health.link.went_up()
-            while True:
-                for message in await connection.receive():
-                    if self._committer.full:
-                        connection.pause()
-                        await self._committer.room()
-                        connection.resume()
-                    self._take(message, acknowledger)
-                await asyncio.sleep(0)
+            await self._stay(connection, acknowledger)
+        except LinkDown as error:
+            meant = self._takeovers.judge(error, time.monotonic() - began if connection.taken_in else None)
+            if meant is error:
+                raise
+            raise meant from error
         finally:
             connection.close()
             self._committer.forget(acknowledger)
+
+    async def _stay(self, connection: Connection, acknowledger: "_Acknowledger") -> None:
+        self._redelivery.connected(session_present=await connection.open())
+        self._health.link.went_up()
+        if connection.weaker:
+            self._health.link.trouble("quality of service", connection.weaker)
+        while True:
+            for message in await connection.receive():
+                if self._committer.full:
+                    await connection.hold(self._committer.room())
+                self._take(message, acknowledger)
+            await asyncio.sleep(0)
 
     def _take(self, message: Message, acknowledger: "_Acknowledger") -> None:
         health, mid = self._health, message.mid
@@ -134,102 +151,146 @@ class _Acknowledger:
         self._window.acknowledged(len(mids), time.monotonic_ns(), int(self._committer.interval * 1e9))
 
 
-@dataclass(slots=True)
-class SerialDevice:
-    """One device on a serial line. ``interval`` and ``timeout`` are seconds; see `gateway.contract.SerialLink`."""
-
-    make_decoder: Callable[[], SerialDecoder]
-    origin: Origin
-    interval: float
-    timeout: float
-    decoder: SerialDecoder = field(init=False)
-    due: float = field(init=False, default=0.0)
-
-    def begin(self, now: float) -> None:
-        """Start afresh: the line has just been opened."""
-        self.decoder = self.make_decoder()
-        self.due = now
-
-
 class SerialIngest:
     """A serial line with one device that talks by itself or is asked, or a bus of devices asked in turn."""
 
+    longest_wait = 5.0
+    """Seconds between attempts to open a port: looking for it costs nothing."""
+
     def __init__(
-        self, settings: SerialSettings, devices: list[SerialDevice], intake: Intake, health: SourceHealth
+        self,
+        settings: SerialSettings,
+        devices: list[SerialDevice],
+        intake: Intake,
+        health: SourceHealth,
+        make_line: Callable[[SerialSettings], Line] = Line,
     ) -> None:
         self._settings = settings
         self._devices = devices
         self._intake = intake
         self._health = health
-        self._line: Line | None = None
+        self._make_line = make_line
+        self._noise = Noise()
 
     async def run(self) -> None:
         """Stay on the line until it goes away."""
-        line = self._line = Line(self._settings)
+        line = self._make_line(self._settings)
         await line.open()
-        opened = time.monotonic()
-        for device in self._devices:
-            device.begin(opened)
+        self._noise = Noise()
         try:
             self._health.link.went_up()
             for device in self._devices:
-                for command in device.decoder.start():
-                    await line.send(command)
-                    await self._listen(device, line, until=time.monotonic() + _COMMAND_GAP)
+                device.begin(time.monotonic())
+            for device in self._devices:
+                await self._start(device, line)
             while True:
                 device = min(self._devices, key=lambda one: one.due)
                 await self._turn(device, line)
+        except LinkDown:
+            self.finish()  # the next run begins with new decoders
+            raise
         finally:
             line.close()
 
-    async def _turn(self, device: SerialDevice, line: Line) -> None:
-        """Listen until this device is due, then ask it and give it its time to answer."""
-        alone = len(self._devices) == 1
-        if alone:
-            await self._listen(device, line, until=device.due)
-        else:
-            await asyncio.sleep(max(0.0, device.due - time.monotonic()))
-        asked = time.monotonic()
-        # Late turns are not made up for: a bus that was busy goes on with the next full interval.
-        device.due = max(device.due + device.interval, asked)
-        question = device.decoder.poll()
-        if question:
-            if not alone:
-                await line.receive(0)  # a neighbour's late answer is not this one's
-            await line.send(question)
-            if not alone:
-                await self._listen(device, line, until=asked + device.timeout, stop_when_heard=True)
-        else:
-            self._feed(device, b"")
-
-    async def _listen(self, device: SerialDevice, line: Line, until: float, *, stop_when_heard: bool = False) -> None:
-        while (left := until - time.monotonic()) > 0:
-            data = await line.receive(left)
-            if data and self._feed(device, data) and stop_when_heard:
-                return
-
-    def _feed(self, device: SerialDevice, data: bytes) -> bool:
-        """Decode and pass on; True when a measurement came out."""
-        self._health.messages += bool(data)
-        return self._pass_on(device, device.decoder.feed(data, time.monotonic_ns()))
-
     def finish(self) -> None:
-        """Pass on what the decoders still hold; called once, when the daemon stops in good order."""
+        """Pass on what the decoders still hold: when the line goes away, and when the daemon stops in good order."""
         for device in self._devices:
             if hasattr(device, "decoder"):
                 self._pass_on(device, device.decoder.finish())
 
-    def _pass_on(self, device: SerialDevice, results: Iterable[Measurement | Reject]) -> bool:
-        heard = False
+    @property
+    def _alone(self) -> bool:
+        return len(self._devices) == 1
+
+    async def _start(self, device: SerialDevice, line: Line) -> None:
+        for command in device.decoder.start():
+            await line.send(command)
+            await self._listen(device, line, until=time.monotonic() + _COMMAND_GAP)
+
+    async def _turn(self, device: SerialDevice, line: Line) -> None:
+        """Listen until this device is due, then ask it and give it its time to answer."""
+        if self._alone:
+            await self._listen(device, line, until=device.due)
+        else:
+            await asyncio.sleep(max(0.0, device.due - time.monotonic()))
+        if device.silent(time.monotonic()):
+            await self._start_anew(device, line)
+        asked = time.monotonic()
+        question = device.decoder.poll()
+        if not question:
+            self._feed(device, b"")
+        elif self._alone:
+            await line.send(question)
+        else:
+            await self._ask(device, question, line)
+        device.asked(asked)
+
+    async def _ask(self, device: SerialDevice, question: bytes, line: Line) -> None:
+        """Ask one device of a bus, and wait for its answer or the end of its time."""
+        await line.receive(0)  # a neighbour's late answer is not this one's
+        await line.send(question)
+        device.missed += 1  # until it is heard
+        await self._listen(device, line, until=time.monotonic() + device.timeout, stop_when_heard=True)
+        if device.missing:
+            self._health.link.trouble(device.name, f"{device.name} does not answer")
+
+    async def _start_anew(self, device: SerialDevice, line: Line) -> None:
+        """Send the start-up commands again: perhaps it lost power, and with that its mode."""
+        if not self._noise.only:
+            what = f"{device.name} is silent for more than {device.patience:g} s, and was started anew"
+            self._health.link.trouble(device.name, _and(await line.shared(), what))
+        self._pass_on(device, device.decoder.finish())
+        device.begin(time.monotonic())
+        await self._start(device, line)
+
+    async def _listen(self, device: SerialDevice, line: Line, until: float, *, stop_when_heard: bool = False) -> None:
+        while (left := until - time.monotonic()) > 0:
+            if self._noise.only:
+                # What is not looked at stays unread: in our buffer, then in the kernel's, then it is gone.
+                await asyncio.sleep(min(left, _SAMPLE_EVERY))
+                data = (await line.receive(0))[-SAMPLE:]
+            else:
+                data = await line.receive(left)
+            if not data:
+                continue
+            results = self._feed(device, data)
+            if self._noise.heard(len(data), results):
+                await self._tell_noise(line)
+            if stop_when_heard and any(isinstance(result, Measurement) for result in results):
+                return
+
+    async def _tell_noise(self, line: Line) -> None:
+        about = self._settings.port
+        if self._noise.only:
+            self._health.link.trouble(about, _and(await line.shared(), "noise only: wrong baud rate or wiring?"))
+        else:
+            self._health.link.well(about)
+
+    def _feed(self, device: SerialDevice, data: bytes) -> list[Measurement | Reject]:
+        """Decode and pass on."""
+        self._health.messages += bool(data)
+        results = list(device.decoder.feed(data, time.monotonic_ns()))
+        # A decoder that takes bytes and says nothing knows them; on a bus they may be anybody's.
+        if makes_sense(results) or (data and not results and self._alone):
+            device.heard(time.monotonic())
+            self._health.link.well(device.name)
+        self._pass_on(device, results)
+        return results
+
+    def _pass_on(self, device: SerialDevice, results: Iterable[Measurement | Reject]) -> None:
         for result in results:
             refused: Any = result
             if isinstance(result, Measurement):
-                heard = True
                 refused = self._intake.accept(result, device.origin)
             if refused is not None:
                 self._health.rejected(refused)
-        return heard
 
 
 _COMMAND_GAP = 0.05
 """Seconds between start-up commands: devices drop what comes while they answer."""
+_SAMPLE_EVERY = 1.0
+"""Seconds between looks at a line that makes noise only."""
+
+
+def _and(also: str, problem: str) -> str:
+    return f"{problem}; {also}" if also else problem

@@ -136,6 +136,7 @@ def test_what_is_not_set_is_at_its_default() -> None:
     assert (lora.unknown_sensors, lora.topics, lora.client_id) == ("accept", (), None)
     assert isinstance(influx, InfluxSink)
     assert (influx.api, influx.max_lines, influx.max_bytes, influx.gzip_members) == ("v2", 5000, 1_000_000, "join")
+    assert influx.max_rate is None
 
 
 def test_the_short_form_of_a_serial_source_is_one_device() -> None:
@@ -171,6 +172,14 @@ def test_the_tags_of_a_line_are_on_each_of_its_devices_unless_it_has_its_own() -
 def test_a_brokers_url_tells_host_port_and_encryption(url: str, tls: bool, address: tuple[str, int]) -> None:
     sink = MqttSink(type="mqtt", url=url)
     assert (sink.tls, sink.address) == (tls, address)
+
+
+def test_a_usb_port_is_one_port_however_it_is_written() -> None:
+    twin = '[sources.twin]\ntype = "serial"\nport = "usb:1A86:7523"\ndriver = "sds011"\nsensor = "aq-2"\n'
+    twin += "[sources.air]"
+    text = RIGHT.replace('port = "/dev/ttyUSB0"', 'port = "usb:1a86:7523"').replace("[sources.air]", twin)
+    with pytest.raises(ConfigurationError, match=r"'usb:1a86:7523' is already the port of sources\.twin"):
+        check(tomllib.loads(text), CATALOGUE)
 
 
 def test_nothing_changes_after_loading() -> None:
@@ -218,8 +227,12 @@ def test_an_example_loads(name: str) -> None:
 
 def test_every_commented_option_of_the_full_example_loads_at_its_place() -> None:
     given = tomllib.loads(uncommented())
-    # A request carries a token, or a name and a password.
-    del given["sinks"]["influx"]["token_file"]
+    sink = given["sinks"]["influx"]
+    old = {key: sink.pop(key) for key in ("database", "retention_policy", "username", "password_file")}
+    check(given, CATALOGUE)
+    for key in ("org", "bucket", "token_file"):
+        del sink[key]
+    sink |= {**old, "api": "v1"}
     check(given, CATALOGUE)
 
 

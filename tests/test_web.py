@@ -14,8 +14,7 @@ from firmware_sim.child import free_port
 from gateway.contract import Reject
 from gateway.errors import LinkDown
 from gateway.health import Health
-from gateway.spool import SpoolStatus
-from gateway.spool.view import SinkStatus
+from gateway.spool import Pressure, ReplayStatus, SinkStatus, SpoolStatus
 from gateway.web.server import serve
 
 STATUS = SpoolStatus(
@@ -89,8 +88,14 @@ def well(page: Page) -> Page:
     return page
 
 
-async def test_a_well_gateway_answers_200_with_its_state(well: Page) -> None:
-    well.status = replace(STATUS, sinks={"influx": SinkStatus(58, 2, None)})
+async def test_a_well_gateway_answers_200_with_its_state(well: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.spool.view.time.time_ns", lambda: 20_000_000_000)
+    well.status = replace(
+        STATUS,
+        sinks={"influx": SinkStatus(58, 2, 7_500_000_000)},
+        replays={"influx": ReplayStatus(10, 40, 20, 0, 1)},
+        quarantined={"influx": 90},
+    )
     status, kind, text = await well.get("/healthz")
     assert (status, kind) == (200, "application/json")
     state = json.loads(text)
@@ -102,7 +107,10 @@ async def test_a_well_gateway_answers_200_with_its_state(well: Page) -> None:
         "free_bytes": 10**9,
         "damaged": 1,
         "lost_readings": 7,
+        "quarantined": {"influx": 90},
         "waiting": {"influx": 2},
+        "oldest_waiting_s": {"influx": 12.5},
+        "replays": {"influx": {"from": 10, "next": 20, "to": 40}},
     }
     assert state.keys() == well.health.snapshot().keys() | {"spool"}
 
@@ -123,6 +131,8 @@ async def test_the_metrics_are_the_daemons_numbers(well: Page) -> None:
         ("prehod_readings_committed_total", ""): 40,
         ("prehod_commits_total", ""): 4,
         ("prehod_readings_lost_total", ""): 7,
+        ("prehod_readings_refused_total", ""): 0,
+        ("prehod_stuck", ""): 0,
         ("prehod_source_up", "air"): 1,
         ("prehod_source_readings_total", "air"): 41,
         ("prehod_source_repeated_total", "air"): 3,
@@ -132,6 +142,22 @@ async def test_the_metrics_are_the_daemons_numbers(well: Page) -> None:
         ("prehod_sink_readings_total", "influx"): 38,
         ("prehod_sink_quarantined_total", "influx"): 1,
     }
+
+
+async def test_back_pressure_is_in_the_metrics(well: Page) -> None:
+    well.health.pressure = Pressure(0.25, 100, 300, 5.0, 140.0, {"influx": 4.0}, 2.0)
+    well.status = replace(STATUS, sinks={"influx": SinkStatus(60, 0, None)})
+    samples = await well.samples()
+    assert {name: value for name, value in samples.items() if "pressure" in name[0] or "per_second" in name[0]} == {
+        ("prehod_spool_readings_in_per_second", ""): 5.0,
+        ("prehod_spool_bytes_in_per_second", ""): 140.0,
+        ("prehod_sink_readings_per_second", "influx"): 4.0,
+    }
+    assert samples["prehod_spool_fill_ratio", ""] == 0.25
+    assert samples["prehod_spool_undelivered_bytes", ""] == 100
+    assert samples["prehod_spool_room_bytes", ""] == 300
+    assert samples["prehod_spool_full_in_seconds", ""] == 7200
+    assert samples["prehod_sink_oldest_waiting_seconds", "influx"] == 0
 
 
 async def test_metrics_are_those_of_the_moment_of_the_scrape(well: Page) -> None:

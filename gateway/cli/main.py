@@ -16,9 +16,9 @@ COMMANDS = {
     "check": "check a configuration file and say everything that is wrong with it",
     "drivers": "list the devices and payloads that are understood",
     "watch": "show the live topics of a broker as a table",
-    "spool": "look into the readings kept on disk: status, verify, cat, export",
+    "spool": "the readings kept on disk: status, losses, verify, quarantine, replay, cat, export",
     "demo": "run the whole thing with simulated devices and compare with the truth",
-    "sim": "run a city of simulated devices",
+    "sim": "run a city of simulated devices, or a gateway under every fault at once",
 }
 
 

@@ -26,6 +26,7 @@ class _Metrics(Collector):
     def __init__(self, health: Health, spool: SpoolStatus) -> None:
         self._health = health
         self._spool = spool
+        self._ages = spool.ages()
 
     def collect(self) -> Iterator[Metric]:
         health, spool = self._health, self._spool
@@ -38,8 +39,30 @@ class _Metrics(Collector):
         yield CounterMetricFamily("prehod_readings_committed", "Readings made durable", health.committed)
         yield CounterMetricFamily("prehod_commits", "Group commits", health.commits)
         yield CounterMetricFamily("prehod_readings_lost", "Readings in the loss ledger", spool.lost_readings)
+        yield CounterMetricFamily("prehod_readings_refused", "Readings turned away, see the ledger", health.refused)
+        yield GaugeMetricFamily("prehod_stuck", "Parts that do nothing although they should", len(health.stuck))
+        yield from self._pressure()
         yield from self._sources()
         yield from self._sinks()
+
+    def _pressure(self) -> Iterator[Metric]:
+        if (pressure := self._health.pressure) is None:
+            return
+        for name, what, value in (
+            ("fill_ratio", "1 when a bound of the spool is met by what no sink took", pressure.fill),
+            ("undelivered_bytes", "Bytes that some sink has not got", pressure.undelivered),
+            ("room_bytes", "Bytes that may be written before a bound is met", pressure.room),
+            ("readings_in_per_second", "Readings made durable, over a minute", pressure.readings_in),
+            ("bytes_in_per_second", "Bytes written, over a minute", pressure.bytes_in),
+        ):
+            yield GaugeMetricFamily(f"prehod_spool_{name}", what, value)
+        if pressure.hours_left is not None:
+            left = pressure.hours_left * 3600
+            yield GaugeMetricFamily("prehod_spool_full_in_seconds", "At the rates of the last minute", left)
+        out = GaugeMetricFamily("prehod_sink_readings_per_second", "Delivered, over a minute", labels=["sink"])
+        for name, rate in pressure.readings_out.items():
+            out.add_metric([name], rate)
+        yield out
 
     def _sources(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("prehod_source_up", "1 while the link is up", labels=["source"])
@@ -59,9 +82,12 @@ class _Metrics(Collector):
         waiting = GaugeMetricFamily("prehod_sink_waiting_readings", "Readings not yet delivered", labels=["sink"])
         readings = CounterMetricFamily("prehod_sink_readings", "Readings delivered", labels=["sink"])
         quarantined = CounterMetricFamily("prehod_sink_quarantined", "Readings refused for good", labels=["sink"])
+        oldest = GaugeMetricFamily("prehod_sink_oldest_waiting_seconds", "Age of the next reading", labels=["sink"])
+        for name in self._health.sinks.keys() & self._spool.sinks.keys():
+            oldest.add_metric([name], self._ages.get(name, 0.0))
         for name, sink in self._health.sinks.items():
             up.add_metric([name], sink.link.up)
             waiting.add_metric([name], sink.waiting)
             readings.add_metric([name], sink.readings)
             quarantined.add_metric([name], sink.quarantined)
-        yield from (up, waiting, readings, quarantined)
+        yield from (up, waiting, readings, quarantined, oldest)

@@ -1,6 +1,7 @@
 """The rig of the system tests: real servers, the gateway as a process of its own, numbered messages, a bad line."""
 
 import asyncio
+import contextlib
 import json
 import math
 import os
@@ -12,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -35,7 +36,7 @@ PACKAGES: dict[type[RealServer], str] = {
 PATIENCE = 30.0
 """Seconds within which anything that is waited for must have happened."""
 
-Server = TypeVar("Server", Mosquitto, Influxd, VictoriaMetrics)
+Server = TypeVar("Server", bound=Mosquitto | Influxd | VictoriaMetrics)
 State = dict[str, Any]
 Moment = tuple[str, int]
 """A sensor and a time, nanoseconds UTC: what a reading is known by."""
@@ -44,7 +45,8 @@ Moment = tuple[str, int]
 class Gateway(RealServer):
     """``prehod run`` with a configuration file, a data directory and a health page; started when it says READY=1.
 
-    ``parts`` are the sources, sensors and sinks, as TOML; ``commit_interval`` may be changed before a start.
+    ``parts`` are the sources, sensors and sinks, as TOML; ``commit_interval``, ``within`` (a command that runs
+    another, as nsenter), ``clock`` and ``more`` (lines for ``[spool]``) may be changed before a start.
     """
 
     name = "prehod"
@@ -55,6 +57,9 @@ class Gateway(RealServer):
         self.spool = directory / "data" / "spool"
         self.configuration = directory / "prehod.toml"
         self.commit_interval = "100ms"
+        self.within: Sequence[str] = ()
+        self.clock = "system"
+        self.more = ""
         self.notified: list[str] = []
         """What it has told systemd since the last start."""
         self._parts = parts
@@ -137,8 +142,9 @@ class Gateway(RealServer):
 
     def _command(self) -> list[str]:
         settings = (
-            f'[gateway]\nid = "koper-test"\ncity = "Koper"\ndata_dir = "{self.directory / "data"}"\nclock = "system"'
-            f'\n[spool]\ncommit_interval = "{self.commit_interval}"\n[web]\nlisten = "127.0.0.1:{self.port}"\n'
+            f'[gateway]\nid = "koper-test"\ncity = "Koper"\ndata_dir = "{self.directory / "data"}"\n'
+            f'clock = "{self.clock}"\n[spool]\ncommit_interval = "{self.commit_interval}"\n{self.more}\n'
+            f'[web]\nlisten = "127.0.0.1:{self.port}"\n'
         )
         self.configuration.write_text(settings + self._parts, encoding="utf-8")
         self.close()
@@ -147,7 +153,7 @@ class Gateway(RealServer):
         self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._systemd.bind(str(address))
         self.notified.clear()
-        return ["/usr/bin/env", f"NOTIFY_SOCKET={address}", *self.command("run")]
+        return [*self.within, "/usr/bin/env", f"NOTIFY_SOCKET={address}", *self.command("run")]
 
     async def _answers(self) -> bool:
         return self._heard("READY=1")
@@ -234,6 +240,59 @@ class Stream:
             self.published += 1
 
 
+class Disk:
+    """An ext4 image on a loop device, mounted where only `within` sees it; goes with the process that holds it."""
+
+    def __init__(self, image: Path, mebibytes: int) -> None:
+        self.image = image
+        self._holder: subprocess.Popen[str] | None = None
+        if not image.exists():
+            with image.open("wb") as file:
+                file.truncate(mebibytes << 20)
+            subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
+
+    def mount(self, where: Path, options: str = "rw") -> None:
+        """Mount it in a namespace of its own, on ``where``."""
+        self.where = where
+        where.mkdir(parents=True, exist_ok=True)
+        script = 'mount -o "loop,$1" "$2" "$3" && echo mounted && exec sleep infinity'
+        command = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", options]
+        self._holder = subprocess.Popen([*command, str(self.image), str(where)], stdout=subprocess.PIPE, text=True)
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == "mounted\n"
+
+    @property
+    def within(self) -> list[str]:
+        """The beginning of a command that sees the disk."""
+        assert self._holder is not None
+        return [shutil.which("nsenter") or "nsenter", "-t", str(self._holder.pid), "-m", "--"]
+
+    @property
+    def path(self) -> Path:
+        """Where this process sees what is mounted."""
+        assert self._holder is not None
+        return Path(f"/proc/{self._holder.pid}/root{self.where}")
+
+    def run(self, *command: str) -> str:
+        """Run a command that sees the disk, and return what it prints."""
+        return subprocess.run([*self.within, *command], check=True, capture_output=True, text=True).stdout
+
+    def fill(self) -> Path:
+        """Write zeros until it is full to the last block; return the file that takes the room."""
+        filler = self.path / "filler"
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(1024)):
+                pass
+        return filler
+
+    def unmount(self) -> None:
+        """Unmount it, which takes the loop device away as well; whoever uses it has ended."""
+        if self._holder is not None:
+            self._holder.kill()
+            self._holder.communicate()
+            self._holder = None
+
+
 class Wire:
     """A line between the gateway and a broker, on which what the gateway says may get lost."""
 
@@ -307,9 +366,11 @@ class Rig:
 
     async def serve(self, kind: type[Server], **options: Any) -> Server:  # noqa: ANN401 -- the server's own settings
         """Start a server; see `need` for where it is not installed."""
-        self.need(kind.name, PACKAGES[kind], installed=kind.available())
+        package = next(package for known, package in PACKAGES.items() if issubclass(kind, known))
+        self.need(kind.name, package, installed=kind.available())
         server: Server = kind(self._directory / kind.name, **options)
-        return await self._stack.enter_async_context(server)
+        await self._stack.enter_async_context(server)
+        return server
 
     @staticmethod
     def need(program: str, package: str, *, installed: bool | None = None) -> None:
@@ -323,10 +384,34 @@ class Rig:
 
     async def gateway(self, *parts: str) -> Gateway:
         """Start a gateway with these parts of a configuration."""
-        gateway = Gateway(self._directory / "gateway", "\n".join(parts))
-        self._stack.callback(gateway.close)
+        gateway = self.make_gateway(*parts)
         await gateway.start()
         return gateway
+
+    def make_gateway(self, *parts: str) -> Gateway:
+        """Make the same gateway, to be started by the test."""
+        gateway = Gateway(self._directory / "gateway", "\n".join(parts))
+        self._stack.callback(gateway.close)
+        return gateway
+
+    def disk(self, mebibytes: int, image: str = "disk.img") -> Disk:
+        """Make an empty ext4 disk; see `need_root` for where that is not allowed."""
+        self.need("mkfs.ext4", "e2fsprogs")
+        self.need("nsenter", "util-linux")
+        disk = Disk(self._directory / image, mebibytes)
+        self._stack.callback(disk.unmount)
+        return disk
+
+    @staticmethod
+    def need_root() -> None:
+        """Skip the test, aloud, where nothing may be mounted; fail where CI=true, which must be able to."""
+        command = ["unshare", "-m", "--propagation", "private", "sh", "-c", "mount -t tmpfs none /mnt && losetup -f"]
+        if os.geteuid() == 0 and subprocess.run(command, check=False, capture_output=True).returncode == 0:
+            return
+        missing = "mounting a disk image needs root and a loop device"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
 
     def stream(self, broker: str, rate: float = math.inf, **login: str) -> Stream:
         """Begin a stream; nothing is published yet."""
