@@ -77,3 +77,8 @@ Duration = Annotated[float, BeforeValidator(parse_duration)]
 
 Size = Annotated[int, BeforeValidator(parse_size)]
 """A pydantic field holding bytes, written in configuration as ``"2GiB"``."""
+
+
+def many(count: int, what: str) -> str:
+    """Say how many: ``1 segment``, ``2 segments``."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.catalogue import load_configuration
 from gateway.errors import ConfigurationError
 from gateway.settings import SerialSource
+from gateway.units import many
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         sinks = ", ".join(configuration.sinks) or "none: readings stay on disk"
         print(
-            f"{path}: fine. {devices} serial devices, {brokers} brokers, {len(configuration.sensors)} named sensors"
+            f"{path}: fine. {many(devices, 'serial device')}, {many(brokers, 'broker')},"
+            f" {many(len(configuration.sensors), 'named sensor')}"
         )
         print(f"sinks: {sinks}")
     return 0

@@ -21,7 +21,7 @@ from gateway.errors import PrehodError
 from gateway.spool import Piece, ReplayStatus, SpoolStatus, SpoolView, format_time
 from gateway.spool.export import FORMATS, readings
 from gateway.spool.pressure import room_left, say_hours
-from gateway.units import format_size, parse_duration
+from gateway.units import format_size, many, parse_duration
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -139,9 +139,9 @@ def _print_status(spool: SpoolView, status: SpoolStatus, bounds: tuple[int, int]
         ("spool", str(spool.root)),
         ("readings", f"{status.readings:,}, numbers {status.oldest_seq:,} to before {status.next_seq:,}"),
         ("times", f"{_moment(status.oldest_time)} to {_moment(status.newest_time)}"),
-        ("size", f"{format_size(status.bytes)} in {_many(status.segments, 'segment')}"),
+        ("size", f"{format_size(status.bytes)} in {many(status.segments, 'segment')}"),
         ("free", format_size(status.free_bytes)),
-        ("damaged", f"{_many(status.damaged, 'piece')} in damaged/" if status.damaged else "nothing"),
+        ("damaged", f"{many(status.damaged, 'piece')} in damaged/" if status.damaged else "nothing"),
         ("lost", f"{status.lost_readings:,} readings, see prehod spool losses" if status.losses else "nothing"),
         *((f"quarantine {sink}", format_size(size)) for sink, size in status.quarantined.items()),
         *((f"replay to {sink}", _progress(replay)) for sink, replay in status.replays.items()),
@@ -196,10 +196,6 @@ def _lasts(spool: SpoolView, status: SpoolStatus, bounds: tuple[int, int] | None
     yield f"about {say_hours(room / rate / 3600)} if no sink takes anything, at {readings:,.1f} readings a second"
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
 def _moment(time: int | None) -> str:
     return "-" if time is None else format_time(time // 10**9 * 10**9)
 
@@ -217,7 +213,7 @@ def _verify(arguments: argparse.Namespace, spool: SpoolView) -> int:
     else:
         for place in (*map(str, damaged), *problems):
             print(place)
-        print(f"{_many(count, 'reading')} sound, {_many(len(damaged), 'damaged place')}")
+        print(f"{many(count, 'reading')} sound, {many(len(damaged), 'damaged place')}")
     return 1 if damaged or problems else 0
 
 

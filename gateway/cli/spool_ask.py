@@ -19,7 +19,7 @@ from gateway.spool import Held, Spool, SpoolSettings, SpoolView
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import OsFilesystem
 from gateway.spool.requests import Answer, Request, answer_to, submit
-from gateway.units import format_size
+from gateway.units import format_size, many
 
 WAIT = 30.0
 """Seconds that a command waits for the answer; the wish stays where it is."""
@@ -140,7 +140,7 @@ def _replay_answer(answer: Answer) -> str:
 
 def _repair_answer(answer: Answer) -> str:
     places = answer["set_aside"]
-    done = f"{len(places)} damaged places are in damaged/; the gateway closes the holes at its next start"
+    done = f"in damaged/: {many(len(places), 'place')}; the gateway closes the holes at its next start"
     return "\n".join((*places, done)) if places else "nothing is damaged"
 
 

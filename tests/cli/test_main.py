@@ -46,7 +46,7 @@ def mistakes(path: Path) -> list[str]:
 def test_check_says_what_a_right_file_holds(arguments: list[str], capsys: Printed) -> None:
     assert main(["check", *arguments]) == 0
     out, err = capsys.readouterr()
-    assert out == f"{MINIMAL}: fine. 1 serial devices, 0 brokers, 0 named sensors\nsinks: influx\n"
+    assert out == f"{MINIMAL}: fine. 1 serial device, 0 brokers, 0 named sensors\nsinks: influx\n"
     assert err == ""
 
 
