@@ -13,7 +13,7 @@ demo: $(VENV)/.installed-demo
 	@$(BIN)/prehod demo $(ARGS)
 
 test: $(VENV)/.installed-test servers
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-check $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -108,7 +108,11 @@ async def test_a_decoder_that_stops_after_the_first_member_loses_the_rest_in_sil
         assert endpoint.points() == TWO[:1]
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(GOOD)[:-3], gzip.compress(GOOD) + b"junk"])
+@pytest.mark.parametrize(
+    "body",
+    [b"no gzip", gzip.compress(GOOD)[:-3], gzip.compress(GOOD) + b"junk"],
+    ids=["none", "torn", "with junk behind"],
+)
 async def test_a_damaged_gzip_body_is_refused(endpoint: InfluxEndpoint, client: Client, body: bytes) -> None:
     v1 = await client.v1(endpoint, body, Content_Encoding="gzip")
     v2 = await client.v2(endpoint, body, Content_Encoding="gzip")
