@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from firmware_sim.devices.milesight import Em500Co2, Vs340
 from firmware_sim.devices.chirpstack import ChirpStack
+from firmware_sim.devices.milesight import Em500Co2, Vs340
 from firmware_sim.node import Node
 from firmware_sim.truth import Truth
 from firmware_sim.twins import NEVER

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from firmware_sim.devices.tps110 import HEARTBEAT, START_UP, STATUS, Tps110
 from firmware_sim.devices.chirpstack import APPLICATION, ChirpStack, rfc3339
+from firmware_sim.devices.tps110 import HEARTBEAT, START_UP, STATUS, Tps110
 from firmware_sim.truth import Truth
 from firmware_sim.twins import NEVER, Message
 
