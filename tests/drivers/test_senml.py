@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from drivers.senml import Decoder, Record, resolve
+from drivers._senml import Record, resolve
+from drivers.senml import Decoder
 from gateway.contract import Measurement, Options, Quality, Reject
 
 

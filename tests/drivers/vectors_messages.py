@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 import drivers
-from drivers import frigate, senml, telraam
+from drivers import _senml as senml_records
+from drivers import frigate, telraam
 from gateway.contract import Measurement, Options, Reject, Uplink
 
 Vector = Mapping[str, Any]
@@ -125,7 +126,7 @@ def _airgradient(vector: Vector) -> Said:
 
 
 def _senml(vector: Vector) -> Said:
-    records = senml.resolve(orjson.loads(_bytes(vector)))
+    records = senml_records.resolve(orjson.loads(_bytes(vector)))
     if isinstance(records, str):
         return [Reject("range", b"", records)]
     read = []
@@ -136,7 +137,7 @@ def _senml(vector: Vector) -> Said:
             "t": record.time,
             "v": record.value,
         }
-        if record.time < senml.RELATIVE and isinstance(wanted.get("t"), int | float):
+        if record.time < senml_records.RELATIVE and isinstance(wanted.get("t"), int | float):
             one["t"] = wanted["t"]  # relative to a moment that only the vector's author knows
         held = [name for name in one if name in wanted]
         read.append({name: pytest.approx(one[name], abs=1e-6) if name in "tv" else one[name] for name in held})
