@@ -106,7 +106,8 @@ class Decoder:
         elif heard.unit is not None and heard.unit not in KMH:
             yield Reject("unsupported", line, f"unit {heard.unit!r} is not known")
         else:
-            self._traffic.alive = True
+            # A whole number alone may be anybody's: it proves no radar.
+            self._traffic.alive |= not text.isdigit()
             self._see(heard)
 
     def _learn(self, units: object) -> None:
@@ -126,7 +127,7 @@ class Decoder:
 DRIVER = Driver(
     name="ops243",
     title="OmniPreSense OPS241/OPS242/OPS243-A",
-    link=SerialLink(baudrate=19200, interval=5.0),
+    link=SerialLink(baudrate=19200, interval=5.0, harmless="poll"),
     fields=(
         field("intensity"),
         field("average_vehicle_speed", 0, 223),

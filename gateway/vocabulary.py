@@ -7,7 +7,7 @@ refuses a column that changes its type, so ``42`` under a float field is written
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 Type = Literal["float", "int", "bool", "str"]
 FieldValue = bool | int | float | str
@@ -35,7 +35,10 @@ class Field:
         return replace(self, low=low, high=high)
 
 
-KINDS = ("air_quality", "gateway", "parking", "position", "traffic")
+Kind = Literal["air_quality", "parking", "position", "traffic"]
+"""What a device may measure."""
+
+KINDS = (*sorted({*get_args(Kind), "gateway"}),)
 """Every measurement name there is; ``gateway`` is our own health."""
 
 _AIR = ("air_quality",)
@@ -47,7 +50,7 @@ _GAS = "ug/m3"
 
 
 def _health(name: str, kind: Type, unit: str, low: float | None = None, high: float | None = None) -> Field:
-    return Field(name, kind, unit, low, high, _ANY, "", health=True)
+    return Field(name, kind, unit, low, high, (*_ANY, *_POSITION), "", health=True)
 
 
 _FIELDS = (
@@ -113,10 +116,12 @@ _FIELDS = (
     Field("tag_id", "str", "", None, None, _PARKING),  # of the permit shown at the bay
     # TrafficFlowObserved
     Field("intensity", "int", "1", 0, 100000, _TRAFFIC, "intensity"),
-    Field("intensity_class_0", "int", "1", 0, 100000, _TRAFFIC),  # of the slowest class, and so on
+    Field("intensity_class_0", "int", "1", 0, 100000, _TRAFFIC),  # of the slowest or shortest class, and so on
     Field("intensity_class_1", "int", "1", 0, 100000, _TRAFFIC),
     Field("intensity_class_2", "int", "1", 0, 100000, _TRAFFIC),
     Field("intensity_class_3", "int", "1", 0, 100000, _TRAFFIC),
+    Field("intensity_class_4", "int", "1", 0, 100000, _TRAFFIC),
+    Field("intensity_class_5", "int", "1", 0, 100000, _TRAFFIC),
     Field("total_count", "int", "1", 0, 2**32, _TRAFFIC),  # counted on and on; begins again at the device's own bound
     Field("people_count", "int", "1", 0, 100000, _TRAFFIC, "peopleCount"),  # present now
     Field("people_count_max", "int", "1", 0, 100000, _TRAFFIC),  # present at once, since the last report
@@ -124,8 +129,11 @@ _FIELDS = (
     Field("max_dwell_time", "float", "s", 0, 86400, _TRAFFIC),
     Field("average_vehicle_speed", "float", "km/h", 0, 400, _TRAFFIC, "averageVehicleSpeed"),
     Field("max_vehicle_speed", "float", "km/h", 0, 400, _TRAFFIC, ""),
+    Field("speed_85th_percentile", "float", "km/h", 0, 400, _TRAFFIC),  # what 85 in 100 vehicles do not exceed
     Field("average_vehicle_length", "float", "m", 0, 50, _TRAFFIC, "averageVehicleLength"),
     Field("average_headway_time", "float", "s", 0, 86400, _TRAFFIC, "averageHeadwayTime"),
+    Field("average_gap_time", "float", "s", 0, 86400, _TRAFFIC),  # from the end of a vehicle to the next one's front
+    Field("presence_time", "float", "s", 0, 86400, _TRAFFIC),  # for how long a single vehicle was seen
     Field("occupancy", "float", "fraction", 0, 1, _TRAFFIC, "occupancy"),
     Field("lane_id", "int", "1", 1, 64, _TRAFFIC, "laneId"),
     Field("period", "float", "s", 0, 86400, _TRAFFIC, ""),

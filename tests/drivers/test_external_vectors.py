@@ -41,11 +41,7 @@ REASONS = {
 IGNORED = {"device_name", "application_id", "tags", "dr", "frequency", "frequency_Hz", "spreading_factor", "dev_addr"}
 """Names of things that drivers do not carry on purpose."""
 
-NOT_YET = {
-    "houston-radar-dr500",
-    "natch-atc",
-    "wavetronix-ss125",
-}
+NOT_YET: set[str] = set()
 """Devices without a driver: a new driver takes its vectors' name from here to `DEVICES`."""
 
 

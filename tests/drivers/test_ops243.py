@@ -201,6 +201,12 @@ def test_one_line_alone_is_noise() -> None:
     assert _inbound(decoder)["intensity"] == 0
 
 
+def test_a_whole_number_alone_proves_no_radar() -> None:
+    decoder = _decoder()
+    assert list(decoder.feed(b"045\r\n", 0)) == []
+    assert [one for one in decoder.finish() if isinstance(one, Measurement)] == []
+
+
 def test_opposite_directions_at_once_are_two_vehicles() -> None:
     decoder = _decoder()
     decoder.feed((_line(50) + _line(-30)) * 3, 0)

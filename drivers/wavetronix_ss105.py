@@ -1,0 +1,118 @@
+"""Wavetronix SmartSensor (model 105): vehicles in up to eight lanes, by radar from beside the road.
+
+RS-485 or RS-232, often 9600 8N1. It answers when asked, in text; numbers are hexadecimal, the address is decimal::
+
+    Z00001XD CR                                the last interval
+    Z00001XD tttttttt  n cccccccc vvvv oooo ssss mmmm llll  the same for each lane  kkkk ~ CR
+
+    t end of the interval, seconds since 2000 UTC; n lane; c vehicles; v average speed in mph; o occupancy, and shares
+    of small, medium and large vehicles, of 1024 each; k sum of the characters between XD and itself
+
+    Z00001XD 313CD580  1 00000008 0028 0080 0300 0100 0000  074A~     2026-03-06; lane 1: 8 vehicles, 40 mph = 64.37
+                                                                      km/h, 12.5 %, 6 of them small and 2 medium
+Instead of all that ``Failure``, ``Invalid`` or ``Empty`` may come, without a sum. ``S5`` asks for the firmware, which
+is not documented, and has no sum: a HD sensor that plays this one does not know it.
+
+The time of a reading: `drivers._intervals` says which it bears, and why the interval found first is passed over.
+
+Source: IRIS of the Minnesota DOT, comm/ss105. No capture backs it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field
+
+from drivers._agenda import Agenda
+from drivers._framing import Lines
+from drivers._intervals import FOUND_FIRST, Clock, Stamps
+from drivers._smartsensor105 import interval
+from gateway.contract import Driver, Measurement, Options, Reject, SerialLink, field
+
+LONGEST = 280
+"""Bytes of a line with eight lanes, and some to spare."""
+BINNED, FIRMWARE = "XD", "S5"
+
+_FAULTS = ("Failure", "Invalid", "Empty")
+_TEXT = re.compile("[ -}]{1,32}")
+
+
+class WavetronixSs105Options(Options):
+    """Which sensor, and whose time its readings bear."""
+
+    address: int = Field(default=1, ge=0, le=9999)
+    """Its drop id, four decimal digits."""
+    clock: Clock = "gateway"
+    """The sensor's where somebody keeps its clock right; then no interval is passed over."""
+
+
+class Decoder:
+    """Asks one sensor."""
+
+    def __init__(self, options: WavetronixSs105Options) -> None:
+        self._lines = Lines(LONGEST)
+        self._header = f"Z0{options.address:04}"
+        binned, firmware = (f"{self._header}{command}\r".encode() for command in (BINNED, FIRMWARE))
+        self._agenda = Agenda(binned, {FIRMWARE: firmware})
+        self._stamps = Stamps(options.clock)
+
+    def start(self) -> Iterable[bytes]:
+        """Send nothing: on a bus each question has its turn."""
+        return ()
+
+    def poll(self) -> bytes:
+        """Ask for the last interval; now and then for the firmware."""
+        return self._agenda.question()
+
+    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:  # noqa: ARG002 -- time decides nothing here
+        """See `gateway.contract.SerialDecoder`."""
+        said: list[Measurement | Reject] = []
+        for line in self._lines.feed(data):
+            said += [line] if isinstance(line, Reject) else self._hear(line)
+        return said
+
+    def finish(self) -> Iterable[Reject]:
+        """Return what is left of a line without an end."""
+        return self._lines.finish()
+
+    def _hear(self, line: bytes) -> Iterator[Measurement | Reject]:
+        before, header, text = line.decode("latin-1").rpartition(self._header)
+        command, answer, tail = text[:2], text[2:-1], text[2:][-1:]
+        if before or not header or command not in (BINNED, FIRMWARE):
+            yield Reject("noise", line, "not from this sensor")
+        elif not text[2:]:
+            return  # an echo of ours proves no sensor
+        elif tail != "~":
+            yield Reject("length", line, "it has no end")
+        elif answer in _FAULTS:
+            self._agenda.granted(command)  # it will not know its firmware later
+            yield Reject("unsupported", line, f"{command} is answered by {answer}")
+        elif command == FIRMWARE:
+            if not _TEXT.fullmatch(answer):
+                yield Reject("length", line, "no text")
+                return
+            self._agenda.granted(FIRMWARE)
+            yield Measurement("traffic", {"firmware_version": answer})
+        elif isinstance(found := interval(answer), str):
+            yield Reject(found, line, f"its {found} is wrong")
+        elif self._stamps.ended_just_now(found[0]):
+            for lane in found[1]:
+                yield self._stamps.measured(lane.fields(), found[0], lane=str(lane.number))
+        else:
+            yield Reject("unsupported", line, FOUND_FIRST)
+
+
+DRIVER = Driver(
+    name="wavetronix_ss105",
+    title="Wavetronix SmartSensor 105",
+    link=SerialLink(baudrate=9600, interval=5.0, timeout=1.0, bus=True),
+    fields=(
+        *map(field, ("intensity", *(f"intensity_class_{size}" for size in range(3)))),
+        *map(field, ("occupancy", "average_vehicle_speed", "firmware_version")),
+    ),
+    max_frame=LONGEST,
+    decoder=Decoder,
+    options=WavetronixSs105Options,
+    kinds=("traffic",),
+    experimental=True,
+)

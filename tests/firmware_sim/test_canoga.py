@@ -1,0 +1,86 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_sim.devices.canoga import ANYBODY, Canoga, text, xor
+from firmware_sim.truth import Truth
+from firmware_sim.twins import Frame
+
+ASK = text(ANYBODY, b"*")
+
+
+@pytest.fixture
+def truth() -> Truth:
+    return Truth()
+
+
+@pytest.fixture
+def card(truth: Truth) -> Canoga:
+    return Canoga("loop-1", truth, "seed", address=3)
+
+
+def said(frames: list[Frame], *, arrived: bool = True) -> bytes:
+    for frame in frames:
+        if frame.heard:
+            frame.heard(arrived)
+    return b"".join(frame.data for frame in frames)
+
+
+def test_a_text_is_as_the_protocol_draws_it() -> None:
+    assert bytes.fromhex("3c 30 38 ff 2a 45 31 3e") == ASK
+
+
+def test_the_last_vehicles_are_37_bytes_whose_xor_is_nothing(card: Canoga) -> None:
+    assert said(card.receive(ASK, 0.0)) == bytes(37)
+    answer = said(card.receive(ASK, 60.0))
+    assert len(answer) == 37
+    assert xor(answer) == 0
+    assert all(answer[at] for at in (7, 16, 25, 34))  # each loop has counted
+
+
+def test_the_ledger_holds_what_came_between_answers_that_were_heard(card: Canoga, truth: Truth) -> None:
+    first = said(card.receive(ASK, 30.0))
+    said(card.receive(ASK, 60.0), arrived=False)
+    last = said(card.receive(ASK, 90.0))
+    counted = {str(loop + 1): last[9 * loop + 7] - first[9 * loop + 7] for loop in range(4)}
+    assert {lane: sum(taken.tags["lane"] == lane for taken in truth) for lane in counted} == counted
+
+
+def test_the_loops_of_a_pair_see_the_same_vehicles(card: Canoga) -> None:
+    card.tick(60.0)
+    card.stop()
+    answer = said(card.receive(ASK, 80.0))
+    assert card.quiet()
+    assert answer[7] == answer[16] == len(card.speeds)
+
+
+@pytest.mark.parametrize(("letter", "size"), [(b"a", 20), (b"B", 18)])
+def test_it_says_who_it_is_under_the_address_it_was_called_by(card: Canoga, letter: bytes, size: int) -> None:
+    answer = said(card.receive(text(3, letter), 0.0))
+    assert (len(answer), answer[3], answer[4:5]) == (size, 3, letter)
+    assert answer == text(3, answer[4:-3])
+
+
+@pytest.mark.parametrize("question", [text(4, b"*"), text(3, b"?"), text(3, b"*")[:-2] + b"0>"])
+def test_what_is_not_for_it_or_not_sound_is_not_answered(card: Canoga, question: bytes) -> None:
+    assert card.receive(question, 60.0) == []
+
+
+def test_a_power_cut_is_a_reset(card: Canoga) -> None:
+    card.power_cycle(60.0)
+    assert said(card.receive(ASK, 60.0)) == bytes(37)
+
+
+def test_fault_lose_first_happens_once(card: Canoga) -> None:
+    card.lose_first = True
+    assert len(said(card.receive(ASK, 60.0))) == 36
+    assert len(said(card.receive(ASK, 60.0))) == 37
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=20) | st.sampled_from([ASK, text(3, b"a"), b"<"]), max_size=8))
+def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
+    whole, cut = (Canoga("x", Truth(), "seed", 3) for _ in range(2))
+    joined = b"".join(stream)
+    pieces = [said(cut.receive(joined[at : at + 1], 30.0)) for at in range(len(joined))]
+    assert said(whole.receive(joined, 30.0)) == b"".join(pieces)
