@@ -26,16 +26,18 @@ from typing import Any, Literal, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from gateway.units import Duration
-from gateway.vocabulary import KINDS, VOCABULARY, Field, FieldValue, field
+from gateway.vocabulary import KINDS, VOCABULARY, Field, FieldValue, Kind, field
 
 __all__ = [
     "KINDS",
     "VOCABULARY",
     "Codec",
+    "Command",
     "Driver",
     "Duration",
     "Field",
     "FieldValue",
+    "Kind",
     "Measurement",
     "MessageDecoder",
     "MqttLink",
@@ -116,6 +118,17 @@ class Uplink(NamedTuple):
     fields: Mapping[str, FieldValue]
 
 
+class Command(NamedTuple):
+    """What a message decoder wants published on the broker its messages come from: a request to a device.
+
+    It goes out with QoS 0, if at all: the gateway sends seldom to one topic, and a broker may not let us. So a
+    decoder asks again with every message that shows the need, and is right without an answer as well.
+    """
+
+    topic: str
+    payload: bytes
+
+
 class Options(BaseModel):
     """What the configuration may set for a driver or a codec; subclass it with documented fields.
 
@@ -153,7 +166,7 @@ class SerialDecoder(Protocol):
 class MessageDecoder(Protocol):
     """One per MQTT source."""
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink | Command]:
         """Return what one whole message says; never raise."""
 
 
@@ -163,6 +176,11 @@ class SerialLink:
 
     ``interval`` is the seconds between calls of `SerialDecoder.poll`; ``timeout`` the seconds within which an asked
     device answers. ``bus`` is true for devices that have an address and can share one line.
+
+    ``harmless`` is how much may be sent to a device that is only suspected on a line: nothing (""), the first
+    ``poll`` of a new decoder ("poll"), or ``start`` and every ``poll`` ("start"). Harmless is what changes neither
+    anything that a device keeps without power nor when it reports; nor does it take away what somebody else has yet
+    to read.
     """
 
     baudrate: int
@@ -171,6 +189,7 @@ class SerialLink:
     interval: float = 1.0
     timeout: float = 1.0
     bus: bool = False
+    harmless: Literal["", "poll", "start"] = ""
 
 
 @dataclass(frozen=True, slots=True)

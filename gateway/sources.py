@@ -11,11 +11,12 @@ from typing import Any
 
 from gateway.brokers import Takeovers
 from gateway.commit import Committer
-from gateway.contract import Codec, Measurement, MessageDecoder, Options, Reject, Uplink
+from gateway.contract import Codec, Command, Measurement, MessageDecoder, Options, Reject, Uplink
 from gateway.devices import SerialDevice
 from gateway.errors import LinkDown
 from gateway.health import SourceHealth
 from gateway.intake import Intake, Origin
+from gateway.links.commands import Commands
 from gateway.links.mqtt import Connection
 from gateway.links.mqtt_client import MqttSettings
 from gateway.links.mqtt_packets import Message
@@ -64,6 +65,7 @@ class MqttIngest:
         self._redelivery = Redelivery((identity.mid, identity.digest) for identity in taken)
         self._window = AckWindow(settings.receive_maximum)
         self._takeovers = Takeovers(settings.client_id)
+        self._commands = Commands(name)
 
     async def run(self) -> None:
         """Stay connected until the link goes down."""
@@ -74,6 +76,7 @@ class MqttIngest:
         try:
             await self._stay(connection, acknowledger)
         except LinkDown as error:
+            self._commands.ended(time.monotonic())
             meant = self._takeovers.judge(error, time.monotonic() - began if connection.taken_in else None)
             if meant is error:
                 raise
@@ -108,19 +111,21 @@ class MqttIngest:
         if len(message.payload) > self._max_message:
             health.rejected(Reject("length", message.payload, f"{len(message.payload)} bytes"))
         else:
-            stored = self._decode(message)
+            stored = self._decode(message, acknowledger)
             identity = identity if stored else None
         if mid:
             self._committer.then_acknowledge(acknowledger, mid, identity)
             acknowledger.arrived()
 
-    def _decode(self, message: Message) -> bool:
+    def _decode(self, message: Message, acknowledger: "_Acknowledger") -> bool:
         """Decode and pass on; True when something is on its way to disk."""
         before = self._health.readings
         for result in self._decoder.decode(message.topic, message.payload):
             if isinstance(result, Uplink):
                 for inner in measurements_of(result, self._codecs(result.sensor)):
                     self._pass_on(inner, message)
+            elif isinstance(result, Command):
+                self._health.commands += self._commands.send(result, acknowledger.connection, time.monotonic())
             else:
                 self._pass_on(result, message)
         return self._health.readings != before
@@ -138,7 +143,7 @@ class _Acknowledger:
     """Acknowledges on one connection, and never on a later one."""
 
     def __init__(self, connection: Connection, window: AckWindow, committer: Committer) -> None:
-        self._connection = connection
+        self.connection = connection
         self._window = window
         self._committer = committer
 
@@ -147,7 +152,7 @@ class _Acknowledger:
             self._committer.hurry()
 
     def acknowledge(self, mids: list[int]) -> None:
-        self._connection.acknowledge(mids)
+        self.connection.acknowledge(mids)
         self._window.acknowledged(len(mids), time.monotonic_ns(), int(self._committer.interval * 1e9))
 
 

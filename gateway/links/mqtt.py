@@ -116,6 +116,17 @@ class Connection:
         self._client.gathering.send(pubacks(mids))
         self._write()
 
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Send a message with QoS 0; False where it cannot go at once: acknowledgements come first."""
+        if not topic or self._ended is not None or self._writing:
+            return False
+        try:
+            self._client.publish(topic, payload)
+        except ValueError:  # no topic that one can publish to
+            return False
+        self._write()
+        return True
+
     async def hold(self, room: Awaitable[object]) -> None:
         """Wait until there is ``room`` and keep what comes meanwhile; raises `LinkDown` if the connection ends first.
 

@@ -19,6 +19,8 @@ A recording is one TOML file that a person can write by hand, ``tests/recordings
     reject = "checksum"                     and hex, where the bytes matter
     [[expect]]
     uplink = "0101010101010101"             and port, hex, object, time, key, fields
+    [[expect]]
+    command = "devices/1/down"              its topic, and hex
 """
 
 import tomllib
@@ -29,9 +31,9 @@ from typing import Any
 import pytest
 
 import drivers
-from gateway.contract import Codec, Driver, Measurement, Options, Quality, Reject, SerialLink, Uplink
+from gateway.contract import Codec, Command, Driver, Measurement, Options, Quality, Reject, SerialLink, Uplink
 
-Output = Measurement | Reject | Uplink
+Output = Measurement | Reject | Uplink | Command
 Recording = Mapping[str, Any]
 
 HERE = Path(__file__).parents[1] / "recordings"
@@ -86,6 +88,8 @@ def _payload(name: str, port: int, hex_: str, **options: object) -> list[Output]
 def _expected(one: Mapping[str, Any]) -> Output:
     if "reject" in one:
         return Reject(one["reject"], bytes.fromhex(one.get("hex", "")), one.get("detail", ""))
+    if "command" in one:
+        return Command(one["command"], bytes.fromhex(one["hex"]))
     if "uplink" in one:
         return Uplink(
             one["uplink"],

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import drivers
 from firmware_sim import line_protocol as others
 from firmware_sim.points import StoredPoint
-from gateway.contract import Codec, Driver, Measurement, Reject, SerialLink, Uplink
+from gateway.contract import Codec, Command, Driver, Measurement, Reject, SerialLink, Uplink
 from gateway.links.mqtt_packets import parse_publish
 from gateway.sinks import line_protocol
 from gateway.spool import Batch, Identity, MemberDamaged, decode_member, encode_member
@@ -47,7 +47,7 @@ def _chunks(name: str) -> list[tuple[dict[str, Any], bytes]]:
 
 def _check(said: Iterable[object]) -> None:
     for one in said:
-        assert isinstance(one, Measurement | Reject | Uplink), one
+        assert isinstance(one, Measurement | Reject | Uplink | Command), one
 
 
 def serial(driver: Driver) -> Target:

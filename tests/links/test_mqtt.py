@@ -560,3 +560,27 @@ async def test_an_opening_cancelled_while_it_connects_closes_what_the_thread_ope
     may_go_on.set()
     await until(lambda: bool(made) and made[0].fileno() == -1)
     await (await broker.peer()).ended()
+
+
+# what we say ourselves
+
+
+async def test_a_message_of_ours_goes_out_with_qos_0_behind_the_acknowledgements(broker: "Broker") -> None:
+    async with _connected(broker) as (connection, peer):
+        peer.publish(peer.message(b"1", 7))
+        await _take(connection, 1)
+        connection.acknowledge([7])
+        assert connection.publish("devices/1/command", b"again")
+        assert await peer.acks(1) == [7]
+        said = await peer.expect(3)
+        assert said.flags == 0
+        assert said.body == b"\0\x11devices/1/command" + (b"\0" if peer.v5 else b"") + b"again"
+
+
+async def test_what_cannot_be_published_is_not_and_harms_nothing(broker: "Broker") -> None:
+    async with _connected(broker) as (connection, peer):
+        assert not connection.publish("devices/+/command", b"")
+        assert not connection.publish("", b"")
+        peer.publish(peer.message(b"1", 7))
+        assert len(await _take(connection, 1)) == 1
+    assert not connection.publish("devices/1/command", b"")

@@ -11,11 +11,12 @@ from gateway import commit, sources
 from gateway.brokers import ABRUPT_ENDS
 from gateway.clock import Timekeeper
 from gateway.commit import Committer
-from gateway.contract import Codec, Measurement, Options, Reject, Uplink
+from gateway.contract import Codec, Command, Measurement, Options, Reject, Uplink
 from gateway.encoding import FieldEncoder
 from gateway.errors import LinkDown, LinkDropped
 from gateway.health import Health, SourceHealth
 from gateway.intake import Intake, Origin
+from gateway.links.commands import STRIKES
 from gateway.links.mqtt_client import MqttSettings
 from gateway.links.mqtt_packets import Message
 from gateway.settings import Gateway
@@ -33,9 +34,11 @@ NOW = 1_732_281_600_000_000_000
 class Words:
     """A decoder of messages such as ``aq-1 12.5`` or ``aq-1 12.5 TIME``; more of them with semicolons."""
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink | Command]:
         if topic == "uplink":
             return [Uplink("aq-lora", 1, payload, None, NOW, "key", {"rssi": -100.0})]
+        if topic == "ask":
+            return [self._one(payload), Command(f"{payload.split()[0].decode()}/command", b"again")]
         return [self._one(part) for part in payload.split(b";")]
 
     def _one(self, part: bytes) -> Measurement | Reject:
@@ -56,6 +59,7 @@ class FakeConnection:
 
     def __init__(self, _settings: MqttSettings) -> None:
         self.acknowledged: list[int] = []
+        self.published: list[tuple[str, bytes]] = []
         self.paused = self.closed = False
         self.pauses = 0
         self._inbox: asyncio.Queue[list[Message] | LinkDown] = asyncio.Queue()
@@ -74,6 +78,10 @@ class FakeConnection:
     def acknowledge(self, mids: list[int]) -> None:
         assert not self.closed, "an acknowledgement after the end"
         self.acknowledged += mids
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        self.published.append((topic, payload))
+        return True
 
     async def hold(self, room: Awaitable[object]) -> None:
         self.paused = True
@@ -308,6 +316,36 @@ async def test_an_uplink_is_read_by_the_codec_of_its_device(rig: Rig, store: "Fa
         (line,) = store.lines
         assert b"sensor=aq-lora pm25=8,quality=0i,rssi=-100" in line or b"pm25=8,rssi=-100,quality=0i" in line
         assert connection.acknowledged == [1, 2]
+
+
+async def test_a_command_of_the_decoder_goes_out_once_and_its_messages_are_stored(
+    rig: Rig, store: "FakeStore", until: Until
+) -> None:
+    async with rig.connected() as connection:
+        connection.deliver(message("aq-1 1", 1, topic="ask"), message("aq-1", 2, topic="ask"))
+        await rig.commit(until)
+        assert connection.published == [("aq-1/command", b"again")]
+        assert connection.acknowledged == [1, 2]
+    async with rig.connected(session_present=True) as connection:
+        connection.deliver(message("aq-1 1", 1, topic="ask", again=True), message("aq-1 2", 3, topic="ask"))
+        await rig.commit(until)
+        assert connection.published == [], "not so soon again, whatever the connection"
+    assert values(store) == [1, 2]
+    assert (rig.health.commands, rig.health.rejects["noise"]) == (1, 1)
+
+
+async def test_a_broker_that_ends_the_connection_for_a_command_gets_no_more_of_them(rig: Rig) -> None:
+    published = []
+    for number in range(STRIKES + 2):
+        task = asyncio.create_task(rig.ingest.run())
+        await asyncio.sleep(0)
+        FakeConnection.made[-1].deliver(message(f"aq-{number} 1", topic="ask"))
+        FakeConnection.made[-1].end()
+        with pytest.raises(LinkDown):
+            await asyncio.wait_for(task, 5)
+        published += FakeConnection.made[-1].published
+    assert [topic for topic, _ in published] == [f"aq-{number}/command" for number in range(STRIKES)]
+    assert rig.health.readings == STRIKES + 2
 
 
 async def test_a_broker_that_waits_for_us_makes_the_commit_hurry(rig: Rig, until: Until) -> None:

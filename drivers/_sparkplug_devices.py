@@ -1,0 +1,150 @@
+"""A Sparkplug device as its births describe it: what its names and aliases mean, and what was read of it last."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from drivers._messages import Source
+from drivers._sparkplug import Metric, Payload
+from drivers._sparkplug_values import Refused, value_of
+from drivers._times import moment
+from gateway.contract import VOCABULARY, FieldValue, Measurement
+
+_KINDS = ("parking", "air_quality", "traffic")
+
+
+class Meaning(NamedTuple):
+    """What a metric's name means: a field of the vocabulary, and how it is read."""
+
+    field: str
+    source: Source
+    read: Callable[[object, Source], FieldValue | None]
+    word: str
+
+
+Meanings = Mapping[str, Meaning]
+
+
+class Unborn(Refused):
+    """Something that only a birth could tell."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("unsupported", detail)
+
+
+@dataclass(slots=True)
+class Known:
+    """A metric that means something; ``datatype`` as its birth said it, None without one."""
+
+    meaning: Meaning
+    datatype: int | None = None
+    last: tuple[int | None, FieldValue] | None = None
+    """The time and value that were read last."""
+
+
+class Reading(NamedTuple):
+    """One value; ``time`` in nanoseconds UTC, None for that of its arrival."""
+
+    time: int | None
+    kind: str
+    field: str
+    value: FieldValue
+
+
+@dataclass(slots=True)
+class Device:
+    """A device, or the node's own metrics; ``kind`` is that of fields that several measurements share."""
+
+    sensor: str
+    kind: str | None
+    known: dict[str, Known] = field(default_factory=dict)
+    aliases: dict[int, Known | None] = field(default_factory=dict)
+    """None for a metric that means nothing to us."""
+    heard: set[str] = field(default_factory=set)
+    """The measurements it gave since it was last offline."""
+    counted: int = 0
+    """How much of it is in the sum of all devices."""
+
+    def born(self, metrics: Iterable[Metric], meanings: Meanings, kind: str | None) -> None:
+        """Take what a birth says that there is; ``kind`` is the configured one."""
+        self.forget()
+        for metric in metrics:
+            complete = metric.name is not None and metric.datatype is not None
+            known = self._find(metric, meanings) if complete else None
+            if known is not None:
+                known.datatype = metric.datatype
+            if metric.alias is not None:
+                self.aliases[metric.alias] = known
+        own = {VOCABULARY[known.meaning.field].kinds for known in self.known.values() if known.datatype is not None}
+        self.kind = kind or next((one for one in _KINDS if (one,) in own), self.kind)
+
+    def forget(self) -> None:
+        """Trust the birth no longer."""
+        self.aliases.clear()
+        for known in self.known.values():
+            known.datatype = None
+
+    def say(
+        self, message: Payload, meanings: Meanings, *, own_time: bool
+    ) -> tuple[list[Measurement], Refused | None]:
+        """Return the readings in a message, and the first of what could not be read."""
+        readings: dict[tuple[int | None, str], dict[str, FieldValue]] = {}
+        problem = None
+        for metric in message.metrics:
+            try:
+                found = self._read(metric, meanings, message.time, own_time=own_time)
+            except Refused as error:
+                problem = problem or error
+            else:
+                if found is not None:
+                    readings.setdefault((found.time, found.kind), {})[found.field] = found.value
+        self.heard.update(kind for _, kind in readings)
+        return [Measurement(kind, fields, self.sensor, time) for (time, kind), fields in readings.items()], problem
+
+    def offline(self, time: int | None) -> list[Measurement]:
+        """Return that what it gave readings of is offline, at ``time``, or None for now."""
+        kinds, self.heard = sorted(self.heard), set()
+        return [Measurement(kind, {"event": "offline"}, self.sensor, time) for kind in kinds]
+
+    def _read(self, metric: Metric, meanings: Meanings, sent: int | None, *, own_time: bool) -> Reading | None:
+        """Return what a metric says, None where that is nothing, or was said before; raises `Refused`.
+
+        ``sent`` is the message's time in milliseconds, for metrics without.
+        """
+        known = self._find(metric, meanings)
+        if known is None or metric.absent:
+            return None
+        name, source, read, word = known.meaning
+        try:
+            value = read(value_of(metric.written, metric.datatype or known.datatype or 0), source)
+        except Refused as error:
+            raise Refused(error.reason, f"{source.path} is {error}") from None
+        if value is None:
+            raise Refused("range", f"{source.path} is no {word}")
+        kinds = VOCABULARY[name].kinds
+        kind = kinds[0] if len(kinds) == 1 else self.kind
+        if kind is None:
+            raise Refused("unsupported", f"{source.path} may be of several measurements: set the option kind")
+        if not own_time:
+            return None if metric.historical else Reading(None, kind, name, value)
+        time = moment(sent if metric.time is None else metric.time, "ms")
+        if time is None:
+            raise Refused("range", f"{source.path} has no time that can be")
+        if not metric.historical:
+            if known.last == (time, value):
+                return None
+            known.last = (time, value)
+        return Reading(time, kind, name, value)
+
+    def _find(self, metric: Metric, meanings: Meanings) -> Known | None:
+        if metric.name is None:
+            if metric.alias not in self.aliases:
+                raise Unborn(f"no birth says what alias {metric.alias} is")
+            return self.aliases[metric.alias]
+        meaning = meanings.get(metric.name)
+        if meaning is None:
+            return None
+        known = self.known.get(metric.name) or self.known.setdefault(metric.name, Known(meaning))
+        if metric.datatype is None and known.datatype is None:
+            raise Unborn(f"no birth says the datatype of {metric.name}")
+        return known

@@ -1,0 +1,84 @@
+"""What is remembered of Sparkplug edge nodes between their messages: who was born, and which message comes next.
+
+A birth is trusted until a message is missing: then any alias may mean something else by now, and all are forgotten
+until the node is born again. Values read last are remembered beyond that, so that a birth doubles no reading.
+"""
+
+from dataclasses import dataclass, field
+
+from drivers._sparkplug_devices import Device
+
+MAX_REMEMBERED = 50_000
+"""Aliases and metrics of all nodes; beyond that, the node that was silent the longest is forgotten."""
+
+
+@dataclass(slots=True)
+class Node:
+    """An edge node; ``expected`` is the number that its next message has, None where there is no birth to trust."""
+
+    group: str
+    name: str
+    kind: str | None
+    expected: int | None = None
+    why: str = "its NBIRTH was not heard"
+    """Why there is no birth to trust."""
+    bd_seq: int | None = None
+    devices: dict[str, Device] = field(default_factory=dict)
+    counted: int = 0
+    """How much of it is in the sum of all nodes."""
+
+    def device(self, name: str) -> Device:
+        """Return a device, "" for the node itself."""
+        device = self.devices.get(name)
+        if device is None:
+            sensor = "/".join(part for part in (self.group, self.name, name) if part)
+            device = self.devices[name] = Device(sensor, self.kind)
+        return device
+
+    def born(self, seq: int, bd_seq: int | None) -> None:
+        """Begin to count; its devices are born after it."""
+        self.forget("its birth did not say")
+        self.expected, self.bd_seq = (seq + 1) % 256, bd_seq
+
+    def count(self, seq: int | None) -> None:
+        """Look whether this message is the next one."""
+        if self.expected is None:
+            return
+        if seq != self.expected:
+            self.forget(f"its message {seq} came where {self.expected} was due")
+        else:
+            self.expected = (self.expected + 1) % 256
+
+    def forget(self, why: str) -> None:
+        """Trust no birth any longer."""
+        self.expected, self.why = None, why
+        for device in self.devices.values():
+            device.forget()
+
+
+class Nodes:
+    """All nodes, the one heard last at the end."""
+
+    def __init__(self, kind: str | None) -> None:
+        self._kind = kind
+        self._nodes: dict[tuple[str, str], Node] = {}
+        self._total = 0
+
+    def get(self, group: str, name: str) -> Node:
+        """Return a node, which is the one heard last from now on."""
+        node = self._nodes.pop((group, name), None) or Node(group, name, self._kind)
+        self._nodes[group, name] = node
+        return node
+
+    def bound(self, node: Node, device: Device | None) -> None:
+        """Keep to the bound after a node said something, of a device or of none that we know."""
+        more = 0 if node.counted else 4
+        if device is not None:
+            size = 4 + len(device.known) + len(device.aliases)
+            more += size - device.counted
+            device.counted = size
+        node.counted += more
+        self._total += more
+        while self._total > MAX_REMEMBERED:
+            oldest = next(iter(self._nodes))
+            self._total -= self._nodes.pop(oldest).counted

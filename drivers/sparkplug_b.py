@@ -1,0 +1,148 @@
+"""Eclipse Sparkplug B 3.0: edge nodes that announce their metrics, then send what changes, in Protocol Buffers.
+
+::
+
+    spBv1.0/GROUP/NBIRTH/NODE           every metric of the node: name, alias, datatype, value; begins to count (seq)
+    spBv1.0/GROUP/DBIRTH/NODE/DEVICE    the same of a device behind it
+    spBv1.0/GROUP/NDATA/NODE            what changed, by alias, or by name where there are no aliases; DDATA likewise
+    spBv1.0/GROUP/NDEATH/NODE           the broker says it (a will): the node whose birth had the same bdSeq is gone
+    spBv1.0/GROUP/DDEATH/NODE/DEVICE    the node says it: the device is gone
+    spBv1.0/GROUP/NCMD/NODE             ours: Node Control/Rebirth = true
+
+Worked: after an NBIRTH with seq 0, a DBIRTH of ``air`` with seq 1 says: pm25, alias 7, Float. The DDATA
+``08 80 d0 95 ff bc 31  12 0e 10 07 18 80 d0 95 ff bc 31 65 00 00 48 41  18 02`` is 12.5 ug/m3 under alias 7, seq 2.
+
+The sensor is GROUP/NODE, or GROUP/NODE/DEVICE. A metric with a name of the vocabulary is that field; others are named
+by the option ``fields``. Times are those of the edge node, milliseconds UTC, and are a reading's identity: a birth
+says old values again, and none is read twice (after our own restart, as the same point). What is null, transient, or
+not of good quality is no reading.
+
+Every message has a number, 0 to 255 and around, counted over node and devices. Where one is missing, or no birth was
+heard, an alias could mean anything: it is rejected, and a rebirth asked for. A metric that states name and datatype
+itself is read all the same. A death is the event ``offline``. What was missed while our own connection was down shows
+in the numbers, but for one time in 256. A shared subscription ($share) would tear the stream apart: use none.
+
+We are no primary host: nobody waits for us, and we publish no STATE.
+
+Source: the Sparkplug 3.0.0 specification, chapters 4 to 6.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, model_validator
+
+from drivers._messages import MAX_MESSAGE, READERS, Source, check_sources, refuse
+from drivers._protobuf import Malformed
+from drivers._sparkplug import Payload, parse, rebirth
+from drivers._sparkplug_devices import Meaning, Unborn
+from drivers._sparkplug_nodes import Node, Nodes
+from drivers._sparkplug_values import Refused
+from drivers._times import moment
+from gateway.contract import VOCABULARY, Command, Driver, Measurement, MqttLink, Options, Reject
+
+KINDS = ("air_quality", "parking", "traffic")
+WITH_DEVICE = {"NBIRTH": False, "NDATA": False, "NDEATH": False, "DBIRTH": True, "DDATA": True, "DDEATH": True}
+FROM_HOSTS = ("NCMD", "DCMD")
+BY_NAME = {name: Source(path=name) for name, field in VOCABULARY.items() if set(field.kinds) & set(KINDS)}
+
+Output = Measurement | Reject | Command
+
+
+class SparkplugOptions(Options):
+    """What metrics mean that do not have the vocabulary's names, and whether their times are right."""
+
+    kind: Literal["air_quality", "parking", "traffic"] | None = None
+    """Where fields go that several measurements share; None: where the other fields of a device's birth go."""
+    fields: Mapping[
+        str, Annotated[Source, BeforeValidator(lambda said: {"path": said} if isinstance(said, str) else said)]
+    ] = {}
+    """Field -> the metric's whole name, or a table with that as ``path``; ``kind`` is needed as well."""
+    time: Literal["metric", "arrival"] = "metric"
+    """Whose times count; without the edge node's, births and historical values give no readings."""
+
+    @model_validator(mode="after")
+    def _fields_are_known(self) -> "SparkplugOptions":
+        if self.fields and self.kind is None:
+            raise ValueError("say of which kind the fields are")
+        if self.fields and self.kind is not None:
+            check_sources(self.kind, self.fields)
+        if len({source.path for source in self.fields.values()}) < len(self.fields):
+            raise ValueError("a metric can be one field only")
+        return self
+
+
+class Decoder:
+    """Knows births, and reads data by them."""
+
+    def __init__(self, options: SparkplugOptions) -> None:
+        named = {source.path: (name, source) for name, source in (BY_NAME | dict(options.fields)).items()}
+        self._meanings = {
+            path: Meaning(name, source, *READERS[VOCABULARY[name].type]) for path, (name, source) in named.items()
+        }
+        self._kind = options.kind
+        self._own_time = options.time == "metric"
+        self._nodes = Nodes(options.kind)
+
+    def decode(self, topic: str, payload: bytes) -> Iterable[Output]:
+        """See `gateway.contract.MessageDecoder`."""
+        if len(payload) > MAX_MESSAGE:
+            return [refuse("length", payload, f"{len(payload)} bytes, {MAX_MESSAGE} allowed")]
+        space, group, verb, name, device = (*topic.split("/", 4), "", "", "", "")[:5]
+        if space == "spBv1.0" and (verb in FROM_HOSTS or group == "STATE"):
+            return []
+        sensor = f"{group}/{name}/{device}" if device else f"{group}/{name}"
+        fits = group and name and "/" not in device and len(sensor) <= 128 and sensor.isprintable()
+        fits = fits and "+" not in sensor and "#" not in sensor
+        if space != "spBv1.0" or bool(device) != WITH_DEVICE.get(verb) or not fits:
+            return [refuse("noise", payload, "no topic of a Sparkplug edge node")]
+        try:
+            message = parse(payload)
+        except Malformed as error:
+            return [refuse("noise", payload, f"no Sparkplug payload: {error}")]
+        except Refused as error:
+            return [refuse(error.reason, payload, str(error))]
+        node = self._nodes.get(group, name)
+        said, problem = self._hear(node, verb, device, message)
+        self._nodes.bound(node, node.devices.get(device))
+        if problem is not None:
+            why = f"; {node.why}" if isinstance(problem, Unborn) else ""
+            said.append(refuse(problem.reason, payload, f"{problem}{why}"))
+        if isinstance(problem, Unborn) or (node.expected is None and verb != "NDEATH"):
+            said.append(Command(f"spBv1.0/{group}/NCMD/{name}", rebirth(message.time)))
+        return said
+
+    def _hear(self, node: Node, verb: str, name: str, message: Payload) -> tuple[list[Output], Refused | None]:
+        if verb == "NDEATH":
+            if node.bd_seq not in (None, message.bd_seq):
+                return [], None  # the will of an earlier connection, which may come after the next birth
+            node.forget("it is offline")
+            return [event for device in node.devices.values() for event in device.offline(None)], None
+        if verb == "NBIRTH":
+            node.born(message.seq or 0, message.bd_seq)
+        else:
+            node.count(message.seq)
+        device, birth = node.device(name), verb.endswith("BIRTH")
+        if verb == "DDEATH":
+            device.forget()
+            return [*device.offline(moment(message.time, "ms") if self._own_time else None)], None
+        if birth:
+            device.born(message.metrics, self._meanings, self._kind)
+        current = birth and not self._own_time  # of some time or other
+        said, problem = ([], None) if current else device.say(message, self._meanings, own_time=self._own_time)
+        if node.expected is None:
+            device.forget()
+        return [*said], problem
+
+
+DRIVER = Driver(
+    name="sparkplug_b",
+    title="Eclipse Sparkplug B 3.0 (edge nodes over MQTT)",
+    link=MqttLink(tuple(f"spBv1.0/+/{verb}/+" + "/+" * device for verb, device in WITH_DEVICE.items())),
+    fields=tuple(VOCABULARY[name] for name in BY_NAME),
+    max_frame=MAX_MESSAGE,
+    decoder=Decoder,
+    options=SparkplugOptions,
+    kinds=KINDS,
+    experimental=True,
+)
