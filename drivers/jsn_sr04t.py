@@ -76,7 +76,7 @@ class Decoder:
 DRIVER = Driver(
     name="jsn_sr04t",
     title="JSN-SR04T, AJ-SR04M",
-    link=SerialLink(baudrate=9600),
+    link=SerialLink(baudrate=9600, harmless="poll"),
     fields=(field("distance", NEAREST, FURTHEST), field("occupied"), field("event")),
     max_frame=FRAME,
     decoder=Decoder,

@@ -18,28 +18,30 @@ all: half a reading looks whole to everyone who comes later. NaN, infinities and
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, get_args
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from drivers._messages import MAX_MESSAGE, READERS, Source, check_sources, find, parse, refuse, split
 from drivers._times import TimeFormat, moment
-from gateway.contract import VOCABULARY, Driver, FieldValue, Measurement, MqttLink, Options, Reason, Reject
+from gateway.contract import VOCABULARY, Driver, FieldValue, Kind, Measurement, MqttLink, Options, Reason, Reject
 
 
 class JsonOptions(Options):
     """The description of one kind of message; see the module."""
 
-    kind: Literal["air_quality", "parking", "traffic"]
+    kind: Kind = Field(examples=["air_quality"])
     """One of the measurements."""
     fields: dict[
         str, Annotated[Source, BeforeValidator(lambda said: {"path": said} if isinstance(said, str) else said)]
-    ]
+    ] = Field(examples=[{"pm25": "values.0.pm2_5"}])
+    """A path for each field, or a table with ``path``, ``scale``, ``offset``, ``equals`` and ``optional``."""
     sensor: str | None = None
     """A path, or ``topic:N``; None where the configuration names the sensor."""
     time: str | None = None
     """A path; None for the time of arrival."""
     time_format: TimeFormat = "rfc3339"
+    """How it is written: as text, or as a number since 1970."""
 
     @field_validator("sensor")
     @classmethod
@@ -139,5 +141,5 @@ DRIVER = Driver(
     max_frame=MAX_MESSAGE,
     decoder=Decoder,
     options=JsonOptions,
-    kinds=("air_quality", "parking", "traffic"),
+    kinds=get_args(Kind),
 )

@@ -102,7 +102,7 @@ class Decoder:
 DRIVER = Driver(
     name="mhz19",
     title="Winsen MH-Z19B, MH-Z19C",
-    link=SerialLink(baudrate=9600, interval=10.0),
+    link=SerialLink(baudrate=9600, interval=10.0, harmless="poll"),
     fields=(field("co2", 0, 10000), field("device_temperature")),
     max_frame=LENGTH,
     decoder=Decoder,

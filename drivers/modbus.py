@@ -26,23 +26,29 @@ Sources: as in `drivers._modbus`; LD120 manual (PROCON, PCE), pages 9 and 10.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import get_args
 
 from pydantic import Field, model_validator
 
 from drivers._modbus import Answer, Exchange, question
 from drivers._registers import Block, Counter, Register, blocks
-from gateway.contract import VOCABULARY, Driver, FieldValue, Measurement, Options, Quality, Reject, SerialLink
+from gateway.contract import VOCABULARY, Driver, FieldValue, Kind, Measurement, Options, Quality, Reject, SerialLink
 
 LONGEST = 125
 
 
 class ModbusOptions(Options):
-    """Which registers there are; see the module."""
+    """Which registers there are; see the module.
 
-    address: int = Field(ge=1, le=254)
-    kind: Literal["air_quality", "parking", "traffic"]
-    registers: tuple[Register, ...]
+    ``address``    where it is
+    ``kind``       what it measures
+    ``registers``  a table for each field, as in the module's example
+    ``longest``    how many registers it gives at a time, at most
+    """
+
+    address: int = Field(ge=1, le=254, examples=[254])
+    kind: Kind = Field(examples=["traffic"])
+    registers: tuple[Register, ...] = Field(examples=[[{"field": "intensity", "at": 0, "counter": True}]])
     longest: int = Field(default=LONGEST, ge=2, le=LONGEST)
 
     @model_validator(mode="after")
@@ -130,10 +136,10 @@ class Decoder:
 DRIVER = Driver(
     name="modbus",
     title="Modbus RTU devices: loop detectors, counters, meters",
-    link=SerialLink(baudrate=9600, interval=60.0, bus=True),
+    link=SerialLink(baudrate=9600, interval=60.0, bus=True, harmless="poll"),
     fields=tuple(one for one in VOCABULARY.values() if one.type != "str"),
     max_frame=255,
     decoder=Decoder,
     options=ModbusOptions,
-    kinds=("air_quality", "parking", "traffic"),
+    kinds=get_args(Kind),
 )

@@ -50,10 +50,12 @@ from gateway.contract import Driver, Measurement, Quality, Reject, SerialLink, f
 
 
 class NextPmOptions(Sleeping):
-    """Over how long its values are means (``average``: "10s", "60s", "15min"), its sleep, and its Modbus address."""
+    """How it measures, when it sleeps, and its Modbus address."""
 
     address: int | None = Field(default=None, ge=1, le=247)
+    """Of one that is asked over Modbus; without it, it is asked in its own protocol."""
     average: Average = "60s"
+    """Over how long its values are means."""
 
     @model_validator(mode="after")
     def _awake_on_modbus(self) -> "NextPmOptions":
@@ -138,7 +140,7 @@ def _decoder(options: NextPmOptions) -> Decoder | nextpm_modbus.Decoder:
 DRIVER = Driver(
     name="nextpm",
     title="TERA NextPM",
-    link=SerialLink(baudrate=115200, parity="E", interval=10.0, bus=True),
+    link=SerialLink(baudrate=115200, parity="E", interval=10.0, bus=True, harmless="poll"),
     fields=(*FIELDS, field("device_temperature"), field("device_humidity"), field("firmware_version")),
     max_frame=nextpm_modbus.DRIVER.max_frame,
     decoder=_decoder,

@@ -32,7 +32,11 @@ SIZES = {HOLDING: (STATE_SIZE, FIRMWARE_SIZE, MEAN_SIZE, ALL_SIZE)}
 
 
 class NextPmModbusOptions(Options):
-    """Where it is, and over how long its values are means: ``average`` is "10s", "60s" or "15min"."""
+    """Where it is, and how it measures.
+
+    ``address``  as set; 1 as delivered
+    ``average``  over how long its values are means
+    """
 
     address: int = Field(default=1, ge=1, le=247)
     average: Average = "60s"
@@ -93,7 +97,7 @@ class Decoder:
 DRIVER = Driver(
     name="nextpm_modbus",
     title="TERA NextPM (Modbus)",
-    link=SerialLink(baudrate=115200, parity="E", interval=60.0, bus=True),
+    link=SerialLink(baudrate=115200, parity="E", interval=60.0, bus=True, harmless="poll"),
     fields=(*FIELDS, field("firmware_version")),
     max_frame=longest(SIZES),
     decoder=Decoder,

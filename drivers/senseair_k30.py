@@ -29,7 +29,10 @@ SIZES = {READ_MEMORY: (2,)}
 
 
 class SenseairK30Options(Options):
-    """Where it is: ``address`` 1 to 247, or 254 for the only sensor on the line."""
+    """Where it is.
+
+    ``address``  1 to 247, or 254 for the only sensor on the line
+    """
 
     address: int = Field(default=ANY, ge=1, le=ANY)
 
@@ -74,7 +77,7 @@ class Decoder:
 DRIVER = Driver(
     name="senseair_k30",
     title="SenseAir K30",
-    link=SerialLink(baudrate=9600, interval=10.0, timeout=0.5, bus=True),
+    link=SerialLink(baudrate=9600, interval=10.0, timeout=0.5, bus=True, harmless="poll"),
     fields=(field("co2", 0, 10000),),
     max_frame=longest(SIZES),
     decoder=Decoder,

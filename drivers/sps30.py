@@ -134,7 +134,7 @@ class Decoder:
 DRIVER = Driver(
     name="sps30",
     title="Sensirion SPS30",
-    link=SerialLink(baudrate=115200, interval=10.0, timeout=0.2),
+    link=SerialLink(baudrate=115200, interval=10.0, timeout=0.2, harmless="start"),
     fields=(
         *(field(name, 0, 1000) for name in VALUES[:4]),
         *(field(name, 0, 3000) for name in VALUES[4:9]),

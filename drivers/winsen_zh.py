@@ -97,7 +97,7 @@ class Decoder:
 DRIVER = Driver(
     name="winsen_zh",
     title="Winsen ZH03B, ZH06",
-    link=SerialLink(baudrate=9600, interval=10.0),
+    link=SerialLink(baudrate=9600, interval=10.0, harmless="poll"),
     fields=(field("pm1", 0, HIGHEST), field("pm25", 0, HIGHEST), field("pm10", 0, HIGHEST)),
     max_frame=LENGTH,
     decoder=Decoder,

@@ -1,10 +1,12 @@
-"""``prehod drivers``: the devices and payloads that are understood, from the drivers' own words."""
+"""``prehod drivers``: the devices and payloads that are understood, from the drivers' own words; one, or all."""
 
 import argparse
 import json
+import sys
 from typing import Any
 
 from gateway.catalogue import CATALOGUE
+from gateway.config_errors import nearest
 from gateway.contract import Codec, Driver, SerialLink
 
 MANY = 30
@@ -15,11 +17,14 @@ HEADINGS = ("Driver", "Device", "How", "Measures")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one driver or codec: all there is to know of it")
     parser.add_argument("--markdown", action="store_true", help="print the table of README.md")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the table."""
+    """Print the table, or the sheet of one; exit code 2 for a name that there is not."""
+    if arguments.name is not None:
+        return _one(arguments.name, machine=arguments.json)
     drivers = [CATALOGUE.load(name) for name in CATALOGUE.names()]
     codecs = [CATALOGUE.load_codec(name) for name in CATALOGUE.codec_names()]
     if arguments.json:
@@ -28,6 +33,37 @@ def run(arguments: argparse.Namespace) -> int:
         print(markdown(drivers, codecs), end="")
     else:
         _show(drivers, codecs)
+    return 0
+
+
+def find(name: str) -> Driver | Codec | None:
+    """Return the driver or the codec of this name."""
+    if name in CATALOGUE.names():
+        return CATALOGUE.load(name)
+    return CATALOGUE.load_codec(name) if name in CATALOGUE.codec_names() else None
+
+
+def unknown(name: str) -> str:
+    """Return the sentence for a name that neither a driver nor a codec has."""
+    known = [*CATALOGUE.names(), *CATALOGUE.codec_names()]
+    return nearest(name, known, "driver or codec").partition("; there are")[0] + " (prehod drivers lists them)"
+
+
+def _one(name: str, *, machine: bool) -> int:
+    from gateway.cli import sheet  # noqa: PLC0415 -- the list does not need it
+
+    device = find(name)
+    if device is None:
+        print(f"prehod drivers: {unknown(name)}", file=sys.stderr)
+        return 2
+    if machine:
+        print(
+            json.dumps(
+                {**(_codec(device) if isinstance(device, Codec) else _driver(device)), **sheet.to_json(device)}
+            )
+        )
+    else:
+        sheet.show(device)
     return 0
 
 

@@ -14,7 +14,9 @@ DEFAULT_CONFIG = Path("/etc/prehod/prehod.toml")
 COMMANDS = {
     "run": "run the gateway in the foreground; systemd's job",
     "check": "check a configuration file and say everything that is wrong with it",
-    "drivers": "list the devices and payloads that are understood",
+    "drivers": "list the devices and payloads that are understood, or all about one",
+    "probe": "find out which device is on a serial port",
+    "decode": "explain the bytes of a device, field by field",
     "watch": "show the live topics of a broker as a table",
     "spool": "the readings kept on disk: status, losses, verify, quarantine, replay, cat, export",
     "demo": "run the whole thing with simulated devices and compare with the truth",

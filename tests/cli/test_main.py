@@ -102,7 +102,7 @@ def test_drivers_in_markdown_are_one_row_each(capsys: Printed) -> None:
     assert [row[0].strip("`") for row in rows[2:]] == [*drivers.names(), *drivers.codec_names()]
     assert {len(row) for row in rows} == {4}
     assert ["MQTT", "as the codec says"] in [row[2:] for row in rows if row[0] == "`chirpstack`"]
-    assert max(len(row[3]) for row in rows) < 250, "a driver with many fields says so instead of listing them"
+    assert max(len(row[3]) for row in rows) < 300, "a driver with many fields says so instead of listing them"
 
 
 def test_the_version_is_told(capsys: Printed) -> None:
@@ -127,7 +127,7 @@ def test_no_command_is_wrong_use_and_shows_those_there_are(capsys: Printed) -> N
         (["check", "--jsn"], "unrecognized arguments: --jsn"),
         (["check", "a", "b"], "unrecognized arguments: b"),
         (["check", "--config"], "expected one argument"),
-        (["drivers", "x"], "unrecognized arguments: x"),
+        (["drivers", "sds011", "x"], "unrecognized arguments: x"),
     ],
 )
 def test_wrong_use_ends_with_2_and_says_what_is_wrong(arguments: list[str], message: str, capsys: Printed) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from drivers.json import Decoder, JsonOptions
-from gateway.contract import Measurement, Reject
+from drivers.json import DRIVER, Decoder, JsonOptions
+from gateway.contract import KINDS, Measurement, Reject
 
 AIR = {"kind": "air_quality", "fields": {"pm25": "pm.fine", "temperature": {"path": "t", "optional": True}}}
 
@@ -64,6 +64,19 @@ def test_one_is_not_true_unless_the_options_say_so() -> None:
     assert _reason(_one("occupied", "parking"), {"x": 1}) == "range"
     assert _read(_one("occupied", "parking", equals=1), {"x": 1}).fields == {"occupied": True}
     assert _read(_one("occupied", "parking", equals=1), {"x": True}).fields == {"occupied": False}
+
+
+@pytest.mark.parametrize("kind", DRIVER.kinds)
+def test_every_kind_of_measurement_that_a_device_can_make_can_be_described(kind: str) -> None:
+    said = _read(_one("battery_level", kind), {"x": 0.5})
+    assert (said.kind, said.fields) == (kind, {"battery_level": 0.5})
+    assert set(DRIVER.kinds) == set(KINDS) - {"gateway"}
+
+
+def test_a_tracker_says_where_it_is() -> None:
+    options = {"kind": "position", "fields": {"latitude": "lat", "longitude": "lon", "satellites": "n"}}
+    said = _read(options, {"lat": 45.5481, "lon": 13.7302, "n": 9})
+    assert said.fields == {"latitude": 45.5481, "longitude": 13.7302, "satellites": 9}
 
 
 def test_a_missing_field_refuses_the_whole_message_unless_it_is_optional() -> None:

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from drivers._modbus import question, with_crc
 from drivers._registers import Counter, Register
-from drivers.modbus import Decoder, ModbusOptions
-from gateway.contract import Measurement, Quality, Reject
+from drivers.modbus import DRIVER, Decoder, ModbusOptions
+from gateway.contract import KINDS, Measurement, Quality, Reject
 
 MINUTE = 60 * 10**9
 COUNT = {"field": "intensity", "at": 9, "type": "uint32", "counter": True}
@@ -63,6 +63,12 @@ def test_a_field_has_the_type_of_the_vocabulary() -> None:
     assert _value({"field": "occupied", "bit": 1}, "0002", kind="parking") is True
     assert type(_value({"field": "available_spots", "scale": 1.0}, "0011", kind="parking")) is int
     assert type(_value({"field": "pm25"}, "0011")) is float
+
+
+@pytest.mark.parametrize("kind", DRIVER.kinds)
+def test_every_kind_of_measurement_that_a_device_can_make_can_be_described(kind: str) -> None:
+    assert _value({"field": "battery_voltage", "scale": 0.1}, "0078", kind=kind) == 12.0
+    assert set(DRIVER.kinds) == set(KINDS) - {"gateway"}
 
 
 def test_coils_and_discrete_inputs_are_single_bits() -> None:
