@@ -7,12 +7,14 @@ from functools import partial
 from typing import Any
 from zlib import crc32
 
+from gateway.clock import Timekeeper
 from gateway.commit import Committer
 from gateway.config import Catalogue, options_of
 from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
 from gateway.deliver import Limits
 from gateway.devices import SerialDevice
 from gateway.encoding import FieldEncoder
+from gateway.gnss import Gnss
 from gateway.health import Health
 from gateway.intake import Intake, Origin, Reading
 from gateway.links.mqtt_client import MqttSettings
@@ -36,6 +38,17 @@ class Parts:
     committer: Committer
     health: Health
     taken: Iterable[Identity]
+    gnss: Gnss | None = None
+
+
+def receiver(configuration: Configuration, timekeeper: Timekeeper, intake: Intake, health: Health) -> Gnss | None:
+    """Build what listens to the gateway's own satellite receiver, where it has one."""
+    own = configuration.gateway
+    if own.location is not None:
+        health.location, health.location_source = own.location, "configured"
+    if own.gnss is None:
+        return None
+    return Gnss(own.gnss, timekeeper, health, intake.stand if own.location is None else None)
 
 
 def serial_source(name: str, source: SerialSource, parts: Parts) -> SerialIngest:
@@ -67,6 +80,8 @@ def _serial_device(source: str, model: DeviceModel, parts: Parts) -> SerialDevic
     origin = Origin(source, _encoder(driver), sensor=model.sensor, settings=known.model_copy(update=about))
     options = options_of(driver, model.options, model.address)
     make: Any = partial(driver.decoder, options)
+    if parts.gnss is not None and source == parts.configuration.gateway.gnss and "position" in driver.kinds:
+        make = parts.gnss.overhear(make)
     interval = model.interval or link.interval
     patience = max(10 * interval, 60.0) + options.silence if model.restart_after is None else model.restart_after
     return SerialDevice(make, origin, interval, model.timeout or link.timeout, patience)

@@ -12,6 +12,8 @@ What a boot stored before that carries the time since boot. Its offset, fixed on
     B was right at some time      exact: the offset that it knew then
     B was never right             the best bound: not before its own wall clock (on a board without a clock, its last
                                   shutdown), not before what was stored before it, and over when this boot began
+
+A satellite receiver may stand in for the time server (`Timekeeper.hear`); the machine's clock is never set by us.
 """
 
 import ctypes
@@ -27,6 +29,15 @@ STEP = 1_000_000_000
 
 EARLIEST = 1_700_000_000 * 1_000_000_000
 """November 2023 (ns): a wall clock before this is wrong, whatever vouches for it. This program is younger."""
+
+AGREE = 1_000_000_000
+"""A wall clock this near (ns) to a receiver's time is right: a sentence takes up to half a second to arrive."""
+
+ROOM = 20_000_000_000
+"""What a receiver may take back of its first word (ns): until it knows the leap seconds, it can be 18 s ahead."""
+
+DRIFT = 5000
+"""The time since boot gains or loses at most one part in so many: no crystal is worse than 200 ppm."""
 
 _TIME_ERROR = 5
 _STA_UNSYNC = 0x0040
@@ -108,21 +119,39 @@ class Stored(NamedTuple):
     before: int
 
 
+class _Saved(NamedTuple):
+    """A boot's file: what ``offset`` is, the newest one where a receiver has told more since, and who told it."""
+
+    kind: str
+    offset: int
+    latest: int
+    by: str
+
+
 class Timekeeper:
     """Tells UTC that never steps within a boot, or None while nobody knows it.
+
+    ``vouched_by`` names what the machine's own trust in its clock rests on, for people: see ``source``.
 
     ``directory`` keeps one small file a boot. While the clock is not known it holds a guess: the offset by the wall
     clock as it was. Once the clock is known the true offset replaces it, before anything of that boot is sent; or a
     later boot puts the best bound there. So sending again after a restart gives the same times.
     """
 
-    def __init__(self, clock: Clock, directory: Path) -> None:
+    def __init__(self, clock: Clock, directory: Path, vouched_by: str = "ntp") -> None:
         self.clock = clock
         self.steps = 0
+        self.source = "unknown"
+        """Who told the time: ``vouched_by``, "gnss", or "unknown" while nobody has."""
+        self._vouched_by = vouched_by
         self._directory = directory
         self._fixed: dict[bytes, BootOffset] = {}
-        known = self.offset_of(clock.boot_id)
-        self._offset = None if known is None else known.offset
+        self._stepped = 0
+        self._offset: int | None = None
+        if self.offset_of(clock.boot_id) is not None:
+            saved = self._load(clock.boot_id)
+            self._offset, self.source = saved.latest, saved.by or vouched_by
+        self._kept = self._offset or 0
         self.check()
         if self._offset is None and self._guess(clock.boot_id) is None:
             self._save(clock.boot_id, _GUESS, clock.wall() - clock.since_boot())
@@ -137,31 +166,55 @@ class Timekeeper:
         return None if self._offset is None else self.clock.since_boot() + self._offset
 
     def check(self) -> int:
-        """Compare with the wall clock, once a second; return the nanoseconds it stepped by, 0 for none."""
+        """Compare with the wall clock, once a second; return the nanoseconds that UTC stepped by, 0 for none."""
         wall = self.clock.wall()
-        if wall < EARLIEST or not self.clock.synchronized():
-            return 0
-        measured = wall - self.clock.since_boot()
+        if self._vouched(wall):
+            self._follow(wall - self.clock.since_boot(), self._vouched_by)
+        stepped, self._stepped = self._stepped, 0
+        return stepped
+
+    def hear(self, offset: int) -> bool:
+        """Take a receiver's word for this boot's offset, given by several fixes; False where it is not believed.
+
+        It counts while nothing vouches for the wall clock. Where both agree the wall clock is right, and is the finer
+        of the two. What was told first is fixed: later words may differ by what a crystal drifts, and by ``ROOM``.
+        """
+        wall = self.clock.wall()
+        if self._vouched(wall):
+            return True
+        up = self.clock.since_boot()
+        right = wall - up if abs(wall - up - offset) <= AGREE else offset
+        first = self.offset_of(self.clock.boot_id)
+        if first is not None and abs(right - first.offset) > ROOM + up // DRIFT:
+            return False
+        self._follow(right, "gnss")
+        if self._offset is not None and abs(self._offset - self._kept) >= STEP // 2:
+            self._keep_latest(self._offset)
+        return True
+
+    def _vouched(self, wall: int) -> bool:
+        return wall >= EARLIEST and self.clock.synchronized()
+
+    def _follow(self, measured: int, source: str) -> None:
         if self._offset is None:
             # With no room for this small file nothing of this boot may go out: asked again in a second.
-            if self._save(self.clock.boot_id, _KNOWN, measured):
-                self._offset = measured
-            return 0
+            if self._save(self.clock.boot_id, _KNOWN, measured, by=source):
+                self._offset, self._kept, self.source = measured, measured, source
+            return
         moved = measured - self._offset
         # Small differences are the kernel slewing; they are followed. A step of a clock that something vouches for
         # is followed too, but counted and told; within a series times increase all the same (see intake).
-        self._offset = measured
-        if abs(moved) < STEP:
-            return 0
-        self.steps += 1
-        return moved
+        self._offset, self.source = measured, source
+        if abs(moved) >= STEP:
+            self.steps += 1
+            self._stepped += moved
 
     def offset_of(self, boot_id: bytes) -> BootOffset | None:
         """Return what turns a boot's times into UTC; None while that is not fixed."""
         if boot_id not in self._fixed:
-            kind, offset = self._load(boot_id)
-            if kind in (_KNOWN, _BOUND):
-                self._fixed[boot_id] = BootOffset(offset, estimated=kind == _BOUND)
+            saved = self._load(boot_id)
+            if saved.kind in (_KNOWN, _BOUND):
+                self._fixed[boot_id] = BootOffset(saved.offset, estimated=saved.kind == _BOUND)
         return self._fixed.get(boot_id)
 
     def settle(self, boot_id: bytes, stored: Stored) -> BootOffset | None:
@@ -182,25 +235,32 @@ class Timekeeper:
         self._save(boot_id, _BOUND, min([max(earliest), *latest] if earliest else latest))
         return self.offset_of(boot_id)
 
-    def _guess(self, boot_id: bytes) -> int | None:
-        kind, offset = self._load(boot_id)
-        return offset if kind == _GUESS else None
+    def _keep_latest(self, latest: int) -> None:
+        """Keep a receiver's newest word beside the first: after a restart nobody else knows how far we drifted."""
+        first = self._load(self.clock.boot_id)
+        if self._save(self.clock.boot_id, _KNOWN, first.offset, by="gnss", latest_ns=latest):
+            self._kept = latest
 
-    def _load(self, boot_id: bytes) -> tuple[str, int]:
+    def _guess(self, boot_id: bytes) -> int | None:
+        saved = self._load(boot_id)
+        return saved.offset if saved.kind == _GUESS else None
+
+    def _load(self, boot_id: bytes) -> _Saved:
         try:
             saved = json.loads((self._directory / f"{boot_id.hex()}.json").read_text(encoding="ascii"))
-            return str(saved["kind"]), int(saved["offset_ns"])
+            first = int(saved["offset_ns"])
+            return _Saved(str(saved["kind"]), first, int(saved.get("latest_ns", first)), str(saved.get("by", "")))
         except (OSError, ValueError, KeyError, TypeError):
-            return "", 0
+            return _Saved("", 0, 0, "")
 
-    def _save(self, boot_id: bytes, kind: str, offset: int) -> bool:
+    def _save(self, boot_id: bytes, kind: str, offset: int, **more: object) -> bool:
         """Put an offset on disk; False where the disk does not take it (a full disk is no reason to stop)."""
         target = self._directory / f"{boot_id.hex()}.json"
         temporary = target.with_suffix(".tmp")
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             with temporary.open("w", encoding="ascii") as file:
-                json.dump({"offset_ns": offset, "kind": kind}, file)
+                json.dump({"offset_ns": offset, "kind": kind, **more}, file)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)

@@ -17,6 +17,7 @@ from gateway.config_errors import explain, nearest
 from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
 from gateway.errors import ConfigurationError
 from gateway.settings import Configuration, Gateway, MqttSource, SensorSettings, SerialSource
+from gateway.spool.holding import HELD
 
 _EUI = re.compile(r"[0-9A-Fa-f]{16}")
 
@@ -100,10 +101,32 @@ def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator
         else:
             yield from _claim(owners, "port", source.port, place)
             yield from _check_line(place, source, catalogue, owners)
+    yield from _check_gnss(configuration, catalogue)
+    if HELD in configuration.sinks:
+        yield f"sinks.{HELD}: the quarantine keeps lines of unknown sensors under that name; choose another"
     for identity, sensor in configuration.sensors.items():
         if _EUI.fullmatch(identity) and identity != identity.lower():
             yield f"sensors.{identity}: a LoRaWAN device's EUI is written in lower case: {identity.lower()!r}"
         yield from _check_sensor(f"sensors.{identity}", sensor, catalogue)
+
+
+def _check_gnss(configuration: Configuration, catalogue: Catalogue) -> Iterator[str]:
+    name, sources = configuration.gateway.gnss, configuration.sources
+    if name is None or (name in sources and _finds_position(sources[name], catalogue)):
+        return
+    if name in sources:
+        yield f"gateway.gnss: {name!r} is no serial source with a driver that finds a position"
+    else:
+        fitting = [name for name, source in sources.items() if _finds_position(source, catalogue)]
+        yield f"gateway.gnss: {nearest(name, fitting, 'satellite receiver')}"
+
+
+def _finds_position(source: SerialSource | MqttSource, catalogue: Catalogue) -> bool:
+    """Tell whether a source is a serial line with a satellite receiver on it; an unknown driver may be one."""
+    if isinstance(source, MqttSource):
+        return False
+    used = {device.driver for device in source.all_devices()}
+    return not used <= set(catalogue.names()) or any("position" in catalogue.load(name).kinds for name in used)
 
 
 def _check_sensor(place: str, sensor: SensorSettings, catalogue: Catalogue) -> Iterator[str]:

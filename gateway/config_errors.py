@@ -40,7 +40,11 @@ def nearest(given: str, known: Sequence[str], what: str) -> str:
         return f"no {what} is called {given!r}; did you mean {close[0]!r}?"
     if what in {"driver", "codec"}:
         return f"no {what} is called {given!r}; `prehod drivers` lists those there are"
-    return f"no {what} is called {given!r}; there are {', '.join(sorted(known))}"
+    return f"no {what} is called {given!r}; there {_are(known)}"
+
+
+def _are(known: Sequence[str]) -> str:
+    return f"are {', '.join(sorted(known))}" if known else "is none"
 
 
 def _sentence(kind: str, message: str, given: object, loc: Loc, parent: type[BaseModel] | None) -> str:

@@ -90,6 +90,7 @@ class Intake:
         newest: int = 0,
     ) -> None:
         self.subscribers: list[Callable[[Reading], None]] = []
+        self._location = gateway.location
         self._gateway = gateway
         self._sensors = sensors
         self._committer = committer
@@ -98,6 +99,10 @@ class Intake:
         self._newest = newest
         self._told_over = False
         self._series: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], _Series] = {}
+
+    def stand(self, location: tuple[float, float]) -> None:
+        """Hear where the gateway stands, and with it every sensor that has no place of its own."""
+        self._location = location
 
     def accept(self, measurement: Measurement, origin: Origin, *, retained: bool = False) -> Reject | None:
         """Take one measurement; return a `Reject` where it cannot become a reading."""
@@ -192,7 +197,8 @@ class Intake:
 
     def _show(self, series: _Series, measurement: Measurement, quality: Quality, time: int) -> None:
         sensor, fields = series.sensor.sensor, measurement.fields
-        reading = Reading(measurement.kind, sensor, series.tags, fields, quality, time, series.location)
+        location = series.location or self._location
+        reading = Reading(measurement.kind, sensor, series.tags, fields, quality, time, location)
         for subscriber in self.subscribers:
             subscriber(reading)
 
@@ -226,8 +232,8 @@ class Intake:
             sensor = SensorHealth(name, origin.source, kind, configured, settings.expect_every, monotonic())
             if len(self._health.sensors) < MAX_SERIES:
                 self._health.sensors[name] = sensor
-        location = settings.location or own.location
-        return _Series(line_protocol.series(kind, all_tags), sensor, all_tags, location, hold, self._floor())
+        prefix = line_protocol.series(kind, all_tags)
+        return _Series(prefix, sensor, all_tags, settings.location, hold, self._floor())
 
     def _floor(self) -> int:
         """Return the time below which a new series must not begin: what an earlier run stored, if that is near.

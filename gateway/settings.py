@@ -107,6 +107,7 @@ class Gateway(Model):
     data_dir: Path = Path("/var/lib/prehod")
     tags: Tags = {}
     clock: Literal["auto", "system"] = "auto"
+    gnss: Name | None = None
 
 
 class SpoolSettings(Model):

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from firmware_sim.child import free_port
 from gateway.contract import Reject
 from gateway.errors import LinkDown
-from gateway.health import Health
+from gateway.health import GnssHealth, Health
 from gateway.spool import Pressure, ReplayStatus, SinkStatus, SpoolStatus
 from gateway.web.server import serve
 
@@ -125,6 +125,7 @@ async def test_a_gateway_with_a_problem_answers_503_and_says_which(well: Page) -
 async def test_the_metrics_are_the_daemons_numbers(well: Page) -> None:
     assert await well.samples() == {
         ("prehod_clock_known", ""): 1,
+        ("prehod_clock_source", "unknown"): 1,
         ("prehod_sensors", ""): 0,
         ("prehod_spool_bytes", ""): 1234,
         ("prehod_spool_free_bytes", ""): 10**9,
@@ -142,6 +143,23 @@ async def test_the_metrics_are_the_daemons_numbers(well: Page) -> None:
         ("prehod_sink_readings_total", "influx"): 38,
         ("prehod_sink_quarantined_total", "influx"): 1,
     }
+
+
+async def test_what_tells_the_time_and_where_the_gateway_stands_is_in_the_metrics(well: Page) -> None:
+    health = well.health
+    health.clock_source, health.location = "gnss", (45.5481, 13.7302)
+    health.gnss = GnssHealth("roof", heard=None, clock_off=-0.25)
+    samples = await well.samples()
+    assert {key: value for key, value in samples.items() if "clock" in key[0] or "location" in key[0]} == {
+        ("prehod_clock_known", ""): 1,
+        ("prehod_clock_source", "gnss"): 1,
+        ("prehod_clock_off_seconds", ""): -0.25,
+        ("prehod_location_degrees", "latitude"): 45.5481,
+        ("prehod_location_degrees", "longitude"): 13.7302,
+    }
+    state = json.loads((await well.get("/healthz"))[2])
+    assert (state["clock_source"], state["location"]) == ("gnss", [45.5481, 13.7302])
+    assert state["gnss"] == {"source": "roof", "heard_s": None, "clock_off_s": -0.25, "disbelieved_s": None}
 
 
 async def test_back_pressure_is_in_the_metrics(well: Page) -> None:

@@ -7,7 +7,8 @@ from firmware_sim.points import StoredPoint, Value
 from firmware_sim.readback import read_points
 from firmware_sim.servers import Database, VictoriaMetrics
 
-KINDS = ("air_quality", "parking", "traffic", "gateway")
+KINDS = ("air_quality", "gateway", "parking", "position", "traffic")
+"""What a metric's name begins with."""
 
 
 async def read_readings(database: Database) -> list[StoredPoint]:

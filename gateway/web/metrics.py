@@ -33,6 +33,7 @@ class _Metrics(Collector):
         yield GaugeMetricFamily(
             "prehod_clock_known", "1 once the wall clock is known to be right", health.clock_known
         )
+        yield from self._gateway()
         yield GaugeMetricFamily("prehod_sensors", "Sensors heard of since the start", len(health.sensors))
         yield GaugeMetricFamily("prehod_spool_bytes", "Bytes in the spool's segments", spool.bytes)
         yield GaugeMetricFamily("prehod_spool_free_bytes", "Bytes free on its file system", spool.free_bytes)
@@ -44,6 +45,20 @@ class _Metrics(Collector):
         yield from self._pressure()
         yield from self._sources()
         yield from self._sinks()
+
+    def _gateway(self) -> Iterator[Metric]:
+        health = self._health
+        source = GaugeMetricFamily("prehod_clock_source", "1 for what tells the time", labels=["source"])
+        source.add_metric([health.clock_source], 1)
+        yield source
+        if health.gnss is not None and health.gnss.clock_off is not None:
+            off = health.gnss.clock_off
+            yield GaugeMetricFamily("prehod_clock_off_seconds", "The machine's clock less satellite time", off)
+        if health.location is not None:
+            place = GaugeMetricFamily("prehod_location_degrees", "Where the gateway stands", labels=["axis"])
+            for axis, degrees in zip(("latitude", "longitude"), health.location, strict=True):
+                place.add_metric([axis], degrees)
+            yield place
 
     def _pressure(self) -> Iterator[Metric]:
         if (pressure := self._health.pressure) is None:

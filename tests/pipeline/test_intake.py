@@ -347,6 +347,20 @@ async def test_a_serial_reading_beyond_the_bound_is_refused_and_counted(
     assert len(lines_of(committer)) == 4
 
 
+async def test_where_the_gateway_stands_is_the_place_of_sensors_without_one_and_no_tag(
+    make: MakeIntake, committer: Committer
+) -> None:
+    seen: list[Reading] = []
+    taking = make({"aq-1": SensorSettings(location=(1.0, 2.0))})
+    taking.subscribers.append(seen.append)
+    taking.accept(air("aq-2"), origin())
+    taking.stand((45.6, 13.8))
+    for sensor in ("aq-1", "aq-2"):
+        taking.accept(air(sensor), origin())
+    assert [reading.location for reading in seen] == [(45.5, 13.7), (1.0, 2.0), (45.6, 13.8)]
+    assert not any(b"13.8" in line or b"location" in line for line in lines_of(committer))
+
+
 async def test_live_sinks_see_what_is_stored_and_nothing_else(make: MakeIntake, committer: Committer) -> None:
     seen: list[Reading] = []
     taking = make({"aq-1": SensorSettings(id="aq-tito", location=(1.0, 2.0))})

@@ -8,6 +8,9 @@ between $ and *::
     $GPGSV,...                                                      satellites in view: no position
 
 For its first seconds it has no fix: RMC says V and mode N, GGA says 0, and places are empty.
+
+What goes wrong with receivers, on demand: no fix, or a poor one; a clock that is off or jumps (1024 weeks back is
+`ROLLOVER`, 18 s ahead is one that does not know the leap seconds yet); a place that jumps.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -23,6 +26,8 @@ EPOCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """What its clock shows when it is built."""
 SEARCH = 5.0
 """Seconds without a fix after power-on."""
+ROLLOVER = timedelta(weeks=1024)
+"""How far back an old receiver's date is: its week number has ten bits."""
 
 
 def sentence(text: str) -> bytes:
@@ -40,18 +45,27 @@ def _place(minutes: int, ways: str, width: int) -> str:
 
 
 class Nmea0183:
-    """One receiver; see `firmware_sim.twins.SerialTwin`."""
+    """One receiver; see `firmware_sim.twins.SerialTwin`. ``epoch`` is what its clock shows when it is built."""
 
-    def __init__(self, name: str, truth: Truth, seed: str) -> None:
+    def __init__(
+        self, name: str, truth: Truth, seed: str, *, epoch: datetime = EPOCH, search: float = SEARCH
+    ) -> None:
         self.name = name
         self.fix = True
         """False where it stands indoors."""
+        self.satellites = 9
+        self.dilution = 0.92
+        self.clock_off = timedelta()
+        """By how much its clock is ahead."""
+        self.moved = 0
+        """How far north of its place it is, in hundred-thousandths of a minute of arc (19 mm)."""
         self._north = Walk(f"{seed}/north", 3151_40000, 3151_90000, 30)
         self._east = Walk(f"{seed}/east", 804_10000, 804_80000, 30)
         self._wire = Wire(seed)
         self.faults = self._wire.faults
         self._truth = truth
-        self._found = SEARCH
+        self._epoch = epoch
+        self._search = self._found = search
         self._next = 1.0
         self._stopped = False
 
@@ -64,20 +78,22 @@ class Nmea0183:
         if now < self.due():
             return []
         self._next = floor(now) + 1.0
-        time = EPOCH + timedelta(seconds=floor(now))
-        clock, day = f"{time:%H%M%S}.00", f"{time:%d%m%y}"
+        time = self._epoch + timedelta(seconds=floor(now)) + self.clock_off
+        hundredths = time.microsecond // 10_000
+        clock, day = f"{time:%H%M%S}.{hundredths:02}", f"{time:%d%m%y}"
         if not self.fix or now < self._found:
             lines: list[tuple[str, Heard | None]] = [
                 (f"GNRMC,{clock},V,,,,,,,{day},,,N", None),
                 (f"GNGGA,{clock},,,,,0,00,99.99,,,,,,", None),
             ]
         else:
-            north, east = self._north.sample(), self._east.sample()
+            north, east = self._north.sample() + self.moved, self._east.sample()
             place = f"{_place(north, 'NS', 2)},{_place(east, 'EW', 3)}"
-            heard = partial(self._heard, north, east, int(time.timestamp()) * 10**9)
+            seconds = (time.replace(microsecond=0) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+            heard = partial(self._heard, north, east, seconds * 10**9 + hundredths * 10**7)
             lines = [
                 (f"GNRMC,{clock},A,{place},0.012,,{day},,,A", heard),
-                (f"GNGGA,{clock},{place},1,09,0.92,112.3,M,47.0,M,,", None),
+                (f"GNGGA,{clock},{place},1,{self.satellites:02},{self.dilution:.2f},112.3,M,47.0,M,,", None),
             ]
         lines.append(("GPGSV,1,1,02,04,61,113,38,16,27,312,33", None))
         return [frame for text, heard in lines for frame in self._wire.send(sentence(text), heard)]
@@ -88,7 +104,7 @@ class Nmea0183:
 
     def power_cycle(self, now: float) -> None:
         """Start anew, and search."""
-        self._found = now + SEARCH
+        self._found = now + self._search
         self._next = floor(now) + 1.0
 
     def stop(self) -> None:
