@@ -8,6 +8,7 @@ import argparse
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,9 @@ def main() -> int:
         _say("\n".join(known))
     elif arguments.replay:
         known[wanted[0]]().run(arguments.replay.read_bytes())
+    elif find_spec("atheris") is None:
+        _say("atheris is not installed: .venv/bin/pip install --editable '.[fuzz]'")
+        return 2
     else:
         return _all(wanted, arguments.seconds)
     return 0
@@ -64,11 +68,8 @@ def _all(names: list[str], seconds: int) -> int:
 
 
 def _fuzz(name: str, seconds: int) -> int:
-    try:
-        import atheris  # noqa: PLC0415 -- an extra of its own
-    except ImportError:
-        _say("atheris is not installed: .venv/bin/pip install --editable '.[fuzz]'")
-        return 2
+    import atheris  # noqa: PLC0415 -- an extra of its own
+
     with atheris.instrument_imports(include=["drivers", "gateway", "firmware_sim"]):
         from tests.fuzz.targets import targets  # noqa: PLC0415 -- only what is imported here is seen
 
