@@ -31,11 +31,12 @@ from gateway.errors import SpoolError
 from gateway.forward import Forwarder, Limits, Sink
 from gateway.health import Health
 from gateway.intake import Intake
+from gateway.last_run import LastRun
 from gateway.replays import Replays
 from gateway.settings import Configuration, InfluxSink, MqttSource
 from gateway.sinks.mqtt import LiveSink
 from gateway.sources import MqttIngest, SerialIngest
-from gateway.spool import Batch, Spool, SpoolSettings
+from gateway.spool import Progress, Spool, SpoolSettings
 from gateway.supervise import keep_alive
 from gateway.tend import Tending
 from gateway.watchdog import Watchdog
@@ -51,7 +52,8 @@ class Daemon:
         own, kept = configuration.gateway, configuration.spool
         self.configuration = configuration
         self.health = Health(own.id, own.city)
-        self.timekeeper = Timekeeper(SystemClock(own.clock), own.data_dir / "clock")
+        vouched_by = "ntp" if own.clock == "auto" else own.clock
+        self.timekeeper = Timekeeper(SystemClock(own.clock), own.data_dir / "clock", vouched_by)
         self.databases = {name: sink for name, sink in configuration.sinks.items() if isinstance(sink, InfluxSink)}
         self.spool = Spool.open(
             own.data_dir / "spool",
@@ -61,7 +63,7 @@ class Daemon:
             sinks=list(self.databases),
         )
         self.committer = Committer(
-            _Store(self.spool),
+            self.spool.holding,
             self.timekeeper.clock.boot_id,
             self.health,
             interval=kept.commit_interval,
@@ -81,6 +83,7 @@ class Daemon:
         self.tending = Tending(self.spool, self.health, self.timekeeper.now, self._told_of_readings)
         self.serial: list[SerialIngest] = []
         self.live: list[LiveSink] = []
+        self._last_run = LastRun(own.data_dir / "running", self.timekeeper.clock.boot_id)
         timeouts = {name: sink.timeout for name, sink in self.databases.items()}
         self.watchdog = Watchdog(self.health, self.committer, self.forwarders, timeouts)
 
@@ -115,6 +118,7 @@ class Daemon:
             await asyncio.to_thread(self._trust_cursors)
         await asyncio.gather(*(live.say_goodbye() for live in self.live))
         await asyncio.gather(*(forwarder.close() for forwarder in self.forwarders.values()))
+        self._last_run.end()
         log.info("stopped", waiting={name: self.health.sink(name).waiting for name in self.forwarders})
 
     def close(self) -> None:
@@ -128,13 +132,21 @@ class Daemon:
 
         Cursors are not synced each time they move. A process that was killed has left its last one to the next; a
         power cut has not. So after a boot that nobody ended in good order all that waits may have been sent.
+
+        It is asked about all of that, and a batch of which it has nothing does not end the questions, though batches
+        go in order: it proves nothing about those after it. Such a batch may have waited for the clock while others
+        went ahead, or have been refused whole and lie in the quarantine, or have been dropped in silence (times
+        beyond the retention), or be what the same power cut took from the database's memory, which it writes out in
+        an order of its own.
         """
         boot, cursors = self.timekeeper.clock.boot_id.hex(), self.spool.cursors
         for name in self.databases:
             state = cursors.state(name)
             extra: dict[str, object] = {"boot": boot, "stopped": False}
             if state.get("boot") != boot and not state.get("stopped"):
-                extra["sending"] = self.spool.next_seq
+                progress = Progress(state)
+                progress.doubt()
+                extra |= {**progress.state(), "sending": self.spool.next_seq}
             with suppress(SpoolError):  # a full disk; this time nothing was lost
                 cursors.save(name, cursors.next(name), durable=True, extra=extra)
 
@@ -181,8 +193,10 @@ class Daemon:
         return started
 
     def _start_sources(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        gnss = assembly.receiver(self.configuration, self.timekeeper, self.intake, self.health)
+        identities = self.spool.recovery.identities
         parts = assembly.Parts(
-            self.configuration, CATALOGUE, self.intake, self.committer, self.health, self.spool.recovery.identities
+            self.configuration, CATALOGUE, self.intake, self.committer, self.health, identities, gnss
         )
         started = []
         for name, source in self.configuration.sources.items():
@@ -213,9 +227,10 @@ class Daemon:
             if stepped:
                 log.warning("the clock stepped", seconds=stepped / 1e9)
             if self.timekeeper.known and not self.health.clock_known:
-                log.info("the clock is right")
+                log.info("the clock is right", source=self.timekeeper.source)
             self.health.clock_known = self.timekeeper.known
             self.health.clock_steps = self.timekeeper.steps
+            self.health.clock_source = self.timekeeper.source
             self.watchdog.feed(self._status_line())
             await asyncio.sleep(1.0)
 
@@ -254,24 +269,14 @@ class Daemon:
     def _tell_recovery(self) -> None:
         found = self.spool.recovery
         log = structlog.get_logger()
+        self.health.last_run = self._last_run.begin()
+        if self.health.last_run:
+            log.warning("the last run did not stop in good order", what=self.health.last_run)
         log.info("spool", readings=self.spool.next_seq, bytes=found.bytes, segments=len(found.segments))
         for piece in (*found.cut, *found.damaged):
             log.warning("spool: set aside in damaged/", what=str(piece))
         for problem in found.problems:
             log.error("spool", problem=problem)
-
-
-class _Store:
-    """The committer's view of the spool."""
-
-    def __init__(self, spool: Spool) -> None:
-        self._spool = spool
-
-    def append(self, batch: Batch) -> object:
-        return self._spool.writer.append(batch)
-
-    def hold(self, reason: str, lines: list[bytes]) -> None:
-        self._spool.quarantine.append("held", b"\n".join(lines), reason)
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

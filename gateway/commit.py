@@ -8,7 +8,7 @@ Only the quarantine does not make readings wait: what does not fit into its boun
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +29,10 @@ RETRY = 1.0
 """Seconds between attempts to write a batch that the disk refused."""
 
 
+HeldLines = Mapping[str, list[bytes]]
+"""Lines by the reason that they are held for."""
+
+
 class Acknowledged(Protocol):
     """What wants to know that its messages are safe: one connection's acknowledger."""
 
@@ -42,8 +46,12 @@ class Store(Protocol):
     def append(self, batch: Batch) -> object:
         """Make a batch durable; raises `SpoolError`, and may then be called again with the same batch."""
 
-    def hold(self, reason: str, lines: list[bytes]) -> None:
-        """Put lines aside durably, for a person to decide on; raises `SpoolError`, at its bound `QuarantineFull`."""
+    def hold(self, held: HeldLines, identities: Sequence[Identity], batch: Batch | None) -> object:
+        """Put lines aside durably, for a person to decide on, together with a batch: both count, or neither.
+
+        Raises `SpoolError`, and must then be called again with the same before anything else; or, before anything is
+        done, `QuarantineFull`. ``identities`` are those that the lines and the batch came in.
+        """
 
 
 @dataclass(slots=True)
@@ -69,10 +77,11 @@ class _Gathering:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """One write still to be done; ``held`` are the lines of one for the quarantine."""
+    """One write still to be done; ``held`` are its lines for the quarantine, ``without`` does it without them."""
 
     do: Callable[[], object]
     held: Sequence[bytes] = ()
+    without: Callable[[], object] | None = None
 
 
 @dataclass(slots=True)
@@ -96,15 +105,23 @@ class _Group:
         """Return the writes still to be done; each is dropped from the list once it succeeded."""
         if self.writes is not None:
             return self.writes
-        identities = self.identities
-        # The identities go with the last write: were they durable before the readings, a crash between the two would
-        # make what the broker repeats look like something stored.
-        writes = [_Write(partial(store.hold, reason, lines), lines) for reason, lines in self.held.items()]
-        if self.boot.lines:
-            batch = self.boot.batch(boot_id, [] if self.utc.lines else identities)
-            writes.append(_Write(partial(store.append, batch)))
+        writes, last = [], None
         if self.utc.lines:
-            writes.append(_Write(partial(store.append, self.utc.batch(None, identities))))
+            last = self.utc.batch(None, self.identities)
+        if self.boot.lines:
+            # The identities go with the last write: were they durable before the readings, a crash between the two
+            # would make what the broker repeats look like something stored.
+            boot = self.boot.batch(boot_id, [] if last else self.identities)
+            if last is None:
+                last = boot
+            else:
+                writes.append(_Write(partial(store.append, boot)))
+        alone = None if last is None else partial(store.append, last)
+        if self.held:
+            lines = [line for held in self.held.values() for line in held]
+            writes.append(_Write(partial(store.hold, self.held, self.identities, last), lines, alone))
+        elif alone is not None:
+            writes.append(_Write(alone))
         self.writes = writes
         return writes
 
@@ -243,13 +260,10 @@ class Committer:
                 await loop.run_in_executor(self._thread, write.do)
             except SpoolError as error:
                 self.attempts += 1
-                if write.held and isinstance(error, QuarantineFull):
+                if isinstance(error, QuarantineFull):
                     # Strangers may fill the quarantine, and no reading waits for them: readings first.
-                    del writes[0]
-                    if any(not other.held for other in writes):
-                        writes.append(write)
-                    else:
-                        self._drop(write.held, str(error))
+                    self._drop(write.held, str(error))
+                    writes[:1] = [] if write.without is None else [_Write(write.without)]
                     continue
                 self._tell(str(error))
                 if self._stopping:

@@ -126,14 +126,14 @@ class Forwarder:
             return
         ready = []
         waited = bool(progress.boots)
+        unsure = progress.front < self._sending
         for member in members:
             if member.header.boot is None or await self._offsets.of(member.header.boot) is not None:
                 ready.append(member)
             else:
-                progress.hold(member.header)
+                progress.hold(member.header, unsure=unsure)
         to = members[-1].header.end
         if ready:
-            unsure = progress.front < self._sending
             self._sending = max(self._sending, to)
             await self._save()
             await self._deliver(ready, unsure=unsure)

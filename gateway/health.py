@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,12 @@ from gateway.supervise import STARTING, Liveness
 
 REJECTS_KEPT = 8
 """The last few rejects of a source, for somebody to look at."""
+
+CLOCK_OFF = 2.0
+"""A clock vouched for that differs from satellite time by more than this (s) is a problem: one of them is wrong."""
+
+RECEIVER_QUIET = 3600.0
+"""With a receiver for its only clock, a gateway that has had no word of it for so long (s) has a problem."""
 
 MANY = 0.8
 """A spool filled beyond this with readings that nobody took is a problem."""
@@ -32,6 +38,7 @@ class SourceHealth:
     readings: int = 0
     repeated: int = 0
     retained: int = 0
+    commands: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
     last_rejects: deque[Reject] = field(default_factory=lambda: deque(maxlen=REJECTS_KEPT))
 
@@ -89,6 +96,30 @@ class Refused:
     sensors: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class GnssHealth:
+    """What the gateway's own satellite receiver tells of its clock; differences are seconds, positive for ahead."""
+
+    source: str
+    heard: float | None = None
+    clock_off: float | None = None
+    """The machine's clock against satellite time; a sentence's way, up to half a second, is in it."""
+    disbelieved: float | None = None
+    """Satellite time against what it was before, where it jumped and is not followed."""
+
+    def problems(self, clock_source: str, since: float) -> Iterator[str]:
+        """Say what is wrong with it; ``since`` is the seconds since it was heard, or since the start."""
+        if self.disbelieved is not None:
+            way = "ahead" if self.disbelieved > 0 else "back"
+            yield f"clock: {self.source} jumped {abs(self.disbelieved):.1f} s {way}, and is not believed"
+        if since > RECEIVER_QUIET:
+            if clock_source == "gnss":
+                yield f"clock: no word of {self.source} for {since:.0f} s, and there is no other"
+        elif clock_source != "gnss" and self.clock_off is not None and abs(self.clock_off) > CLOCK_OFF:
+            way = "ahead of" if self.clock_off > 0 else "behind"
+            yield f"clock: {abs(self.clock_off):.1f} s {way} the satellites' time of {self.source}"
+
+
 class Health:
     """Everything above, together."""
 
@@ -108,7 +139,13 @@ class Health:
         self.stuck: list[str] = []
         self.clock_steps = 0
         self.clock_known = False
+        self.clock_source = "unknown"
+        self.gnss: GnssHealth | None = None
+        self.location: tuple[float, float] | None = None
+        self.location_source = "unknown"
         self.spool_problem = ""
+        self.last_run = ""
+        """What befell the run before this one, "" if it stopped in good order."""
 
     def source(self, name: str) -> SourceHealth:
         """Return the counters of a source, made at the first call."""
@@ -145,6 +182,8 @@ class Health:
             found.append(f"spool: {self.pressure.words()}")
         if not self.clock_known:
             found.append("clock: not known to be right, readings are held back")
+        elif (gnss := self.gnss) is not None:
+            found += gnss.problems(self.clock_source, now - (gnss.heard or self.started))
         return found
 
     def snapshot(self) -> dict[str, Any]:
@@ -154,8 +193,13 @@ class Health:
             "gateway": self.gateway,
             "city": self.city,
             "uptime_s": round(now - self.started, 1),
+            "last_run": self.last_run or "stopped in good order",
             "clock_known": self.clock_known,
             "clock_steps": self.clock_steps,
+            "clock_source": self.clock_source,
+            "location": self.location,
+            "location_source": self.location_source,
+            "gnss": None if self.gnss is None else _gnss(self.gnss, now),
             "readings": {"committed": self.committed, "commits": self.commits, "refused": self.refused},
             "pressure": None if self.pressure is None else self.pressure.plain(),
             "sources": {name: _source(source) for name, source in self.sources.items()},
@@ -169,6 +213,15 @@ class Health:
         }
 
 
+def _gnss(gnss: GnssHealth, now: float) -> dict[str, Any]:
+    return {
+        "source": gnss.source,
+        "heard_s": None if gnss.heard is None else round(now - gnss.heard, 1),
+        "clock_off_s": None if gnss.clock_off is None else round(gnss.clock_off, 3),
+        "disbelieved_s": None if gnss.disbelieved is None else round(gnss.disbelieved, 3),
+    }
+
+
 def _source(source: SourceHealth) -> dict[str, Any]:
     return {
         "up": source.link.up,
@@ -177,6 +230,7 @@ def _source(source: SourceHealth) -> dict[str, Any]:
         "messages": source.messages,
         "readings": source.readings,
         "repeated": source.repeated,
+        "commands": source.commands,
         "rejects": dict(source.rejects),
     }
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from firmware_sim.child import ServerFailed
 from firmware_sim.city import City, Pace, Size
 from firmware_sim.torture.faults import FAULTS, Fault
-from firmware_sim.torture.run import torture
+from firmware_sim.torture.run import CALM, torture
+from gateway.config_errors import nearest
 from gateway.errors import PrehodError
 
 
@@ -42,7 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     faults = kinds.add_parser("torture", help="faults of every kind, and a count of what was lost", parents=[again])
     faults.add_argument("--seconds", type=float, default=60.0, metavar="N", help="faults for N seconds (default 60)")
     faults.add_argument("--seed", type=int, default=1, help="the same seed draws the same faults")
-    faults.add_argument("--faults", type=_faults, default=FAULTS, metavar="A,B", help=", ".join(_BY_NAME))
+    faults.add_argument(
+        "--only", type=_faults, default=FAULTS, metavar="FAULT[,FAULT]", help=f"only these: {', '.join(_BY_NAME)}"
+    )
+    every = f"seconds from one fault to the next, on average (default {CALM:g})"
+    faults.add_argument("--every", type=_seconds, default=CALM, metavar="N", help=every)
     faults.add_argument(
         "--directory",
         type=Path,
@@ -65,10 +70,17 @@ _BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
 def _faults(names: str) -> tuple[Fault, ...]:
-    unknown = sorted(set(names.split(",")) - _BY_NAME.keys())
-    if unknown:
-        raise argparse.ArgumentTypeError(f"no fault is called {unknown[0]!r}; there are {', '.join(_BY_NAME)}")
+    for name in names.split(","):
+        if name not in _BY_NAME:
+            raise argparse.ArgumentTypeError(nearest(name, list(_BY_NAME), "fault"))
     return tuple(_BY_NAME[name] for name in names.split(","))
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and an hour")
+    return seconds
 
 
 def _torture(arguments: argparse.Namespace) -> int:
@@ -84,7 +96,8 @@ def _torture(arguments: argparse.Namespace) -> int:
                 [sys.executable, "-m", "gateway.cli.main", "run", "--config"],
                 seconds=arguments.seconds,
                 seed=arguments.seed,
-                faults=arguments.faults,
+                faults=arguments.only,
+                calm=arguments.every,
                 tell=(lambda _: None) if arguments.json else (lambda line: print(line, flush=True)),
             )
         )

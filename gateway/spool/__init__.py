@@ -16,6 +16,7 @@ On disk
           damaged/                     pieces that are no good members, named SEGMENT-OFFSET; never deleted by us
           quarantine/influx.lp         lines that the server will never take, with its words above them
           quarantine/held.lp           lines of sensors that nobody configured
+          quarantine/held.json         how much of that counts: see `holding`
           replays/influx.json          a second cursor, over what is sent to the sink once more
           requests/                    what people ask of the owner: see `requests`
           losses.jsonl                 the loss ledger: what is gone, and why
@@ -29,6 +30,10 @@ Write (`writer`)
     Compress, write at the end of the newest segment, fdatasync; for a new segment fsync the directory too; only then
     is the batch acknowledged. If anything fails the batch is not there: its bytes are cut off, the file is given up,
     and the next attempt gets the same sequence numbers in a new segment.
+
+Hold (`holding`, `quarantine`)
+    Lines of sensors that nobody configured wait for a person. They become durable together with the readings that
+    came with them, or not at all.
 
 Read (`reader`, `cursors`)
     The segment is found by its name, the member by walking headers; a reader that goes on knows its place. A member
@@ -70,11 +75,12 @@ from gateway.spool.format import (
     decode_member,
     encode_member,
 )
+from gateway.spool.held_lines import Held, of_boot
 from gateway.spool.ledger import Ledger, Loss, format_time
 from gateway.spool.lines import sensors_in
 from gateway.spool.pressure import Gauge, Levels, Pressure
 from gateway.spool.progress import Progress, Waiting
-from gateway.spool.quarantine import Held, Quarantine, of_boot
+from gateway.spool.quarantine import Quarantine
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Recovery
 from gateway.spool.retention import Policy

@@ -156,7 +156,7 @@ def encode_member(batch: Batch, first: int, *, level: int = LEVEL) -> bytes:
     body = deflate.compress(text) + deflate.flush() + trailer
 
     boot = batch.boot or b""
-    packed = _pack_identities(batch.identities)
+    packed = pack_identities(batch.identities)
     identities = _SUBFIELD.pack(b"PM", len(packed)) + packed if packed else b""
     extra_length = _SHORTEST_EXTRA + len(boot) + len(identities)
     length = 12 + extra_length + len(body)
@@ -254,7 +254,8 @@ def _subfield(extra: bytes, wanted: bytes) -> bytes:
     return b""
 
 
-def _pack_identities(identities: Iterable[Identity]) -> bytes:
+def pack_identities(identities: Iterable[Identity]) -> bytes:
+    """Return identities as `Header.packed` holds them, b"" for none."""
     by_source: dict[int, list[Identity]] = {}
     for identity in identities:
         by_source.setdefault(identity.source, []).append(identity)

@@ -12,6 +12,11 @@ when they were lost; ``segment`` is the file they were in, if they were in one; 
 were; times are ``null`` where they are not known; ``sinks`` names those that had not taken all of them; ``sensors``
 the first twenty of ``sensor_count``. ``fingerprint`` tells the segment from a later one of the same name.
 
+Beyond `MAX_BYTES` the older half is folded: of each rule one line stays, without numbers and segments, with the
+``count`` of all of them, the whole time range, how many lines it stands for (``lines``), and in ``sensor_count`` how
+many sensors there were at least. So neither the file nor what is in memory of it grows without end, and no reading
+that was lost is forgotten.
+
 ===================  ===================================================================================
 rule                 what was lost
 ===================  ===================================================================================
@@ -39,6 +44,9 @@ from gateway.spool.filesystem import Filesystem, append_to_file, replace_file
 
 SENSORS_NAMED = 20
 """Sensors that one line names; more would make it longer than anybody reads."""
+
+MAX_BYTES = 512 * 1024
+"""Some 1,300 lines."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -78,6 +86,8 @@ class Ledger:
         self._end = _size(filesystem, path)
         self._doubtful = self._end > 0  # a killed owner may have left it in memory only, after an fsync that failed
         self._entries = _read(filesystem, path)
+        if self._end > MAX_BYTES:
+            self._entries = _folded(self._entries)
 
     @property
     def entries(self) -> list[dict[str, Any]]:
@@ -89,8 +99,16 @@ class Ledger:
         """How many readings were ever lost."""
         return sum(entry["count"] for entry in self._entries)
 
+    @property
+    def lines(self) -> int:
+        """How many lines were ever written, those that were folded included."""
+        return sum(map(_lines, self._entries))
+
     def knows(self, rule: str, segment: str, last: int | None) -> bool:
-        """Return whether the loss of ``last`` under that rule in that segment is written down already."""
+        """Return whether the loss of ``last`` under that rule in that segment is written down already.
+
+        Only lines of their own are known, not what was folded: it is asked about what has just happened.
+        """
         wanted = (rule, segment, last)
         return any((entry.get("rule"), entry.get("segment"), entry.get("to")) == wanted for entry in self._entries)
 
@@ -117,12 +135,14 @@ class Ledger:
         }
         with self._lock:
             self._entries.append(entry)
-            self._unwritten.append(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+            self._unwritten.append(_line(entry))
         self.flush()
 
     def flush(self) -> None:
         """Return once every entry is on the disk; raises `OSError`. Nothing may be deleted on its strength before."""
         with self._lock:
+            if self._end + sum(map(len, self._unwritten)) > MAX_BYTES:
+                self._fold()
             if self._doubtful:
                 content = self._filesystem.read(self._path, 0, self._end)
                 replace_file(self._filesystem, self._path, content, durable=True)
@@ -131,6 +151,70 @@ class Ledger:
                 lines = b"".join(self._unwritten)
                 self._end = append_to_file(self._filesystem, self._path, lines, self._end)
                 self._unwritten.clear()
+
+    def _fold(self) -> None:
+        """Write everything anew, what is not written yet included; if that fails, the next attempt does it again."""
+        folded = _folded(self._entries)
+        content = b"".join(map(_line, folded))
+        replace_file(self._filesystem, self._path, content, durable=True)
+        self._entries, self._end, self._doubtful = folded, len(content), False
+        self._unwritten.clear()
+
+
+def _folded(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a line for each rule that has older entries, and then the newer ones: half of `MAX_BYTES`."""
+    room, first = MAX_BYTES // 2, len(entries)
+    while first and (room := room - len(_line(entries[first - 1]))) >= 0:
+        first -= 1
+    by_rule: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries[:first]:
+        by_rule.setdefault(str(entry.get("rule")), []).append(entry)
+    return [*(_together(rule, older) for rule, older in by_rule.items()), *entries[first:]]
+
+
+def _together(rule: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(entries) == 1:
+        return entries[0]
+    sensors = {str(sensor) for entry in entries for sensor in entry.get("sensors") or ()}
+    counts = [entry["sensor_count"] for entry in entries if type(entry.get("sensor_count")) is int]
+    lines = sum(map(_lines, entries))
+    return {
+        "when": _latest(entries, "when"),
+        "rule": rule,
+        "why": f"{lines:,} older lines of the ledger together",
+        "from": None,
+        "to": None,
+        "count": sum(entry["count"] for entry in entries),
+        "first_time": min(_times(entries, "first_time"), key=_order, default=None),
+        "last_time": _latest(entries, "last_time"),
+        "segment": None,
+        "sinks": sorted({str(sink) for entry in entries for sink in entry.get("sinks") or ()}),
+        "sensors": sorted(sensors)[:SENSORS_NAMED],
+        "sensor_count": max(len(sensors), *counts, 0),
+        "fingerprint": None,
+        "lines": lines,
+    }
+
+
+def _latest(entries: list[dict[str, Any]], key: str) -> str | None:
+    return max(_times(entries, key), key=_order, default=None)
+
+
+def _times(entries: list[dict[str, Any]], key: str) -> list[str]:
+    return [entry[key] for entry in entries if isinstance(entry.get(key), str)]
+
+
+def _order(time: str) -> str:
+    return time.rstrip("Z")  # with it, "13:20:00Z" would come after "13:20:00.5Z"
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+
+
+def _lines(entry: dict[str, Any]) -> int:
+    lines = entry.get("lines", 1)
+    return lines if type(lines) is int else 1
 
 
 def _size(filesystem: Filesystem, path: Path) -> int:

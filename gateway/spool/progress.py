@@ -60,8 +60,13 @@ class Progress:
             return True
         return any(one.boot == header.boot and one.first < header.end <= one.end for one in self.boots)
 
-    def hold(self, header: Header) -> None:
-        """Let a member at the front wait; the caller moves the front on."""
+    def doubt(self) -> None:
+        """Take all that waits for perhaps sent already: a power cut left an older cursor than there was."""
+        for one in self.boots:
+            one.sending = one.end
+
+    def hold(self, header: Header, *, unsure: bool) -> None:
+        """Let a member at the front wait; the caller moves the front on. ``unsure``: it may have been sent before."""
         assert header.boot is not None
         one = next((one for one in self.boots if one.boot == header.boot), None)
         if one is None:
@@ -69,6 +74,8 @@ class Progress:
             self.boots.append(one)
         one.end = header.end
         one.count += header.count
+        if unsure:
+            one.sending = header.end
 
     def sent(self, waiting: Waiting, to: int, count: int) -> None:
         """Note that a boot's members below ``to``, ``count`` readings, wait no more."""

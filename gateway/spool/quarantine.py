@@ -13,7 +13,7 @@ takes out of it, to requeue or to drop it, goes to a file of its own in one step
 3. ``<sink>.rest`` becomes ``<sink>.lp``: where a power cut prevented that, before anything else happens here
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -23,29 +23,11 @@ from urllib.parse import quote, unquote
 
 from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.spool.filesystem import Filesystem, append_to_file, replace_file
+from gateway.spool.held_lines import Held, one_line, parse, text_of
 from gateway.spool.ledger import format_time
 from gateway.spool.lines import line_time
 
-MAX_REASON = 300
-"""Characters of a server's words that are kept."""
-
 _VERBS = ("requeue", "drop")
-_OF_BOOT = "times are since boot "
-
-
-class Held(NamedTuple):
-    """A line of the quarantine and the comment above it, without its ``# ``."""
-
-    reason: str
-    line: bytes
-
-    @property
-    def boot(self) -> bytes | None:
-        """The boot that its time counts from; ``None``: it is UTC."""
-        _, _, words = self.reason.partition(" ")  # after the time
-        with suppress(ValueError):
-            return bytes.fromhex(words.removeprefix(_OF_BOOT)[:32]) if words.startswith(_OF_BOOT) else None
-        return None
 
 
 class Taken(NamedTuple):
@@ -65,8 +47,11 @@ class Quarantine:
     """
 
     def __init__(self, filesystem: Filesystem, directory: Path, now: Callable[[], int], max_bytes: int) -> None:
-        self._filesystem, self._directory, self._now, self._max_bytes = filesystem, directory, now, max_bytes
-        self._lock = RLock()
+        self._filesystem, self.directory, self._now, self._max_bytes = filesystem, directory, now, max_bytes
+        self.lock = RLock()
+        """Whoever has it finds nothing changed by others."""
+        self.frozen: set[str] = set()
+        """Sinks of whose lines none may be taken out now; see `gateway.spool.holding`."""
         self._unsettled = True
         with suppress(OSError):
             self._settle()
@@ -74,18 +59,20 @@ class Quarantine:
     @property
     def sinks(self) -> list[str]:
         """Those that have lines here."""
-        return sinks_held(self._filesystem, self._directory)
+        return sinks_held(self._filesystem, self.directory)
 
     def path(self, sink: str) -> Path:
         """Return the file for ``sink``."""
-        return self._directory / f"{quote(sink, safe='')}.lp"
+        return self.directory / f"{quote(sink, safe='')}.lp"
 
     def size(self, sink: str) -> int:
-        """Return the bytes held for ``sink``."""
+        """Return the bytes held for ``sink``. Raises `SpoolError`."""
         try:
             return self._filesystem.size(self.path(sink))
-        except OSError:
+        except FileNotFoundError:
             return 0
+        except OSError as error:
+            raise _error(error, self.path(sink)) from error
 
     def append(self, sink: str, lines: bytes, reason: str) -> None:
         """Keep refused ``lines`` (line protocol) with the server's ``reason``, durably.
@@ -93,16 +80,56 @@ class Quarantine:
         Raises `QuarantineFull` at the bound, `SpoolFull` on a full disk, `SpoolError` for any other failure: then
         they are not kept, and the caller must not move on.
         """
-        text = f"# {format_time(self._now())} {one_line(reason)}\n".encode() + lines.rstrip(b"\n") + b"\n"
+        with self.lock:
+            self.put(sink, self.fitting(sink, {reason: [lines.rstrip(b"\n")]}))
+
+    def fitting(self, sink: str, held: Mapping[str, Sequence[bytes]]) -> bytes:
+        """Return lines, by the reason above them, as they will stand in the file, once that is in order.
+
+        Raises `QuarantineFull` at the bound, and `SpoolError`.
+        """
+        try:
+            self._settle()
+        except OSError as error:
+            raise _error(error, self.path(sink)) from error
+        now = format_time(self._now())
+        parts = []
+        for reason, lines in held.items():
+            parts += [f"# {now} {one_line(reason)}".encode(), *lines]
+        text = b"\n".join((*parts, b""))
+        if self.size(sink) + len(text) > self._max_bytes:
+            raise QuarantineFull(
+                f"{self.path(sink)} has reached {self._max_bytes:,} bytes: "
+                "look into it, then requeue or drop what it holds"
+            )
+        return text
+
+    def put(self, sink: str, text: bytes, end: int | None = None) -> None:
+        """Add what `fitting` returned, durably; ``end`` cuts off first what an earlier attempt may have left beyond.
+
+        Raises `SpoolFull` on a full disk, `SpoolError` for any other failure.
+        """
         path = self.path(sink)
-        with self._lock:
-            if self.size(sink) + len(text) > self._max_bytes:
-                raise QuarantineFull(
-                    f"{path} has reached {self._max_bytes:,} bytes: look into it, then requeue or drop what it holds"
-                )
+        with self.lock:
             try:
-                self._settle()
-                append_to_file(self._filesystem, path, text)
+                append_to_file(self._filesystem, path, text, end)
+            except OSError as error:
+                raise _error(error, path) from error
+
+    def cut(self, sink: str, size: int) -> None:
+        """Leave at most ``size`` bytes of a file, durably, whatever was cut off it before. Raises `SpoolError`."""
+        path = self.path(sink)
+        with self.lock:
+            try:
+                end = min(size, self._filesystem.size(path))
+                file = self._filesystem.open(path)
+                try:
+                    file.truncate(end)
+                    file.sync()
+                finally:
+                    file.close()
+            except FileNotFoundError:
+                return
             except OSError as error:
                 raise _error(error, path) from error
 
@@ -119,13 +146,15 @@ class Quarantine:
         """Return what was taken out and is not dealt with yet. Raises `SpoolError`."""
         found = []
         try:
-            names = sorted(self._filesystem.names(self._directory))
+            with self.lock:
+                self._settle()
+                names = sorted(self._filesystem.names(self.directory))
         except OSError as error:
-            raise _error(error, self._directory) from error
+            raise _error(error, self.directory) from error
         for name in names:
             stem, *parts = name.split(".")
             if len(parts) == 3 and parts[2] in _VERBS:
-                found.append(Taken(self._directory / name, unquote(stem), *parts))
+                found.append(Taken(self.directory / name, unquote(stem), *parts))
         return found
 
     def take_out(self, sink: str, request: str, mark: str, verb: str, wanted: Callable[[Held], bool]) -> int:
@@ -134,8 +163,10 @@ class Quarantine:
         What is no line with a time stays, since nothing could be done with it.
         """
         stem = quote(sink, safe="").replace(".", "%2E")
-        taken = self._directory / f"{stem}.{request}.{mark}.{verb}"
-        with self._lock:
+        taken = self.directory / f"{stem}.{request}.{mark}.{verb}"
+        with self.lock:
+            if sink in self.frozen:
+                raise SpoolError(f"lines for {self.path(sink)} wait for the disk; none can be taken out before")
             try:
                 self._settle()
                 lines = held_in(self._filesystem, self.path(sink))
@@ -145,12 +176,11 @@ class Quarantine:
                     return 0
                 rest = [held for held, is_chosen in zip(lines, chosen, strict=True) if not is_chosen]
                 if not rest:
-                    self._filesystem.rename(self.path(sink), taken)
-                    self._filesystem.sync_directory(self._directory)
+                    self._rename(self.path(sink), taken)
                     return len(out)
                 self._unsettled = True
-                replace_file(self._filesystem, self._directory / f"{stem}.rest", _text(rest), durable=True)
-                replace_file(self._filesystem, taken, _text(out), durable=True)
+                replace_file(self._filesystem, self.directory / f"{stem}.rest", text_of(rest), durable=True)
+                replace_file(self._filesystem, taken, text_of(out), durable=True)
                 self._settle()
             except OSError as error:
                 raise _error(error, self.path(sink)) from error
@@ -166,10 +196,10 @@ class Quarantine:
     def move_on(self, taken: Taken, mark: str) -> Taken:
         """Note how far it came, durably. Raises `SpoolError`."""
         stem = taken.path.name.partition(".")[0]
-        moved = taken._replace(path=self._directory / f"{stem}.{taken.request}.{mark}.{taken.verb}", mark=mark)
+        moved = taken._replace(path=self.directory / f"{stem}.{taken.request}.{mark}.{taken.verb}", mark=mark)
         try:
-            self._filesystem.rename(taken.path, moved.path)
-            self._filesystem.sync_directory(self._directory)
+            with self.lock:
+                self._rename(taken.path, moved.path)
         except OSError as error:
             raise _error(error, taken.path) from error
         return moved
@@ -179,7 +209,7 @@ class Quarantine:
         try:
             with suppress(FileNotFoundError):
                 self._filesystem.unlink(taken.path)
-            self._filesystem.sync_directory(self._directory)
+            self._filesystem.sync_directory(self.directory)
         except OSError as error:
             raise _error(error, taken.path) from error
 
@@ -187,18 +217,26 @@ class Quarantine:
         """Finish what a power cut may have interrupted: see the module. Raises `OSError`."""
         if not self._unsettled:
             return
-        names = self._filesystem.names(self._directory)
+        # What a failed attempt renamed must stay so before anything is done on the strength of it.
+        self._filesystem.sync_directory(self.directory)
+        names = self._filesystem.names(self.directory)
         out = {name.split(".")[0] for name in names if name.count(".") == 3 and name.endswith(_VERBS)}
         for name in names:
             stem, _, kind = name.partition(".")
             if kind != "rest":
                 continue
-            rest = self._directory / name
+            rest = self.directory / name
             if stem in out:
                 self._filesystem.rename(rest, self.path(unquote(stem)))
             else:  # it never came to step 2
                 self._filesystem.unlink(rest)
-            self._filesystem.sync_directory(self._directory)
+            self._filesystem.sync_directory(self.directory)
+        self._unsettled = False
+
+    def _rename(self, old: Path, new: Path) -> None:
+        self._unsettled = True
+        self._filesystem.rename(old, new)
+        self._filesystem.sync_directory(self.directory)
         self._unsettled = False
 
 
@@ -216,43 +254,7 @@ def held_in(filesystem: Filesystem, path: Path) -> list[Held]:
         content = filesystem.read(path)
     except FileNotFoundError:
         return []
-    return list(_parse(content))
-
-
-def one_line(reason: str) -> str:
-    """Return ``reason`` as one printable line of bounded length, safe as a comment.
-
-    InfluxDB 1.x reads on past the end of a comment that leaves a double quote open or ends in a backslash, answers
-    204 and loses the line after it; so both are replaced.
-    """
-    safe = reason.replace('"', "'").replace("\\", "/")
-    printable = "".join(character if character.isprintable() else " " for character in safe)
-    words = " ".join(printable.split())
-    return words if len(words) <= MAX_REASON else words[: MAX_REASON - 3] + "..."
-
-
-def of_boot(boot: bytes) -> str:
-    """Return the words that tell `Held` of which boot the times are."""
-    return f"{_OF_BOOT}{boot.hex()}"
-
-
-def _parse(content: bytes) -> Iterator[Held]:
-    reason = ""
-    for line in content.split(b"\n"):
-        if line.startswith(b"#"):
-            reason = line[1:].strip().decode(errors="replace")
-        elif line.strip():
-            yield Held(reason, line)
-
-
-def _text(lines: Iterable[Held]) -> bytes:
-    parts, above = [], None
-    for reason, line in lines:
-        if reason != above:
-            parts.append(b"# %s\n" % reason.encode())
-            above = reason
-        parts.append(line + b"\n")
-    return b"".join(parts)
+    return parse(content)
 
 
 def _error(error: OSError, path: Path) -> SpoolError:

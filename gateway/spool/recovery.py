@@ -199,7 +199,10 @@ class _Mending:
 
     def remove_leftovers(self) -> None:
         """Remove temporaries of replacements that were not finished."""
-        for directory in (self._root, *(self._root / name for name in ("cursors", "damaged", "replays"))):
+        for directory in (
+            self._root,
+            *(self._root / name for name in ("cursors", "damaged", "quarantine", "replays")),
+        ):
             with suppress(OSError):
                 for name in self._filesystem.names(directory):
                     if name.endswith(".tmp"):

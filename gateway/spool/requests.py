@@ -31,9 +31,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gateway.errors import SpoolError
 from gateway.spool.filesystem import Filesystem, replace_file
 from gateway.spool.format import Batch, Identity
+from gateway.spool.held_lines import Held
 from gateway.spool.ledger import Loss
 from gateway.spool.lines import line_time, sensors_in
-from gateway.spool.quarantine import Held, Taken
+from gateway.spool.quarantine import Taken
 
 if TYPE_CHECKING:
     from gateway.spool.store import Spool
@@ -165,7 +166,7 @@ class Clerk:
                 count += batch.count
                 if number < portion or (number == portion and batch.identities[0] in unsure):
                     continue
-                self._spool.writer.append(batch)
+                self._spool.holding.append(batch)
                 taken = self._spool.quarantine.move_on(taken, f"{self._spool.next_seq}-{number + 1}")
         return {"readings": count, "left_bytes": self._left(request)}
 

@@ -12,6 +12,7 @@ from gateway.errors import SpoolError
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
 from gateway.spool.format import LEVEL
+from gateway.spool.holding import Holding
 from gateway.spool.ledger import Ledger, Loss
 from gateway.spool.pressure import Levels
 from gateway.spool.quarantine import Quarantine
@@ -46,6 +47,7 @@ class Spool(SpoolView):
 
     recovery    what was found at the start; ``recovery.identities`` are the MQTT packets stored already
     writer      for one thread
+    holding     the same, for readings that come with held lines
     cursors     one thread a sink
     ledger      the losses
     quarantine  the lines that sinks refused
@@ -87,6 +89,10 @@ class Spool(SpoolView):
             segment_bytes=min(settings.segment_bytes, settings.max_bytes // 8),
             level=settings.level,
         )
+        self.holding = Holding(filesystem, self.quarantine, self.writer, super().reader())
+        self.recovery = self.recovery._replace(identities=(*self.recovery.identities, *self.holding.identities))
+        if self.holding.problem:
+            self.recovery.problems.append(self.holding.problem)
         self._clerk = Clerk(self, filesystem)
         for piece in (*self.recovery.cut, *self.recovery.damaged):
             self._record_damage(piece)

@@ -11,9 +11,10 @@ from urllib.parse import quote
 from gateway.errors import SpoolError
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
+from gateway.spool.held_lines import Held
 from gateway.spool.ledger import Ledger
 from gateway.spool.progress import Progress
-from gateway.spool.quarantine import Held, held_in, sinks_held
+from gateway.spool.quarantine import held_in, sinks_held
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Survey, survey
 from gateway.spool.segments import Piece, Segment, SegmentIndex
@@ -173,7 +174,7 @@ class SpoolView:
             newest_time=max((segment.t_max for segment in segments if segment.t_max is not None), default=None),
             free_bytes=free,
             damaged=self._count_damaged(),
-            losses=len(self.ledger.entries),
+            losses=self.ledger.lines,
             lost_readings=self.ledger.readings,
             sinks={sink: self._sink_status(sink) for sink in self._sinks},
             replays=dict(self._replays()),

@@ -3,17 +3,17 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 import structlog
 
 from gateway.clock import Timekeeper
-from gateway.commit import Committer
+from gateway.commit import Committer, HeldLines
 from gateway.errors import SpoolError
 from gateway.health import Health
-from gateway.spool import Batch
+from gateway.spool import Batch, Identity
 
 NOW = 1_732_281_600_000_000_000
 """Friday 22 November 2024, 13:20 UTC."""
@@ -54,6 +54,8 @@ class FakeStore:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.held: list[tuple[str, list[bytes]]] = []
+        self.identities: list[Identity] = []
+        """Those that held lines came in."""
         self.troubles: deque[SpoolError | None] = deque()
         self.hold_trouble: SpoolError | None = None
         self.gate = threading.Event()
@@ -75,10 +77,15 @@ class FakeStore:
         self.batches.append(batch)
         return None
 
-    def hold(self, reason: str, lines: list[bytes]) -> None:
+    def hold(self, held: HeldLines, identities: Sequence[Identity], batch: Batch | None) -> object:
         if self.hold_trouble is not None:
             raise self.hold_trouble
-        self.held.append((reason, lines))
+        if batch is not None:
+            assert list(batch.identities) == list(identities), "whoever knows the batch must know the lines"
+            self.append(batch)
+        self.held += held.items()
+        self.identities += identities
+        return None
 
 
 @pytest.fixture(autouse=True)

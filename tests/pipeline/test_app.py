@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from firmware_sim.influx import InfluxEndpoint
 from firmware_sim.influx_faults import Hang, Refusal
@@ -284,6 +285,20 @@ async def test_what_only_memory_held_when_it_stops_on_a_full_disk_is_owned_up_to
     assert (entry["rule"], entry["count"]) == ("stopped", 1)
 
 
+async def test_a_run_that_did_not_stop_in_good_order_is_told_by_the_next(configuration: Configuration) -> None:
+    marker = configuration.gateway.data_dir / "running"
+    async with _running(configuration) as (daemon, _):
+        assert daemon.health.snapshot()["last_run"] == "stopped in good order"
+        left_by_a_kill = marker.read_text()
+    assert not marker.exists()
+    for content, said in ((left_by_a_kill, "killed"), ("another boot", "power cut"), ("", "power cut")):
+        marker.write_text(content)
+        with structlog.testing.capture_logs() as logs:
+            async with _running(configuration) as (daemon, _):
+                assert said in daemon.health.snapshot()["last_run"]
+        assert [one["what"] for one in logs if "good order" in one["event"]] == [daemon.health.last_run]
+
+
 async def test_after_a_power_cut_a_database_that_keeps_duplicates_is_asked_and_after_an_orderly_stop_it_is_not(
     configuration: Configuration,
 ) -> None:
@@ -294,9 +309,11 @@ async def test_after_a_power_cut_a_database_that_keeps_duplicates_is_asked_and_a
     daemon.spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
     daemon.close()
     assert daemon.spool.cursors.state("influx")["stopped"] is False, "this one did not come to an orderly end"
-    cursors.save("influx", 0, extra={"boot": "another", "stopped": False})
+    waits = {"boot": bytes(16).hex(), "from": 0, "to": 1, "count": 1, "sending": 0}
+    cursors.save("influx", 0, extra={"boot": "another", "stopped": False, "front": 1, "held": [waits]})
     again = Daemon(configuration)
-    assert again.spool.cursors.state("influx")["sending"] == 1
+    state = again.spool.cursors.state("influx")
+    assert (state["sending"], state["held"]) == (1, [{**waits, "sending": 1}])
     again.spool.cursors.save("influx", 0, extra={"boot": "another", "stopped": True, "sending": 0})
     again.close()
     orderly = Daemon(configuration)

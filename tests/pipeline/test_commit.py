@@ -288,6 +288,7 @@ async def test_held_lines_are_put_aside_before_their_message_is_acknowledged(
     running.hurry()
     await until(lambda: acks.mids == [1])
     assert store.held == [("unknown sensor x", [b"one", b"two"]), ("unknown sensor y", [b"three"])]
+    assert [identity.mid for identity in store.identities] == [1], "it must be known when it comes again"
 
 
 async def test_a_full_quarantine_costs_its_own_lines_and_no_reading_waits(

@@ -17,7 +17,7 @@ from gateway.clock import Timekeeper
 from gateway.errors import SinkAway
 from gateway.forward import Forwarder, Limits
 from gateway.health import SinkHealth
-from gateway.spool import Batch, Spool, SpoolSettings, SpoolView
+from gateway.spool import Batch, Progress, Spool, SpoolSettings, SpoolView
 from gateway.supervise import Liveness
 
 if TYPE_CHECKING:
@@ -248,6 +248,32 @@ async def test_a_crash_while_those_who_waited_are_sent_sends_them_once_and_with_
     assert sorted(board.database.times()) == [0, 1, 2, 3]
     assert board.database.asked_for_missing == 1
     assert board.database.times()[1] == NOW + HOUR - 2 * SECOND
+
+
+@pytest.mark.parametrize("already_held", [True, False])
+async def test_after_a_power_cut_those_who_waited_are_asked_about_too(board: Board, *, already_held: bool) -> None:
+    board.take(2)
+    board.take(2, own_time=NOW)
+    older = {"next": 0, "front": 0}
+    board.start()
+    await board.caught_up()
+    if already_held:
+        older = dict(board.spool.cursors.state("influx"))
+    board.sync(NOW + HOUR)
+    await board.drained()
+    await board.stop()
+
+    # What the disk has of the cursor is older than what the database has.
+    progress = Progress(older)
+    progress.doubt()
+    board.spool.cursors.save("influx", 0, extra={**progress.state(), "sending": board.spool.next_seq})
+    board.clock.right = False
+    board.timekeeper = Timekeeper(board.clock, board.directory / "another-clock")  # nor has it the offset
+    board.start()
+    await board.caught_up()
+    board.sync(NOW + HOUR)
+    await board.drained()
+    assert sorted(board.database.times()) == [0, 1, 2, 3]
 
 
 async def test_new_readings_and_those_that_waited_take_turns(board: Board) -> None:

@@ -104,7 +104,7 @@ class SimulatedDisk:
     """A filesystem in memory that promises no more than `gateway.spool.filesystem` says.
 
     `fail` makes one of the next calls raise; `power_cut` loses or tears what was not synced, each name and each write
-    by itself. Directories are there from the start and stay.
+    by itself, but a rename never loses both names. Directories are there from the start and stay.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -113,6 +113,7 @@ class SimulatedDisk:
         self.free = 1 << 40
         self._names: dict[Path, _Inode] = {}
         self._histories: dict[Path, list[_Inode | None]] = {}  # what a name may mean after a power cut
+        self._renames: list[tuple[Path, _Inode]] = []
         self._failures: dict[int, int] = {}
 
     def fail(self, after: int = 0, code: int = errno.EIO, times: int = 1) -> None:
@@ -131,7 +132,10 @@ class SimulatedDisk:
                 self._names.pop(path, None)
             else:
                 self._names[path] = inode
-        self._histories = {}
+        for old, inode in self._renames:  # it may not have happened; then the old name is there
+            if old not in self._names and not any(other is inode for other in self._names.values()):
+                self._names[old] = inode
+        self._histories, self._renames = {}, []
         for inode in {id(inode): inode for inode in self._names.values()}.values():
             inode.crash(self.chance)
 
@@ -182,6 +186,7 @@ class SimulatedDisk:
     def rename(self, old: Path, new: Path) -> None:
         self.step("rename")
         inode = self._inode(old)
+        self._renames.append((old, inode))
         self._name(new, inode)
         self._name(old, None)
 
@@ -193,6 +198,7 @@ class SimulatedDisk:
     def sync_directory(self, path: Path) -> None:
         self.step("sync_directory")
         self._histories = {name: states for name, states in self._histories.items() if name.parent != path}
+        self._renames = [(old, inode) for old, inode in self._renames if old.parent != path]
 
     def free_bytes(self, path: Path) -> int:
         del path

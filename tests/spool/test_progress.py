@@ -24,8 +24,8 @@ def test_a_new_sink_lacks_everything_and_nobody_waits() -> None:
 
 def test_what_waits_is_lacking_and_what_went_ahead_is_not() -> None:
     progress = Progress({"next": 0})
-    progress.hold(header(0, boot=A))
-    progress.hold(header(20, boot=A))
+    progress.hold(header(0, boot=A), unsure=False)
+    progress.hold(header(20, boot=A), unsure=False)
     progress.front = 40
     assert [
         progress.lacks(header(first, boot=boot)) for first, boot in ((0, A), (10, None), (20, A), (30, None))
@@ -42,8 +42,8 @@ def test_what_waits_is_lacking_and_what_went_ahead_is_not() -> None:
 
 def test_it_outlasts_a_restart() -> None:
     progress = Progress({"next": 0})
-    progress.hold(header(0, boot=A))
-    progress.hold(header(10, boot=B))
+    progress.hold(header(0, boot=A), unsure=False)
+    progress.hold(header(10, boot=B), unsure=False)
     progress.front = 30
     progress.boots[1].sending = 20
     again = Progress({"next": progress.lowest, **progress.state(), "sending": 30})
@@ -52,8 +52,8 @@ def test_it_outlasts_a_restart() -> None:
 
 def test_what_was_sent_waits_no_more() -> None:
     progress = Progress({"next": 0})
-    progress.hold(header(0, boot=A))
-    progress.hold(header(20, boot=A))
+    progress.hold(header(0, boot=A), unsure=False)
+    progress.hold(header(20, boot=A), unsure=False)
     progress.front = 40
     progress.sent(progress.boots[0], 10, 10)
     assert (progress.lowest, progress.count) == (10, 10)
@@ -97,7 +97,7 @@ def test_what_went_ahead_of_a_lost_reading_is_not_said_to_be_lost(tmp_path: Path
         spool.writer.append(Batch(line % 5, 1, 5, 5, A))
         spool.writer.append(Batch(line % 10**18, 1, 10**18, 10**18))
         progress = Progress({"next": 0})
-        progress.hold(header(0, 1, A))
+        progress.hold(header(0, 1, A), unsure=False)
         progress.front = 2
         spool.cursors.save("influx", progress.lowest, extra=progress.state())
         assert [spool.cursors.lacks("influx", found) for found in spool.reader().headers()] == [True, False]

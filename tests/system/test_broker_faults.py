@@ -255,7 +255,7 @@ async def test_a_retained_reading_that_comes_with_every_connection_is_stored_onc
         await client.publish("stream/s1/air", json.dumps({"ts": NOW, "pm25": 1.5}), qos=1, retain=True)
         wire = await rig.wire(broker.port)
         # MQTT 3.1.1 has no way to ask for retained messages with a new subscription only.
-        gateway = await rig.gateway(rig.stream_source(wire.url, protocol="3.1.1"))
+        gateway = await rig.gateway(rig.stream_source(f"mqtt://127.0.0.1:{wire.port}", protocol="3.1.1"))
         await gateway.holds(1)
         await client.publish("stream/s1/air", json.dumps({"ts": NOW + 1, "pm25": 3.5}), qos=1)
         await gateway.holds(2)

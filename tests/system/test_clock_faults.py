@@ -4,10 +4,12 @@ libfaketime moves the daemon's wall clock and nothing else; a mount namespace gi
 systemd-timesyncd's that are ours.
 """
 
+import asyncio
 import json
 import os
 import shutil
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +17,14 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from firmware_sim.devices.nmea0183 import Nmea0183
+from firmware_sim.line import SerialLine
 from firmware_sim.points import StoredPoint
 from firmware_sim.readback import read_points
 from firmware_sim.servers import Influxd, Mosquitto
+from firmware_sim.truth import Truth
 from gateway.clock import _kernel_synchronized
+from gateway.gnss import metres
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig
@@ -27,6 +33,7 @@ pytestmark = pytest.mark.system
 
 SECOND = 10**9
 HOUR = 3600
+PATIENCE = 30.0
 FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 QUICK = """[sources.quick]
 type = "mqtt"
@@ -37,6 +44,15 @@ topics = ["quick/+/air"]
 kind = "air_quality"
 sensor = "topic:1"
 fields = {{ pm25 = "pm25" }}
+"""
+
+
+ROOF = """[sources.roof]
+type = "serial"
+port = "{port}"
+driver = "nmea0183"
+sensor = "gnss-roof"
+options = {{ interval = "0s" }}
 """
 
 
@@ -135,10 +151,23 @@ async def stored(database: Influxd) -> dict[int, StoredPoint]:
     return found
 
 
-async def begin(rig: "Rig", machine: FakeMachine, off: float) -> "tuple[Gateway, Mosquitto, Influxd]":
+async def all_of(station: Station, database: Influxd) -> dict[int, StoredPoint]:
+    """Wait until the database has everything that the stations sent, and return it as `stored` does."""
+    async with asyncio.timeout(PATIENCE):
+        found = await stored(database)
+        while found.keys() != station.sent.keys():
+            await asyncio.sleep(0.1)
+            found = await stored(database)
+    return found
+
+
+async def begin(
+    rig: "Rig", machine: FakeMachine, off: float, *more: str, own: str = ""
+) -> "tuple[Gateway, Mosquitto, Influxd]":
     broker, database = await rig.serve(Mosquitto), await rig.serve(Influxd)
     parts = rig.stream_source(broker.url), QUICK.format(url=broker.url), rig.sink(database)
-    gateway = rig.make_gateway(*parts)
+    gateway = rig.make_gateway(*parts, *more)
+    gateway.own = own
     gateway.clock, gateway.within = "auto", machine.within()
     machine.believe(off)
     await gateway.start()
@@ -212,6 +241,46 @@ async def test_a_boot_that_never_knew_the_time_is_dated_by_the_next_one_marked_a
         assert found[3].time >= station.sent[3][0] - SECOND
     finally:
         station.close()
+
+
+async def test_a_board_without_network_and_without_a_clock_has_both_from_its_receiver_which_may_jump(
+    rig: "Rig", machine: FakeMachine, tmp_path: Path
+) -> None:
+    truth = Truth()
+    twin = Nmea0183("gnss-roof", truth, "seed", epoch=datetime.now(UTC), search=0.0)
+    twin.fix = False
+    async with SerialLine(twin, tmp_path / "roof"):
+        roof = ROOF.format(port=tmp_path / "roof")
+        gateway, broker, database = await begin(rig, machine, 5 - time.time(), roof, own='gnss = "roof"')
+        station = Station(broker.url)
+        try:
+            station.says(3)
+            state = await gateway.until(lambda state: state["sources"]["roof"]["rejects"])
+            assert (state["clock_source"], state["location"]) == ("unknown", None)
+            twin.fix = True
+            state = await gateway.until(lambda state: state["clock_known"] and state["location"])
+            assert (state["clock_source"], state["location_source"]) == ("gnss", "gnss")
+            seen = next(iter(truth)).fields
+            assert metres(tuple(state["location"]), (float(seen["latitude"]), float(seen["longitude"]))) < 30
+            station.says(2)
+            twin.clock_off = timedelta(hours=-1)
+            state = await gateway.until(lambda state: state["gnss"]["disbelieved_s"])
+            assert any("roof jumped 3600" in problem for problem in state["problems"])
+            station.says(2)
+            await all_of(station, database)
+            gateway.kill()
+            await gateway.start()
+            await gateway.listening()
+            station.says(2)
+            found = await all_of(station, database)
+            for number, (before, after) in station.sent.items():
+                # A sentence's way, and the second of room that the others have.
+                assert before - 2 * SECOND <= found[number].time <= after + 2 * SECOND
+                assert found[number].fields["quality"] == 0
+            times = [found[number].time for number in sorted(found)]
+            assert times == sorted(times)
+        finally:
+            station.close()
 
 
 async def test_a_clock_that_jumps_ahead_and_back_is_told_and_loses_nothing(rig: "Rig", machine: FakeMachine) -> None:

@@ -91,7 +91,7 @@ async def test_a_broker_that_is_killed_and_comes_back_loses_nothing_that_it_had_
 ) -> None:
     broker = await rig.serve(Mosquitto)
     wire = await rig.wire(broker.port)
-    gateway = await rig.gateway(rig.stream_source(wire.url))
+    gateway = await rig.gateway(rig.stream_source(f"mqtt://127.0.0.1:{wire.port}"))
     await gateway.listening()
     stream = rig.stream(broker.url)
     wire.deaf = True  # the broker will not know that these are stored

@@ -35,6 +35,30 @@ async def test_a_stop_in_a_stream_flushes_and_the_next_start_goes_on(rig: "Rig")
     assert stream.differences(await read_victoria_metrics(database.url)) == {}
 
 
+async def test_a_stop_while_a_backlog_goes_to_the_database_leaves_the_rest_to_the_next_start(rig: "Rig") -> None:
+    broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
+    source, sink = rig.stream_source(broker.url), rig.sink(database)
+    # Lines a second: the five seconds that a stop gives the database are too few.
+    gateway = await rig.gateway(source, sink, "max_rate = 1000")
+    await gateway.listening()
+    await database.stop()
+    stream = rig.stream(broker.url)
+    stream.send(10_000)
+    await gateway.until(lambda state: state["spool"]["readings"] == 10_000)
+    await database.start()
+    await gateway.until(lambda state: 0 < state["spool"]["waiting"][database.name] < 10_000)
+    gateway.signal(signal.SIGTERM)
+    assert await gateway.ended(STOPS_WITHIN) == 0
+    assert 0 < gateway.logged(event="stopped")[-1]["waiting"][database.name] < 10_000, "it stopped beside the backlog"
+
+    gateway._parts = source + sink
+    await gateway.start()
+    assert (await gateway.state())["last_run"] == "stopped in good order"
+    await gateway.holds(10_000)
+    assert stream.differences(gateway.spooled()) == {}
+    assert stream.differences(await read_victoria_metrics(database.url)) == {}
+
+
 async def test_a_second_signal_leaves_at_once(rig: "Rig") -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
@@ -56,7 +80,7 @@ async def test_a_second_signal_leaves_at_once(rig: "Rig") -> None:
 async def test_messages_stored_but_not_acknowledged_are_known_again_after_a_kill(rig: "Rig") -> None:
     broker = await rig.serve(Mosquitto)
     wire = await rig.wire(broker.port)
-    gateway = await rig.gateway(rig.stream_source(wire.url))
+    gateway = await rig.gateway(rig.stream_source(f"mqtt://127.0.0.1:{wire.port}"))
     await gateway.listening()
     stream = rig.stream(broker.url)
     wire.deaf = True
@@ -84,7 +108,7 @@ async def test_messages_stored_but_not_acknowledged_are_known_again_after_a_kill
 async def test_messages_stored_but_not_acknowledged_are_known_again_after_a_broken_connection(rig: "Rig") -> None:
     broker = await rig.serve(Mosquitto)
     wire = await rig.wire(broker.port)
-    gateway = await rig.gateway(rig.stream_source(wire.url))
+    gateway = await rig.gateway(rig.stream_source(f"mqtt://127.0.0.1:{wire.port}"))
     await gateway.listening()
     stream = rig.stream(broker.url)
     wire.deaf = True

@@ -44,7 +44,7 @@ async def test_a_minute_of_faults_loses_nothing_and_doubles_nothing(tmp_path: Pa
 
 
 async def test_the_command_ends_with_one_line_of_json() -> None:
-    command = ["sim", "torture", "--seconds", "1", "--seed", "1", "--faults", "gateway-killed", "--json"]
+    command = ["sim", "torture", "--seconds", "1", "--seed", "1", "--only", "gateway-killed", "--json"]
     process = await asyncio.create_subprocess_exec(*COMMAND[:3], *command, stdout=asyncio.subprocess.PIPE)
     printed, _ = await process.communicate()
     assert process.returncode == 0, printed
@@ -55,6 +55,19 @@ async def test_the_command_ends_with_one_line_of_json() -> None:
     assert outcome["lost"] == outcome["duplicated"] == outcome["quarantined"] == 0
     assert outcome["lost_in_stated_window"] <= outcome["stated_window_holds"]
     assert {"worst_recovery_seconds", "seed", "seconds"} <= outcome.keys()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("gateway-kiled", "did you mean 'gateway-killed'?"), ("gateway-killed,disc-full", "did you mean 'disk-full'?")],
+)
+async def test_a_fault_that_does_not_exist_is_refused_with_the_nearest_that_does(given: str, said: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND[:3], "sim", "torture", "--only", given, stderr=asyncio.subprocess.PIPE
+    )
+    _, printed = await process.communicate()
+    assert process.returncode == 2
+    assert said in printed.decode()
 
 
 async def test_a_spool_that_somebody_deletes_from_shows_as_lost(tmp_path: Path) -> None:

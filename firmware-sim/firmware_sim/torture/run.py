@@ -13,6 +13,8 @@ from firmware_sim.torture.site import Site
 
 PATIENCE = 120.0
 """Seconds within which every fault must be got over, and everything be delivered at the end."""
+CALM = 1.0
+"""Seconds from one fault to the next, on average; a seed draws them."""
 IMPATIENT = 0.3
 """How often, of one time, the next fault does not wait until the last one is got over."""
 _LOOK = 0.1
@@ -27,15 +29,17 @@ async def torture(
     seconds: float,
     seed: int,
     faults: Sequence[Fault] = FAULTS,
+    calm: float = CALM,
     tell: Tell = lambda _: None,
 ) -> Outcome:
     """Torture the gateway that ``command`` starts; ``directory`` gets its data, and its log stands beside that.
 
-    Raises `firmware_sim.child.ServerFailed` where a server, or the gateway, does not start.
+    ``calm`` is how many seconds there are between two faults, on average. Raises `firmware_sim.child.ServerFailed`
+    where a server, or the gateway, does not start.
     """
     outcome = Outcome(seed, seconds)
     async with Site(directory, command, seed) as site:
-        run = _Run(site, outcome, Random(seed), tell)
+        run = _Run(site, outcome, Random(seed), calm, tell)
         await run.strike(faults, seconds)
         outcome.drained = await run.drain()
         await site.gateway.stop()
@@ -52,10 +56,11 @@ class _Healed(NamedTuple):
 
 
 class _Run:
-    def __init__(self, site: Site, outcome: Outcome, random: Random, tell: Tell) -> None:
+    def __init__(self, site: Site, outcome: Outcome, random: Random, calm: float, tell: Tell) -> None:
         self._site = site
         self._outcome = outcome
         self._random = random
+        self._calm = calm
         self._tell_line = tell
         self._began = time.monotonic()
         self._looked = asyncio.Event()
@@ -94,7 +99,7 @@ class _Run:
         self._open.append(_Healed(fault, undoing, time.monotonic()))
         if random.random() >= IMPATIENT:
             await self._recovery()
-        await asyncio.sleep(random.uniform(0.2, 2.0))
+        await asyncio.sleep(self._calm * random.uniform(0.2, 1.8))
 
     async def _recovery(self) -> None:
         while self._open:
