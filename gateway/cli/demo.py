@@ -77,12 +77,14 @@ class Outcome:
         report = self.report
         return {
             "measured": report.measured,
+            "uncertain": report.uncertain,
             "stored": report.stored,
             "lost": report.lost,
             "duplicated": report.duplicated,
             "by_measurement": {
                 kind: {
                     "measured": counts.measured,
+                    "uncertain": counts.uncertain,
                     "stored": counts.stored,
                     "lost": counts.lost,
                     "duplicated": counts.duplicated,

@@ -16,7 +16,8 @@ def test_the_demo_loses_nothing_and_ends_with_one_line_of_json() -> None:
     (line,) = done.stdout.decode().splitlines()
     outcome = json.loads(line)
     assert outcome["lost"] == outcome["duplicated"] == 0
-    assert outcome["measured"] == outcome["stored"] > 50
+    # What was on its way when the devices were switched off may be stored or not.
+    assert 50 < outcome["measured"] <= outcome["stored"] <= outcome["measured"] + outcome["uncertain"]
     assert set(outcome["by_measurement"]) == {"parking", "air_quality", "traffic"}
     assert outcome["by_measurement"]["traffic"]["measured"] > 0
     assert outcome["broker"] in {"mosquitto", "iotcore"}
