@@ -9,9 +9,10 @@ Worked: 18.2 degrees, 48 %, 886.387 hPa, PM2.5 7 ug/m3 at 2024-02-08T10:36:28Z, 
 
 Quirks: **PASSKEY identifies the device and is a credential**: it names no sensor, and is struck from what is kept of
 a refused message. The time is UTC; firmware V3.1.0 prints spaces after the colons. A gateway has up to four dust
-sensors: ``pm25_ch1`` belongs to the main reading, the others make readings with the tag ``channel``. ``.._co2`` is of
-the WH45, which counts where there is no channel 1. Means over 24 h, rain, light and what is indoors are not taken;
-batteries are, where their code is known: 0 to 5 bars of the dust sensors (6 is mains), volts of the WS90.
+sensors: ``pm25_ch1`` belongs to the main reading, the others make readings with the tag ``channel``, which may be
+all there is. ``.._co2`` is of the WH45, which counts where there is no channel 1. Means over 24 h, rain, light and
+what is indoors are not taken; batteries are, where their code is known: 0 to 5 bars of the dust sensors (6 is
+mains), volts of the WS90.
 
 Source: captured posts of EasyWeather and GW2000A stations, as public projects show them.
 """
@@ -91,6 +92,8 @@ def _read(sensor: str, payload: bytes) -> Iterable[Measurement | Reject]:
         if f"pm25_ch{channel}" in message:
             one = report(said, table, sensor, payload, time)
             read.append(one if isinstance(one, Reject) else one._replace(tags={"channel": channel}))
+    if len(read) > 1 and isinstance(read[0], Reject) and read[0].reason == "unsupported":
+        return read[1:]
     return read
 
 

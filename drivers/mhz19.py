@@ -1,7 +1,7 @@
 """Winsen MH-Z19B and MH-Z19C: CO2 by infrared absorption.
 
 UART, 9600 8N1, 3.3 V. Nine bytes; c CO2 in ppm, t the temperature inside plus 40, s status (40 while it settles), u
-unknown; sum makes all behind FF add up to 0 modulo 256. Only c is in the manual::
+unknown, 15000 while older ones boot; sum makes all behind FF add up to 0 modulo 256. Only c is in the manual::
 
     FF 01 86 00 00 00 00 00 79      question
     FF 86 cc cc tt ss uu uu sum     answer
@@ -14,7 +14,8 @@ garages and tunnels, which never see any. 87 (one bit from a read) and 88 calibr
 
 Ranges 2000, 5000 and 10000 ppm. It heats up for 3 minutes, and does not tell when it was powered: what comes soon
 after the line opened is marked. Quirks: 400 or 410 exactly at first; then 3554 to 3557 with status 40, at 1420 ppm.
-Answers to commands look like readings to who does not mind the second byte. Ask no more often than every 5 s.
+Answers to commands look like readings to who does not mind the second byte. Ask no more often than every 5 s (from
+memory, unchecked).
 
 Sources: MH-Z19B manual v1.6 (Winsen); the unprinted bytes as others recorded them.
 """
@@ -28,7 +29,7 @@ from gateway.contract import Driver, Duration, Measurement, Options, Quality, Re
 
 ABC, ZERO, SPAN, RANGE = 0x79, 0x87, 0x88, 0x99
 DONE = 1
-SETTLING = 0x40
+SETTLING, BOOTING = 0x40, 15000
 LEAST = 250
 """ppm: no air has less than 400, and no sensor that works says as little as this."""
 
@@ -54,14 +55,15 @@ def understand(frame: Frame) -> Measurement | Reject:
     fields = {"co2": float(co2)}
     if temperature:  # zero where the firmware leaves it out
         fields["device_temperature"] = temperature - 40.0
-    return Measurement("air_quality", fields, quality=Quality.WARM_UP if status & SETTLING else Quality.GOOD)
+    settles = status & SETTLING or frame.number(4) == BOOTING
+    return Measurement("air_quality", fields, quality=Quality.WARM_UP if settles else Quality.GOOD)
 
 
 class Decoder:
     """Asks one sensor."""
 
     def __init__(self, options: MhZ19Options) -> None:
-        self._frames = frames((READ, ABC, ZERO, SPAN, RANGE))
+        self._frames = frames((READ, ABC, RANGE))
         wishes = {}
         if options.abc is not None:
             wishes[ABC] = command(ABC, 0xA0 if options.abc else 0)

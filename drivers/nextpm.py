@@ -146,4 +146,5 @@ DRIVER = Driver(
     decoder=_decoder,
     options=NextPmOptions,
     kinds=("air_quality",),
+    experimental=True,
 )

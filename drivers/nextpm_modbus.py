@@ -103,4 +103,5 @@ DRIVER = Driver(
     decoder=Decoder,
     options=NextPmModbusOptions,
     kinds=("air_quality",),
+    experimental=True,
 )

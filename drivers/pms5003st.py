@@ -36,13 +36,18 @@ def parse(frame: bytes) -> Report | Reply | Reject:
     if not isinstance(words, list):
         return words
     masses, outdoors, particles, formaldehyde = words[:3], words[3:6], words[6:12], words[12]
-    if formaldehyde > MOST_FORMALDEHYDE:
-        return Reject("unsupported", frame, f"formaldehyde {formaldehyde} ug/m3: a PMS5003?")
     if len(frame) == FRAME_S:
         return Report(masses, outdoors, particles=particles, formaldehyde=formaldehyde)
     version, error = divmod(words[16], 256)
     temperature = int.from_bytes(frame[30:32], "big", signed=True) / 10
     return Report(masses, outdoors, version, error, particles, temperature, words[14] / 1000, formaldehyde)
+
+
+def _own(frame: bytes) -> Report | Reply | Reject:
+    found = parse(frame)
+    if isinstance(found, Report) and (found.formaldehyde or 0) > MOST_FORMALDEHYDE:
+        return Reject("unsupported", frame, f"formaldehyde {found.formaldehyde} ug/m3: a PMS5003?")
+    return found
 
 
 DRIVER = Driver(
@@ -59,7 +64,7 @@ DRIVER = Driver(
         field("firmware_version"),
     ),
     max_frame=FRAME,
-    decoder=partial(Decoder, lengths=(FRAME, FRAME_S), parse=parse),
+    decoder=partial(Decoder, lengths=(FRAME, FRAME_S), parse=_own),
     options=Sleeping,
     kinds=("air_quality",),
     experimental=True,

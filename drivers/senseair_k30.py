@@ -83,4 +83,5 @@ DRIVER = Driver(
     decoder=Decoder,
     options=SenseairK30Options,
     kinds=("air_quality",),
+    experimental=True,
 )

@@ -9,9 +9,10 @@ JSON, every 145 s, without a time; **every value is a text**::
 Worked: PM10 4.37 and PM2.5 2.23 ug/m3, 1023.72 hPa, a radio level of -73 dBm, sensor ``1844542``.
 
 P0, P1, P2 and P4 are PM1, PM10, PM2.5 and PM4, bare or after the name of the part that measured: ``SDS_``, ``PMS_``,
-``HPM_``, ``NPM_``, ``IPS_``, ``SPS30_``. Pressure is in Pa, humidity in percent. Where two parts measure the same,
-the first counts: the firmware names the thermometer in the open before those inside its case. ``samples``,
-``min_micro`` and ``max_micro`` tell of the firmware's loop, not of the air. Old firmware writes ``-73 dBm``.
+``HPM_``, ``NPM_``, ``IPS_``, ``SPS30_``; an SPS30 has counts as well, ``N05`` to ``N10`` in 1 cm3, and the typical
+size ``TS`` in um. Pressure is in Pa, humidity in percent. Where two parts measure the same, the first counts: the
+firmware names the thermometer in the open before those inside its case. ``samples``, ``min_micro`` and ``max_micro``
+tell of the firmware's loop, not of the air. Old firmware writes ``-73 dBm``.
 
 The number of the chip is in the message, as a key that ends in ``id``; where it is not (it may be in a header that a
 bridge does not pass on), the topic's last level names the sensor.
@@ -40,6 +41,8 @@ TABLE: dict[str, Term] = {
         for name, term in _CLIMATE.items()
         for part in ("BME280", "BMP280", "BMP", "SHT3X", "HTU21D", "DS18B20")
     },
+    **{f"SPS30_N{size}": Term(f"particles_up_to_{size}") for size in ("05", "1", "25", "4", "10")},
+    "SPS30_TS": Term("typical_particle_size"),
     "DNMS_noise_LAeq": Term("sound_level"),
     "DNMS_noise_LA_max": Term("sound_level_max"),
     "signal": Term("rssi"),

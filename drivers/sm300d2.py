@@ -111,5 +111,4 @@ DRIVER = Driver(
     decoder=Decoder,
     options=Sm300d2Options,
     kinds=("air_quality",),
-    experimental=True,
 )

@@ -6,12 +6,13 @@ JSON, any topic, one row for each hour or quarter::
                  "car": 619.178, "car_lft": 202.74, "car_rgt": 416.438, "heavy": ..., "bike": ..., ...}]}
 
 Worked: 203 cars to the left and 416 to the right in the hour that begins at that time, sensor ``348917``; eight
-readings in all, each with the tags ``vehicle_type`` and ``direction``.
+readings in all, each with the tags ``vehicle_type`` and ``direction``. With ``"v85": 41.5`` a ninth one says that 85
+in 100 cars did not exceed 41.5 km/h.
 
 Quirks: a V1 counter's numbers are already divided by its uptime, so they have a fraction, and are rounded here; those
 of an S2 are whole. With an uptime below 0.5 too little was seen: the row is refused. Where a row has no directions,
 there is one reading without that tag. Rows of hours that were reported before have the same time, so they replace
-themselves. Speeds are shares of a histogram and are not taken.
+themselves. ``v85`` is of all cars, so it has no direction. The other speeds are shares of a histogram and not taken.
 
 Source: Telraam's API documentation, POST /v1/reports/traffic.
 """
@@ -22,7 +23,7 @@ from typing import Any
 from drivers._flat import number
 from drivers._messages import MAX_MESSAGE, find, parse, refuse
 from drivers._times import nanoseconds
-from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, field
+from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, field
 
 KINDS = ("car", "heavy", "bike", "pedestrian")
 ENDS = {"left": "_lft", "right": "_rgt", "": ""}
@@ -82,17 +83,22 @@ def counts(row: Any) -> dict[tuple[str, str], float] | str:  # noqa: ANN401 -- J
 def _measured(row: dict[str, Any], found: dict[tuple[str, str], float]) -> Iterable[Measurement]:
     interval = row.get("interval")
     period = {"period": PERIODS[interval]} if type(interval) is str and interval in PERIODS else {}
+    said: dict[tuple[str, str], dict[str, FieldValue]] = {
+        one: {"intensity": round(count)} for one, count in found.items()
+    }
+    if (speed := number(row.get("v85"))) is not None and speed >= 0:
+        said.setdefault(("car", ""), {})["speed_85th_percentile"] = speed
     sensor, time = str(row["segment_id"]), nanoseconds(row["date"])
-    for (kind, way), count in found.items():
+    for (kind, way), fields in said.items():
         tags = {"vehicle_type": kind, "direction": way} if way else {"vehicle_type": kind}
-        yield Measurement("traffic", {"intensity": round(count), **period}, sensor, time, tags=tags)
+        yield Measurement("traffic", {**fields, **period}, sensor, time, tags=tags)
 
 
 DRIVER = Driver(
     name="telraam",
     title="Telraam (traffic reports)",
     link=MqttLink(("telraam/#",)),
-    fields=(field("intensity"), field("period")),
+    fields=(field("intensity"), field("speed_85th_percentile"), field("period")),
     max_frame=MAX_MESSAGE,
     decoder=Decoder,
     kinds=("traffic",),

@@ -17,7 +17,7 @@ the others have it. Of the ZE03 they disagree on the steps: see its manual, and 
 sets the highest bit of v when its cell has failed; 13 bits are the value.
 
 Cells need 5 min after power, and days after long storage; an NO2 cell sees O3 and the reverse; zero drifts with the
-temperature: calibrate beside a reference station.
+temperature: calibrate beside a reference station (this paragraph from memory, unchecked).
 Quirk: the example in the ZE07-CO manual has the sum of that for CH2O.
 
 Sources: manuals of ZE07-CH2O, ZE07-CO, ZE08-CH2O (Winsen); for ZE03 and ZE15 what others published.

@@ -1,9 +1,29 @@
-"""What Nwave's devices have in common: the start-up message, and the battery in steps of 4 mV.
+"""What Nwave's devices have in common: the start-up message, the battery in steps of 4 mV, and the vendor's objects.
 
 Source: the vendor's codec in The Things Network's device repository.
 """
 
-from gateway.contract import FieldValue
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from gateway.contract import FieldValue, Measurement, Options, Reject
+
+_EVENTS = {
+    "counter_update": "count",
+    "heartbeat": "heartbeat",
+    "parking_status": "status",
+    "startup": "startup",
+    "user_registration": "registration",
+}
+_NUMBERS = {
+    "counter_value": ("total_count", 0, 0xFFFF),
+    "hw_health_status": ("device_error", 0, 0x7F),
+    "battery_voltage": ("battery_voltage", 0.0, 5.0),
+    "temperature": ("temperature", -60.0, 80.0),
+}
+"""The vendor's name -> the field, and what it can be at all: whole numbers where the bounds are."""
+LONGEST = 600
+"""Minutes: a duration beyond it says no more than that the bay was so for long."""
 
 
 def startup(payload: bytes) -> dict[str, FieldValue]:
@@ -18,3 +38,37 @@ def startup(payload: bytes) -> dict[str, FieldValue]:
 def volts(steps: int) -> float:
     """Return the battery's voltage."""
     return (2500 + 4 * steps) / 1000
+
+
+def _number(value: object, low: float, high: float) -> float | None:
+    whole = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if whole and isinstance(value, int | float) and low <= value <= high else None
+
+
+def objects(
+    kind: str, causes: Mapping[str, int]
+) -> Callable[[Mapping[str, Any], Options], Iterable[Measurement | Reject]]:
+    """Return what reads the objects of the vendor's codec; ``causes`` are its words for reset causes."""
+
+    def from_object(said: Mapping[str, Any], _: Options) -> Iterable[Measurement | Reject]:
+        event = _EVENTS.get(str(said.get("type")))
+        if event is None:
+            return [Reject("unsupported", b"", "type is none that Nwave's codec gives")]
+        fields: dict[str, FieldValue] = {}
+        if isinstance(occupied := said.get("occupied"), bool):
+            fields["occupied"] = occupied
+        for theirs, (ours, low, high) in _NUMBERS.items():
+            if (value := _number(said.get(theirs), low, high)) is not None:
+                fields[ours] = type(low)(value)
+        if (minutes := _number(said.get("previous_state_duration"), 0, LONGEST)) is not None:
+            fields["previous_state_duration"] = minutes * 60.0
+        for theirs, ours in (("firmware_version", "firmware_version"), ("tag_id", "tag_id")):
+            if isinstance(text := said.get(theirs), str) and 0 < len(text) <= 16 and text.isascii():
+                fields[ours] = text.lower()
+        if (cause := causes.get(str(said.get("reset_cause")))) is not None:
+            fields["reset_cause"] = cause
+        return [
+            Measurement(kind, {**fields, "event": event}) if fields else Reject("range", b"", f"nothing in {event}")
+        ]
+
+    return from_object

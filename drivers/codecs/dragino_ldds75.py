@@ -2,7 +2,7 @@
 
 LoRaWAN, big endian; b battery in mV, its upper bits flags::
 
-    port 2   bb bb dd dd ii [tt tt ss]    d distance, mm; i woken from outside; t probe DS18B20; s sensor is there
+    port 2   bb bb dd dd [ii [tt tt ss]]  d distance, mm; i woken from outside; t probe DS18B20; s sensor is there
              (bit 4 of the first byte)    DDS75-LB with several samples: from byte 8 on a distance each
     port 3   bb bb dd dd tt tt ff uu uu uu uu    one reading kept, with flags and Unix time; several in a row
     port 5   device information, see `drivers.codecs._dragino`
@@ -11,9 +11,9 @@ LoRaWAN, big endian; b battery in mV, its upper bits flags::
 
 Quirks: a distance of 0 says that no sensor answers, up to 20 (0014) that something is nearer than the sensor can
 tell: neither is given as a distance, and the event says which. Whether the probe is in tenths or hundredths of a
-degree depends on the firmware, and 0 stands for none: see the option ``probe``. The decoder in The Things Network's
-repository gives the battery for the distance.
-Kept readings are laid out as the vendor's script has them, which no capture confirms.
+degree depends on the firmware, and 0 stands for none: see the option ``probe``. Older firmware ends with the
+distance; the decoder for it in The Things Network's repository gives the battery for the distance. Kept readings are
+laid out as the vendor's script has them, which no capture confirms.
 
 Sources: LDDS75 and DDS75-LB user manuals; the vendor's dragino-end-node-decoder.
 """
@@ -42,7 +42,7 @@ def _reading(payload: bytes, options: DraginoOptions) -> Measurement | Reject:
         last, doubt = _distance(number(payload, len(payload) - 2), options)
         volts = (number(payload, 0) & 0x0FFF) / 1000
         return Measurement("parking", {"battery_voltage": volts, **last}, quality=doubt)
-    if len(payload) not in (5, 8):
+    if len(payload) not in (4, 5, 8):
         return Reject("length", payload, f"{len(payload)} bytes on port {READING}")
     fields, doubt = _distance(number(payload, 2), options)
     fields |= dragino.battery(payload)

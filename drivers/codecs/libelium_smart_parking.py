@@ -43,7 +43,11 @@ class LibeliumOptions(Options):
 
 
 class Frame(NamedTuple):
-    """What one frame says; None for what it does not. ``axes`` are raw, ``battery`` is in volts."""
+    """What one frame says; None for what it does not.
+
+    ``clock`` is the device's hour and minute, ``axes`` are raw, ``battery`` is in volts. ``settings`` are start,
+    period, sleep and keep-alive of the night mode, then radio mode, sleep, keep-alive and threshold, all raw.
+    """
 
     occupied: bool
     battery_low: bool
@@ -51,16 +55,20 @@ class Frame(NamedTuple):
     counter: int
     temperature: int | None = None
     battery: float | None = None
+    clock: tuple[int, int] | None = None
     axes: tuple[int, ...] | None = None
     error: int | None = None
     resets: int | None = None
     configuration: int | None = None
     firmware: int | None = None
+    settings: tuple[int, ...] | None = None
     refused: bool | None = None
     recalibrated: bool | None = None
 
 
-_TEMPERATURE_AT = {INFO: 0, KEEPALIVE: 2, ERROR: 1, START_1: 0, SERVICE: 2, DOWNLINK: 2, RSSI: 2}
+CLOCK = 2
+"""Bytes of the time of day, where it stands before the temperature."""
+_TEMPERATURE_AT = {INFO: 0, KEEPALIVE: CLOCK, ERROR: 1, START_1: 0, SERVICE: CLOCK, DOWNLINK: CLOCK, RSSI: CLOCK}
 """Where firmware 2 puts the temperature, behind the two bytes of every frame; the three axes follow it."""
 
 
@@ -80,13 +88,14 @@ def parse(payload: bytes, firmware: str) -> Frame:
         return frame if undefined else frame._replace(error=rest[0], temperature=_celsius(rest[1]))
     if (at := _TEMPERATURE_AT.get(frame.type)) is not None:
         axes = tuple(int.from_bytes(rest[start : start + 2], "big") for start in (at + 1, at + 3, at + 5))
-        frame = frame._replace(temperature=_celsius(rest[at]), axes=axes)
+        clock = (rest[0], rest[1]) if at == CLOCK else None
+        frame = frame._replace(temperature=_celsius(rest[at]), axes=axes, clock=clock)
     if frame.type in (INFO, ERROR):
         frame = frame._replace(battery=(2800 + 4 * rest[8]) / 1000)
     elif frame.type == START_1:
         frame = frame._replace(battery=int.from_bytes(rest[7:9], "big") / 1000)
     elif frame.type == START_2:
-        frame = frame._replace(firmware=rest[0])
+        frame = frame._replace(firmware=rest[0], settings=tuple(rest[1:9]))
     return frame._replace(error=rest[0]) if frame.type == ERROR else frame
 
 

@@ -10,14 +10,15 @@ LoRaWAN, the port tells the message, big endian::
 
 Quirks: the count goes on and begins again at 65536, so it is given as ``total_count``: what passed in between is the
 difference. Bit 7 of h means nothing here. One edition of the vendor's codec takes the upper five bits of h; its
-example (A8 is 40) has the low seven, and so has the NPS405. Port 6 is for the maker's own use.
+example (A8 is 40) has the low seven, and so has the NPS405: of an object the number is given as it came. Port 6 is
+for the maker's own use.
 
-Source: the vendor's codec in The Things Network's device repository.
+Source: the vendor's codec in The Things Network's device repository, whose objects are read as well.
 """
 
 from collections.abc import Iterable
 
-from drivers.codecs._nwave import startup, volts
+from drivers.codecs._nwave import objects, startup, volts
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 COUNT, HEARTBEAT, STARTUP = 1, 2, 3
@@ -40,6 +41,9 @@ def decode(port: int, payload: bytes, _: Options) -> Iterable[Measurement | Reje
     return [Measurement("traffic", fields)]
 
 
+CAUSES = {"rejoining_lorawan_network": 0, "watchdog": 1, "power_on": 2, "user_request": 3, "brownout": 6, "other": 7}
+"""The vendor's words for reset causes."""
+
 CODEC = Codec(
     name="nwave_ncc405",
     title="Nwave NCC405 vehicle counter",
@@ -52,5 +56,6 @@ CODEC = Codec(
         field("event"),
     ),
     decode=decode,
+    from_object=objects("traffic", CAUSES),
     kinds=("traffic",),
 )

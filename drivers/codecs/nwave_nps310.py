@@ -11,12 +11,12 @@ LoRaWAN, the port tells the message; o is occupied in bit 0::
 Reset causes: 1 watchdog, 2 power on, 3 asked, 4 brown-out, 5 other; the NPS405 numbers them in another way.
 Port 6 is for the maker's own use.
 
-Source: the vendor's codec in The Things Network's device repository.
+Source: the vendor's codec in The Things Network's device repository, whose objects are read as well.
 """
 
 from collections.abc import Iterable
 
-from drivers.codecs._nwave import startup
+from drivers.codecs._nwave import objects, startup
 from gateway.contract import Codec, Measurement, Options, Reject, field
 
 STATUS, HEARTBEAT, STARTUP = 1, 2, 3
@@ -35,10 +35,14 @@ def decode(port: int, payload: bytes, _: Options) -> Iterable[Measurement | Reje
     return [Measurement("parking", {"occupied": occupied, "event": "status" if port == STATUS else "heartbeat"})]
 
 
+CAUSES = {"watchdog": 1, "power_on": 2, "user_request": 3, "brownout": 4, "other": 5}
+"""The vendor's words for reset causes."""
+
 CODEC = Codec(
     name="nwave_nps310",
     title="Nwave NPS310 parking sensor",
     fields=(field("occupied"), field("firmware_version"), field("reset_cause"), field("event")),
     decode=decode,
+    from_object=objects("parking", CAUSES),
     kinds=("parking",),
 )

@@ -16,12 +16,12 @@ hours or more and gives no duration. A registration whose o is 0 tells nothing o
 the permit's battery. Reset causes: 0 joined again, 1 watchdog, 2 power on, 3 asked, 6 brown-out, 7 other.
 Port 6 is for the maker's own use.
 
-Source: the vendor's codec in The Things Network's device repository.
+Source: the vendor's codec in The Things Network's device repository, whose objects are read as well.
 """
 
 from collections.abc import Iterable
 
-from drivers.codecs._nwave import startup, volts
+from drivers.codecs._nwave import objects, startup, volts
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 STATUS, HEARTBEAT, STARTUP, REGISTRATION = 1, 2, 3, 10
@@ -69,6 +69,9 @@ def decode(port: int, payload: bytes, _: Options) -> Iterable[Measurement | Reje
     return [Measurement("parking", fields)]
 
 
+CAUSES = {"rejoining_lorawan_network": 0, "watchdog": 1, "power_on": 2, "user_request": 3, "brownout": 6, "other": 7}
+"""The vendor's words for reset causes."""
+
 CODEC = Codec(
     name="nwave_nps405",
     title="Nwave NPS405 parking sensor",
@@ -84,5 +87,6 @@ CODEC = Codec(
         field("event"),
     ),
     decode=decode,
+    from_object=objects("parking", CAUSES),
     kinds=("parking",),
 )

@@ -45,7 +45,8 @@ def _answer(what: str) -> Fixed:
 def _count(event: str) -> Fixed:
     def read(value: bytes) -> Iterable[Part]:
         if value[0] >= RESTARTED:
-            return (Part({"event": "reboot or recalibration"}, "traffic"),)
+            parts = [Part({"event": word}, "traffic") for word in (event, "reboot or recalibration")]
+            return parts if event == "keepalive" else parts[1:]
         return (Part({"total_count": value[0], "event": event}, "traffic"),)
 
     return 1, read

@@ -9,7 +9,7 @@ LoRaWAN, port 1, or 2 with what the detectors saw::
 
     A8 2D 63 B0 00 55 01 20      occupied, radar, battery good, 45 C, bay 99, -80 dBm, beacons 85 and 288
 
-The beacons are those of permits in a vehicle; they are read by `parse` and not stored.
+The beacons are those of permits in a vehicle; they and what the detectors saw are read by `parse` and not stored.
 
 Source: the vendor's codec in The Things Network's device repository.
 """
@@ -23,7 +23,7 @@ STATUS, DETAIL = 1, 2
 
 
 class Message(NamedTuple):
-    """One message; ``temperature`` in degrees Celsius, ``beacon_rssi`` in dBm, ``fault`` None on port 1."""
+    """One message; ``temperature`` in degrees Celsius, ``beacon_rssi`` in dBm, the last four None on port 1."""
 
     occupied: bool
     good_battery: bool
@@ -36,7 +36,10 @@ class Message(NamedTuple):
     bay: int
     beacon_rssi: int | None = None
     beacons: tuple[int, ...] = ()
+    deflection: tuple[int, ...] | None = None
+    baseline: tuple[int, ...] | None = None
     fault: int | None = None
+    reflection: int | None = None
 
 
 def _signed(byte: int) -> int:
@@ -51,7 +54,14 @@ def parse(port: int, payload: bytes) -> Message:
     temperature, bay = _signed(payload[1]), payload[2]
     said = Message(occupied, good, obstructed, radar, lonely, reset, keepalive, temperature, bay)
     if port == DETAIL:
-        return said._replace(fault=payload[9], obstructed=obstructed or bool(payload[10]))
+        axes = [_signed(byte) for byte in payload[3:9]]
+        return said._replace(
+            obstructed=obstructed or bool(payload[10]),
+            deflection=tuple(axes[:3]),
+            baseline=tuple(axes[3:]),
+            fault=payload[9],
+            reflection=payload[11],
+        )
     if len(payload) == 3:
         return said
     beacons = tuple(int.from_bytes(payload[at : at + 2], "big") for at in range(4, len(payload), 2))

@@ -13,8 +13,9 @@ READING = "0D3B 0AEF 00 FF9C 01"
 
 
 def test_the_battery_is_not_the_distance(payload: Read) -> None:
-    said = payload("dragino_ldds75", 2, "0D3B 0AEF 00")[0]
-    assert said.fields == {"battery_voltage": 3.387, "distance": 2799.0}
+    for of_firmware in ("0D3B 0AEF", "0D3B 0AEF 00"):
+        said = payload("dragino_ldds75", 2, of_firmware)[0]
+        assert said.fields == {"battery_voltage": 3.387, "distance": 2799.0}
 
 
 def test_the_upper_bits_of_the_battery_are_flags(payload: Read) -> None:

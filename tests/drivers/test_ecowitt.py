@@ -79,6 +79,13 @@ def test_further_dust_sensors_are_readings_of_their_own() -> None:
     ]
 
 
+def test_dust_sensors_may_be_all_there_is() -> None:
+    message = {name: value for name, value in POST.items() if name != "tempf"} | {"tempinf": "70", "pm25_ch2": "8.5"}
+    (said,) = _say(json.dumps(message).encode())
+    assert isinstance(said, Measurement)
+    assert (said.fields, said.tags) == ({"pm25": 8.5}, {"channel": "2"})
+
+
 @pytest.mark.parametrize("date", ["", "now", None, [], "2026-13-01 06:07:08"])
 def test_a_time_that_is_none_is_rejected(date: object) -> None:
     (said,) = _post(dateutc=date)

@@ -50,6 +50,12 @@ def test_a_daily_update_counts_resets_in_both() -> None:
     assert [(read.resets, read.configuration) for read in (parse(frame, "v2"), parse(frame, "v3"))] == [(2, 255)] * 2
 
 
+def test_firmware_2_tells_the_time_of_day_and_its_settings() -> None:
+    assert parse(bytes.fromhex("8114160011F35A1095F3B5"), "v2").clock == (22, 0)
+    start = parse(bytes.fromhex("050106160801010100014B"), "v2")
+    assert (start.firmware, start.settings) == (6, (22, 8, 1, 1, 1, 0, 1, 75))
+
+
 def test_twelve_bytes_are_firmware_1_and_refused(payload: Read) -> None:
     assert payload("libelium_smart_parking", 3, INFO + "00")[0].reason == "length"
 

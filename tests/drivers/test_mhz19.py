@@ -84,6 +84,19 @@ def test_a_sensor_that_settles_says_so_whenever_that_is() -> None:
     assert said.quality == Quality.WARM_UP
 
 
+def test_an_older_sensor_that_boots_says_15000_in_its_last_two_bytes() -> None:
+    (booting,) = _decoder(warm_up="0s").feed(with_sum(bytes.fromhex("FF 86 01 9A 40 00 3A 98")), 0)
+    assert isinstance(booting, Measurement)
+    assert booting.quality == Quality.WARM_UP
+
+
+def test_the_answer_to_a_calibration_that_was_never_asked_for_is_noise() -> None:
+    decoder = _decoder()
+    said = [*decoder.feed(_said(ZERO, 1), 0), *decoder.finish()]
+    assert [one.reason for one in said if isinstance(one, Reject)] == ["noise"]
+    assert len(said) == 1
+
+
 def test_an_ff_too_many_does_not_shift_the_frames() -> None:
     said = _decoder(warm_up="0s").feed(b"\xff" + _answer(600) + b"\xff" + _answer(601), 0)
     assert [one.fields["co2"] for one in said if isinstance(one, Measurement)] == [600.0, 601.0]

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from drivers import load_codec
 from drivers.codecs.nwave_nps405 import minutes
+from gateway.contract import Measurement, Reject
 
 Read = Callable[..., list[Any]]
 
@@ -57,3 +59,61 @@ def test_a_count_that_goes_on_is_no_intensity(payload: Read) -> None:
 @pytest.mark.parametrize("name", ["nwave_nps405", "nwave_nps310", "nwave_ncc405"])
 def test_port_6_is_the_makers_own(payload: Read, name: str) -> None:
     assert payload(name, 6, "00")[0].reason == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("name", "port", "hex_", "said"),
+    [
+        (
+            "nwave_nps405",
+            2,
+            "00D3D800590B",
+            {
+                "type": "heartbeat",
+                "occupied": False,
+                "battery_voltage": 3.344,
+                "temperature": -10,
+                "hw_health_status": 0,
+            },
+        ),
+        ("nwave_nps405", 1, "CA", {"type": "parking_status", "occupied": True, "previous_state_duration": 74}),
+        (
+            "nwave_nps405",
+            10,
+            "D11F345678",
+            {"type": "user_registration", "occupied": True, "previous_state_duration": 81, "tag_id": "1F345678"},
+        ),
+        (
+            "nwave_nps310",
+            3,
+            "010D000200",
+            {"type": "startup", "firmware_version": "1.13.0", "reset_cause": "power_on", "occupied": False},
+        ),
+        ("nwave_ncc405", 1, "06AA", {"type": "counter_update", "counter_value": 1706.0}),
+    ],
+    ids=str,
+)
+def test_the_vendors_object_says_the_same_as_the_payload(
+    payload: Read, name: str, port: int, hex_: str, said: dict[str, object]
+) -> None:
+    codec = load_codec(name)
+    assert codec.from_object is not None
+    assert list(codec.from_object(said, codec.options())) == payload(name, port, hex_)
+
+
+def test_an_overflow_gives_no_duration_in_an_object_either() -> None:
+    codec = load_codec("nwave_nps405")
+    assert codec.from_object is not None
+    (said,) = codec.from_object({"type": "parking_status", "occupied": True, "previous_state_duration": 660}, None)
+    assert isinstance(said, Measurement)
+    assert said.fields == {"occupied": True, "event": "status"}
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"type": "debug"}, {"type": []}, {"type": "heartbeat", "occupied": "yes"}], ids=str
+)
+def test_an_object_without_a_reading_is_rejected(said: dict[str, object]) -> None:
+    codec = load_codec("nwave_nps405")
+    assert codec.from_object is not None
+    (rejected,) = codec.from_object(said, None)
+    assert isinstance(rejected, Reject)

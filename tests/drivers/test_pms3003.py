@@ -28,6 +28,12 @@ def test_what_the_last_word_means_is_not_known_and_it_is_left_alone() -> None:
     assert parse(CLEAN) == Report([0, 0, 0], [0, 0, 0])
 
 
+def test_nothing_but_zeros_is_no_reading() -> None:
+    zeros = bytes.fromhex("42 4D 00 14" + "00" * 18 + "00 A3")
+    (said,) = _decoder().feed(zeros, 0)
+    assert said.reason == "unsupported"
+
+
 def test_a_report_of_a_pms5003_is_too_long_to_be_its_own() -> None:
     longer = bytes.fromhex("42 4D 00 1C" + "00" * 24 + "97 00 01 42")
     noise, reading = _decoder().feed(longer + GOOD, 0)

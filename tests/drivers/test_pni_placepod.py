@@ -19,6 +19,7 @@ def fields(payload: Read, hex_: str) -> dict[str, Any]:
 
 def test_80_is_a_restart_and_no_vehicle(payload: Read) -> None:
     assert fields(payload, "21 00 80") == {"event": "reboot or recalibration"}
+    assert fields(payload, "37 00 80") == {"event": "keepalive, reboot or recalibration"}
     assert fields(payload, "21 00 7F") == {"total_count": 127, "event": "count"}
 
 

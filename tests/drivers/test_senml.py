@@ -26,6 +26,15 @@ def test_base_values_hold_until_they_are_replaced() -> None:
     ]
 
 
+def test_what_is_no_number_is_resolved_as_well() -> None:
+    pack = [{"bn": "a:", "bs": 10, "n": "x", "s": 5}, {"n": "on", "vb": False}, {"n": "key", "vd": "aGkgCg"}]
+    assert [(one.value, one.other, one.total) for one in resolve(pack) if isinstance(one, Record)] == [
+        (None, None, 15),
+        (None, False, None),
+        (None, "aGkgCg", None),
+    ]
+
+
 def test_records_of_one_sensor_and_time_are_one_measurement() -> None:
     said = _say({"bn": "a:", "bt": 1e9, "n": "x", "u": "Cel", "v": 1}, {"n": "co2", "v": 400}, {"n": "pm25", "v": 5})
     assert said == [Measurement("air_quality", {"temperature": 1.0, "co2": 400.0, "pm25": 5.0}, "a", 10**18)]
@@ -54,6 +63,9 @@ def test_records_without_a_number_are_passed_over() -> None:
         {"n": "a", "v": "1"},
         {"n": "a", "v": True},
         {"n": 5, "v": 1},
+        {"n": "a", "vb": "true"},
+        {"n": "a", "vs": 5},
+        {"n": "a", "v": 1, "s": "5"},
         {"bn": [], "v": 1},
         {"bt": "now", "v": 1},
         {"bver": 11, "v": 1},

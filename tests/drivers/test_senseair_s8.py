@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from drivers._modbus import with_crc
-from drivers.senseair_s8 import Decoder, SenseairS8Options
+from drivers.senseair_s8 import SWALLOWED, Decoder, SenseairS8Options
 from gateway.contract import Measurement, Quality, Reject
 
 READING = bytes.fromhex("FE 04 00 00 00 04 E5 C6")
@@ -14,6 +14,10 @@ ABC_OFF = bytes.fromhex("FE 06 00 1F 00 00 AC 03")
 
 def _decoder(**options: object) -> Decoder:
     return Decoder(SenseairS8Options.model_validate(options))
+
+
+def _asked(decoder: Decoder, times: int) -> set[bytes]:
+    return {decoder.poll().lstrip(SWALLOWED) for _ in range(times)}
 
 
 def _answer(status: int, co2: int) -> bytes:
@@ -26,18 +30,25 @@ def test_nothing_is_sent_out_of_turn() -> None:
 
 def test_it_is_asked_for_a_reading_first_and_later_what_it_is_until_it_says_so() -> None:
     decoder = _decoder()
-    assert [decoder.poll() for _ in range(4)] == [READING, ABOUT, ABOUT, READING]
+    assert [decoder.poll().lstrip(SWALLOWED) for _ in range(4)] == [READING, ABOUT, ABOUT, READING]
     decoder.feed(with_crc(b"\xfe\x04\x0c" + bytes(12)), 0)
-    assert {decoder.poll() for _ in range(100)} == {READING}
+    assert _asked(decoder, 100) == {READING}
 
 
 def test_the_automatic_calibration_is_switched_off_until_the_echo_confirms_it() -> None:
     decoder = _decoder(abc="0h")
-    assert {decoder.poll() for _ in range(5)} == {READING, ABOUT, ABC_OFF}
+    assert _asked(decoder, 5) == {READING, ABOUT, ABC_OFF}
     decoder.feed(bytes.fromhex("FE 06 00 1F 00 B4 AC 74"), 0)  # it confirms another period
-    assert ABC_OFF in {decoder.poll() for _ in range(100)}
+    assert ABC_OFF in _asked(decoder, 100)
     assert decoder.feed(ABC_OFF, 0) == []
-    assert ABC_OFF not in {decoder.poll() for _ in range(300)}
+    assert ABC_OFF not in _asked(decoder, 300)
+
+
+def test_one_that_swallows_the_first_byte_gets_one_to_swallow() -> None:
+    decoder = _decoder()
+    assert [decoder.poll()[:1].hex() for _ in range(6)] == ["fe", "fe", "00", "fe", "00", "fe"]
+    decoder.feed(_answer(0, 400), 0)
+    assert [decoder.poll()[:1].hex() for _ in range(2)] == ["fe", "fe"]
 
 
 def test_its_own_address_is_asked_and_others_are_not_heard() -> None:

@@ -26,6 +26,16 @@ def test_p1_is_pm10_and_p2_is_pm25_whatever_part_measured(part: str, size: str, 
     assert said.fields == {name: 7.25}
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("N05", "particles_up_to_05"), ("N25", "particles_up_to_25"), ("TS", "typical_particle_size")],
+)
+def test_an_sps30_has_counts_and_a_size(kind: str, name: str) -> None:
+    said = _say([{"value_type": "SPS30_P2", "value": "3.3"}, {"value_type": f"SPS30_{kind}", "value": "0.55"}])
+    assert isinstance(said, Measurement)
+    assert said.fields == {"pm25": 3.3, name: 0.55}
+
+
 def test_of_two_thermometers_the_first_counts() -> None:
     names = ("temperature", "BMP_temperature")
     values = [{"value_type": name, "value": str(value)} for value, name in enumerate(names)]

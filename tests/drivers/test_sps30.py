@@ -53,6 +53,13 @@ def test_an_answer_without_data_means_no_new_sample_and_nothing_is_said() -> Non
     assert _decoder().feed(_reply(READ), 0) == []
 
 
+def test_zeros_are_no_reading_before_the_first_that_is_not_zero() -> None:
+    decoder, zeros = _decoder(), _reply(READ, bytes(40))
+    assert decoder.feed(zeros, 0) == [Reject("unsupported", zeros, "all zero: it is starting")]
+    _, clean = [*decoder.feed(READING, 0), *decoder.feed(zeros, 0)]
+    assert isinstance(clean, Measurement)
+
+
 def test_it_is_woken_with_a_byte_before_and_started_because_power_brings_it_up_idle() -> None:
     assert list(_decoder().start()) == [bytes.fromhex("FF 7E 00 7D 31 00 EE 7E"), START_FLOATS]
     assert list(_decoder(output="integer").start())[1] == bytes.fromhex("7E 00 00 02 01 05 F7 7E")

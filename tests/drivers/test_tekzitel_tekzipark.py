@@ -30,6 +30,14 @@ def test_port_2_tells_the_fault_and_the_obstruction(payload: Read) -> None:
     assert (said.fields["device_error"], said.fields["event"], said.fields["temperature"]) == (3, "obstructed", -10.0)
 
 
+def test_what_the_detectors_saw_is_read_and_not_stored(payload: Read) -> None:
+    read = parse(2, bytes.fromhex("A8F66301FF80027F00030140"))
+    assert (read.deflection, read.baseline, read.reflection) == ((1, -1, -128), (2, 127, 0), 0x40)
+    assert set(payload("tekzitel_tekzipark", 2, "A8F66301FF80027F00030140")[0].fields) == {
+        *("occupied", "temperature", "battery_low", "event", "device_error"),
+    }
+
+
 @pytest.mark.parametrize(("port", "size"), [(1, 0), (1, 2), (1, 5), (1, 7), (2, 3), (2, 11), (2, 13)])
 def test_a_payload_of_another_length_is_damaged(payload: Read, port: int, size: int) -> None:
     assert payload("tekzitel_tekzipark", port, "00" * size)[0].reason == "length"

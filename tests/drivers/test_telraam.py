@@ -24,6 +24,15 @@ def test_fractions_of_a_v1_counter_are_rounded() -> None:
     assert said.fields == {"intensity": 620}
 
 
+def test_the_speed_of_85_in_100_cars_has_no_direction() -> None:
+    said = [one for one in _say(car=10, car_lft=4, car_rgt=6, v85=41.5) if isinstance(one, Measurement)]
+    assert [one.fields for one in said] == [{"intensity": 4}, {"intensity": 6}, {"speed_85th_percentile": 41.5}]
+    assert said[2].tags == {"vehicle_type": "car"}
+    (alone,) = _say(car=10, v85=41.5)
+    assert isinstance(alone, Measurement)
+    assert alone.fields == {"intensity": 10, "speed_85th_percentile": 41.5}
+
+
 @pytest.mark.parametrize(("uptime", "taken"), [(0.49, False), (0.5, True), (1, True), (1.1, False), (None, False)])
 def test_too_little_uptime_says_too_little(uptime: object, taken: object) -> None:
     (said,) = _say(uptime=uptime)

@@ -1,15 +1,13 @@
 """Each LoRaWAN codec against its twin, through the network server's envelope: what was meant is what is read."""
 
-from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
-from pkgutil import iter_modules
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import drivers
-from firmware_sim import devices
 from firmware_sim.devices.chirpstack import ChirpStack
+from firmware_sim.exhibits import sensors
 from firmware_sim.node import Node, Sensor
 from firmware_sim.truth import Taken, Truth
 from gateway.contract import FieldValue, Measurement, Reject, Uplink
@@ -23,12 +21,8 @@ UPLINKS = 100
 
 def twins() -> Iterator[Any]:
     """Return each codec's name with each sensor that simulates it."""
-    for module in iter_modules(devices.__path__):
-        simulated: Mapping[str, tuple[Callable[[], Sensor], ...]] = getattr(
-            import_module(f"firmware_sim.devices.{module.name}"), "CODECS", {}
-        )
-        for name, makers in simulated.items():
-            yield from (pytest.param(name, maker, id=f"{name}-{maker.__name__}") for maker in makers)
+    for name, makers in sensors().items():
+        yield from (pytest.param(name, maker, id=f"{name}-{maker.__name__}") for maker in makers)
 
 
 def series(one: Measurement | Reject | Taken) -> tuple[str, tuple[tuple[str, str], ...], int]:

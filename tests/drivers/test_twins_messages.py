@@ -1,17 +1,16 @@
 """Each driver of MQTT messages against its twin: what was meant is what is read."""
 
-from collections.abc import Iterator
-from importlib import import_module
-from pkgutil import iter_modules
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import drivers
-from firmware_sim import devices
 from firmware_sim.devices import actility, ttn
 from firmware_sim.devices.decentlab import DlPm
+from firmware_sim.exhibits import exhibits
 from firmware_sim.node import Network, Node
+from firmware_sim.reporter import Reporter
 from firmware_sim.truth import Truth
 from gateway.contract import Measurement, Uplink
 from gateway.uplinks import measurements_of
@@ -42,17 +41,16 @@ def test_an_envelope_is_opened_as_its_twin_meant(network: Network) -> None:
         assert fields == pytest.approx(dict(meant.fields))
 
 
-def reporters() -> Iterator[Any]:
-    """Return each module of a station that `firmware_sim.reporter` carries."""
-    modules = (import_module(f"firmware_sim.devices.{found.name}") for found in iter_modules(devices.__path__))
-    yield from (pytest.param(module, id=module.DRIVER) for module in modules if hasattr(module, "TWIN"))
+def reporters() -> dict[str, Callable[..., Any]]:
+    """Return what makes each station that `firmware_sim.reporter` carries, by its driver's name."""
+    return {name: one.make for name, one in exhibits().items() if getattr(one.make, "func", None) is Reporter}
 
 
-@pytest.mark.parametrize("module", list(reporters()))
-def test_a_driver_reads_what_its_twin_meant(module: Any) -> None:  # noqa: ANN401 -- a module has no better type
-    truth, driver = Truth(), drivers.load(module.DRIVER)
+@pytest.mark.parametrize("name", reporters())
+def test_a_driver_reads_what_its_twin_meant(name: str) -> None:
+    truth, driver = Truth(), drivers.load(name)
     decoder: Any = driver.decoder(driver.options())
-    twin = module.TWIN("1234567", truth, "seed")
+    twin = reporters()[name]("1234567", truth, "seed")
     said: list[Measurement] = []
     for number in range(MESSAGES):
         for message in twin.tick(twin.due(), NOON + number * 60_000_000_000):
@@ -62,5 +60,5 @@ def test_a_driver_reads_what_its_twin_meant(module: Any) -> None:  # noqa: ANN40
     for one, meant in zip(said, truth, strict=True):
         assert (one.sensor, one.kind, one.time, one.tags) == (meant.sensor, meant.kind, meant.time, meant.tags)
         assert set(one.fields) == set(meant.fields)
-        for name, value in meant.fields.items():
-            assert one.fields[name] == (pytest.approx(value) if isinstance(value, float) else value), name
+        for field, value in meant.fields.items():
+            assert one.fields[field] == (pytest.approx(value) if isinstance(value, float) else value), field

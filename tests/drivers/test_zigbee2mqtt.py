@@ -35,6 +35,13 @@ def test_a_voltage_without_a_battery_is_the_mains() -> None:
     assert battery.fields["battery_voltage"] == 2.995
 
 
+@pytest.mark.parametrize("occupancy", [True, False])
+def test_what_a_motion_sensor_calls_occupancy_is_motion(occupancy: object) -> None:
+    said = _say({"occupancy": occupancy, "battery": 80})
+    assert isinstance(said, Measurement)
+    assert said.fields == {"motion": int(bool(occupancy)), "battery_level": 0.8}
+
+
 @pytest.mark.parametrize("message", [{"illuminance": 16994, "illuminance_lux": 49}, {"illuminance": 49}])
 def test_illuminance_is_raw_only_beside_lux(message: object) -> None:
     said = _say(message)

@@ -1,19 +1,23 @@
 """What the drivers of distance meters and satellite receivers read, in the names of the external vectors."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
+from runpy import run_path
 from typing import Any
 
-import drivers
 from drivers import _nmea as nmea
 from drivers import _sonar as sonar
-from drivers import maxbotix, tfmini
+from drivers import jsn_sr04t, maxbotix, tfmini
+from drivers._framing import Frames, Lines
 from gateway.contract import Reject
 
 Vector = Mapping[str, Any]
 Names = Mapping[str, object]
 Said = list[Names | Reject]
+REFUSED: Callable[..., Said] = run_path(str(Path(__file__).with_name("vector_whole.py")))["refused"]
 
 
 def _bytes(vector: Vector) -> bytes:
@@ -21,34 +25,40 @@ def _bytes(vector: Vector) -> bytes:
 
 
 def _refused(driver: str, data: bytes, options: Mapping[str, object] | None = None) -> Said:
-    """Return what the whole decoder says of damaged bytes."""
-    found = drivers.load(driver)
-    decoder: Any = found.decoder(found.options.model_validate({"interval": "0s", **(options or {})}))
-    said = [*decoder.feed(data, 0), *decoder.finish()]
-    return [one if isinstance(one, Reject) else dict(one.fields) for one in said]
+    """Return what the whole decoder says; a state that stands for no distance is one refused."""
+    said = REFUSED(driver, data, {"interval": "0s", **(options or {})})
+    return [one if isinstance(one, Reject) or "distance" in one else Reject("range", data) for one in said]
 
 
 def _sonar(driver: str, options: Mapping[str, object], vector: Vector) -> Said:
+    data = _bytes(vector)
+    if vector["kind"] == "command":
+        assert data == jsn_sr04t.ASK
+        return [{"command": data[0]}]
     if vector["kind"] == "bad":
-        return _refused(driver, _bytes(vector), options)
-    frames = sonar.frames(header=options.get("checksum") != "without_header")
-    found = [*frames.feed(_bytes(vector)), *frames.finish()]
-    distances = [one.millimetres for one in found if isinstance(one, sonar.Echo)]
-    if "distances_mm" in vector["expected"]:
-        return [{"distances_mm": distances}]
-    return [{"distance_mm": one.millimetres} if isinstance(one, sonar.Echo) else one for one in found]
+        return _refused(driver, data, options)
+    echoes: list[sonar.Echo] = []
+    for header in (False, True) if "checksum" in options else (True,):  # boards of that name have either sum
+        frames = sonar.frames(header=header)
+        found = [*frames.feed(data), *frames.finish()]
+        echoes = echoes or [one for one in found if isinstance(one, sonar.Echo)]
+    return [{"distance_mm": one.millimetres} for one in echoes]
 
 
 def _maxbotix(unit: str, vector: Vector) -> Said:
     data = _bytes(vector)
-    line = data.rstrip(b"\r\n")
     told = str(vector.get("meta", {}))
     unit = "cm" if "cm" in told else "inch" if "inch" in told else unit
     if vector["kind"] == "bad":
         return _refused("maxbotix", data, {"unit": unit})
-    digits = 4 if len(line) == len("R1234") else 3
-    found = maxbotix.parse(line, maxbotix.MaxbotixOptions.model_validate({"unit": unit, "digits": digits}).scale())
-    return [found] if isinstance(found, Reject) else [] if found is None else [{"distance_mm": found}]
+    digits = 4 if re.search(rb"R[0-9]{4}", data) else 3
+    scale = maxbotix.MaxbotixOptions.model_validate({"unit": unit, "digits": digits}).scale()
+    lines = Lines(maxbotix.MAX_LINE)
+    found = [maxbotix.parse(line, scale) for line in lines.feed(data) if not isinstance(line, Reject)]
+    return [{"distance_mm": one} for one in found if isinstance(one, int | float)]
+
+
+TFMINI_UNITS = {1: "cm", 2: "text", 6: "mm"}
 
 
 def _tfmini(vector: Vector) -> Said:
@@ -56,38 +66,57 @@ def _tfmini(vector: Vector) -> Said:
     if vector["kind"] == "bad":
         return _refused("tfmini", data)
     if vector["kind"] == "command":
-        assert tfmini.command(data[2], data[3:-1]) == data
-        return [{"command": data[2]}]
-    found = tfmini.parse(data)
-    if isinstance(found, tfmini.Report):
-        cm = found.centimetres
-        lengths = {"distance_cm": cm, "distance_mm": cm * 10, "distance_m": cm / 100}
-        return [{**lengths, "strength": found.strength, "temperature_C": found.temperature, "mode": found.extra[0]}]
+        code, own = data[2], data[3:-1]
+        assert tfmini.command(code, own) == data
+        value = int.from_bytes(own, "little")
+        names = {tfmini.RATE: "rate", tfmini.FORMAT: "format", tfmini.OUTPUT: "output", 6: "baud"}
+        unit = TFMINI_UNITS.get(value) if code == tfmini.FORMAT else None
+        return [{"command": code, "data": own.hex(), "value": value, names.get(code, "value"): value, "unit": unit}]
+    frames: Frames[tfmini.Report | tfmini.Reply] = Frames(
+        tfmini.HEADERS, tfmini.FRAME, lambda head: 9 if head[0] == 0x59 else head[1] if head[1:] else 0, tfmini.parse
+    )
+    found = [*frames.feed(data), *frames.finish()]
+    return [_tfmini_names(one) for one in found if not isinstance(one, Reject)]
+
+
+def _tfmini_names(found: tfmini.Report | tfmini.Reply) -> Names:
     if isinstance(found, tfmini.Reply):
+        said: dict[str, object] = {"command": found.code, "data": found.data.hex()}
         version = ".".join(map(str, reversed(found.data)))
-        return [{"command": found.code, "version": version, "firmware": version}]
-    return [found]
+        return said | ({"version": version} if found.code == tfmini.VERSION else {})
+    measured = {"distance_cm": found.centimetres, "strength": found.strength}
+    return {**measured, "temperature_C": found.temperature, "mode": found.extra[0]}
 
 
 def _nmea(vector: Vector) -> Said:
-    sentence = nmea.parse(_bytes(vector).strip())
+    lines = [line for line in _bytes(vector).splitlines() if line.strip()] or [b""]
+    return [_nmea_names(line.strip(), asked=vector["kind"] != "bad") for line in lines]
+
+
+def _nmea_names(line: bytes, *, asked: bool) -> Names | Reject:
+    sentence = nmea.parse(line)
     if isinstance(sentence, Reject):
-        return [sentence]
-    found = nmea.fix(sentence)
-    words = sentence.words
+        return sentence
+    found, words = nmea.fix(sentence), (*sentence.words, *[""] * 13)
+    if not asked and isinstance(found, Reject):
+        return found
+    fix: Mapping[str, object] = found if isinstance(found, Mapping) else {}
     said: dict[str, object] = {"sentence": sentence.name, "talker": sentence.talker, "utc": words[0]}
+    said |= {"time": words[0], "valid": bool(fix), "latitude": fix.get("latitude"), "longitude": fix.get("longitude")}
     if sentence.name == "RMC":
-        said |= {"status": words[1], "mode": words[11] if len(words) > 11 else ""}
-    if isinstance(found, Reject):
-        wants_a_fix = vector["kind"] == "bad" or "latitude" in vector["expected"]
-        return [found] if wants_a_fix else [said]
-    if sentence.name == "GGA" and found is not None:
-        said |= {"quality": int(words[5]), "satellites": found.get("satellites"), "altitude_m": found.get("altitude")}
-        said |= {"hdop": found.get("horizontal_dilution"), "geoid_separation_m": float(words[10] or 0)}
-    if found is not None and isinstance(at := found.get("satellite_time"), int):
+        said |= {"status": words[1], "mode": words[11], "nav_status": words[12], "date": words[8]}
+        said |= {"speed_knots": _float(words[6]), "course_deg": _float(words[7])}
+    if sentence.name == "GGA":
+        said |= {"quality": _float(words[5]), "satellites": _float(words[6]), "hdop": _float(words[7])}
+        said |= {"altitude_m": fix.get("altitude"), "geoid_separation_m": _float(words[10])}
+    if isinstance(at := fix.get("satellite_time"), int):
         moment = datetime.fromtimestamp(at // 10**9, UTC)
-        said["utc"] = f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 10**9 // 10**7:02}Z"
-    return [{**said, **{name: value for name, value in (found or {}).items() if name in ("latitude", "longitude")}}]
+        said["utc"] = f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 10**9:09}Z"
+    return said
+
+
+def _float(word: str) -> float | None:
+    return float(word) if word else None
 
 
 DEVICES: Mapping[str, Callable[[Vector], Said]] = {
@@ -96,6 +125,7 @@ DEVICES: Mapping[str, Callable[[Vector], Said]] = {
     "dyp-a01nyub": partial(_sonar, "a02yyuw", {"model": "a01nyub"}),
     "jsn-sr04t/aj-sr04m": partial(_sonar, "jsn_sr04t", {"checksum": "without_header"}),
     "maxbotix-hrxl": partial(_maxbotix, "mm"),
+    "maxbotix-lv": partial(_maxbotix, "inch"),
     "maxbotix-xl": partial(_maxbotix, "cm"),
     "nmea-0183": _nmea,
 }

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
+from runpy import run_path
 from typing import Any, NamedTuple
 
-import drivers
 from drivers import _plantower as plantower
 from drivers import _shdlc as shdlc
 from drivers import _sps30 as sps30
@@ -15,14 +16,7 @@ from gateway.contract import Reject
 Vector = Mapping[str, Any]
 Names = Mapping[str, object]
 Said = list[Names | Reject]
-
-
-def _by_decoder(driver: str, data: bytes) -> Said:
-    """Return what is wrong with ``data`` according to the whole decoder."""
-    found = drivers.load(driver)
-    decoder: Any = found.decoder(found.options())
-    said = [*decoder.feed(data, 0), *decoder.finish()]
-    return [one if isinstance(one, Reject) else dict(one.fields) for one in said]
+REFUSED: Callable[..., Said] = run_path(str(Path(__file__).with_name("vector_whole.py")))["refused"]
 
 
 class Model(NamedTuple):
@@ -35,12 +29,12 @@ class Model(NamedTuple):
 
 def _report_names(found: plantower.Report | plantower.Reply) -> Names:
     if isinstance(found, plantower.Reply):
-        return {"command": found.code, "data": found.value}
+        return {"frame": "reply", "command": found.code, "data": found.value, "success": True}
     said: dict[str, object] = {"version": found.version, "error_code": found.error}
     for size, factory, outdoors in zip(("1_0", "2_5", "10"), found.factory, found.outdoors, strict=True):
         said |= {f"pm{size}_cf1_ug_m3": factory, f"pm{size}_atm_ug_m3": outdoors}
     for size, count in zip(("0_3", "0_5", "1_0", "2_5", "5_0", "10"), found.particles, strict=False):
-        said |= dict.fromkeys((f"n{size}_per_0_1L", f"n{size.removesuffix('_0')}_per_0_1L"), count)
+        said[f"n{size}_per_0_1L"] = count
     said |= {"temperature_C": found.temperature, "formaldehyde_ug_m3": found.formaldehyde}
     if found.humidity is not None:
         said["relative_humidity_pct"] = found.humidity * 100
@@ -54,7 +48,8 @@ def _plantower(model: Model, vector: Vector) -> Said:
         assert plantower.command(code, value) == data
         return [{"command": code, "data": value}]
     if vector["kind"] == "bad":
-        return _by_decoder(model.driver, data)
+        wrong = len(data) == 7 and plantower.command(data[2], int.from_bytes(data[3:5], "big")) != data
+        return [*REFUSED(model.driver, data), *([Reject("checksum", data, "of a command")] if wrong else [])]
     known = {length - 4: length for length in (8, *model.lengths)}
     frames: Frames[plantower.Report | plantower.Reply] = Frames(
         (plantower.HEADER,),
@@ -69,14 +64,23 @@ def _plantower(model: Model, vector: Vector) -> Said:
 def _sps30_names(found: shdlc.Reply) -> Names:
     said: dict[str, object] = {"command": found.command, "length": len(found.data), "error_code": found.state}
     said |= {"state": found.state | (shdlc.ERROR_FLAG if found.flagged else 0), "data": found.data.hex()}
+    said |= {"error_flag": found.flagged, "empty": not found.data, "new_data": bool(found.data)}
     about = sps30.about(found.command, found.data)
-    said |= {"text": about.get("serial_number"), "status_register": about.get("device_error")}
-    said |= {"firmware": about.get("firmware_version"), "firmware_version": about.get("firmware_version")}
+    said |= {"text": about.get("serial_number"), "firmware": about.get("firmware_version")}
+    said |= dict.fromkeys(("serial_number", "serial", "product_type", "device_type"), about.get("serial_number"))
+    if isinstance(register := about.get("device_error"), int):
+        bits = {"speed_warning": 21, "fan_speed_warning": 21, "laser_error": 5, "fan_error": 4}
+        said |= {
+            "status_register": register,
+            "status": register,
+            **{name: bool(register >> bit & 1) for name, bit in bits.items()},
+        }
     if found.command == 0x80:
         said["auto_clean_interval_s"] = int.from_bytes(found.data, "big")
     if found.command == 0xD1 and len(found.data) == 7:
         about_itself = ("firmware_major", "firmware_minor", "", "hardware_revision", "", "shdlc_major", "shdlc_minor")
         said |= dict(zip(about_itself, found.data, strict=True))
+        said |= {"hardware": found.data[3], "shdlc": ".".join(map(str, found.data[5:]))}
     if ten := sps30.values(found.data):
         sizes = [f"pm{size}_ug_m3" for size in ("1_0", "2_5", "4_0", "10")]
         sizes += [f"nc{size}_per_cm3" for size in ("0_5", "1_0", "2_5", "4_0", "10")]
@@ -89,13 +93,13 @@ def _sps30_names(found: shdlc.Reply) -> Names:
 def _sps30(vector: Vector) -> Said:
     data = bytes.fromhex(vector["input_hex"])
     if vector["kind"] == "codec":
-        return [{"unstuffed_hex": shdlc.unstuff(data).hex(" ")}]
+        return [{"unstuffed_hex": shdlc.unstuff(data).hex(" "), "stuffed_hex": shdlc.stuff(data).hex(" ")}]
     if vector["kind"] == "command":
         code, *_ = plain = shdlc.unstuff(data[1:-1])[1:-1]
-        assert shdlc.command(code, plain[2:]) == data
+        assert shdlc.unstuff(shdlc.command(code, plain[2:])) == shdlc.unstuff(data)  # some print it unstuffed
         return [{"command": code, "data": plain[2:].hex()}]
     if vector["kind"] == "bad":
-        return _by_decoder("sps30", data)
+        return REFUSED("sps30", data)
     frames: Frames[shdlc.Reply] = Frames((shdlc.HEADER,), 128, shdlc.length, shdlc.parse)
     found = [*frames.feed(data), *frames.finish()]
     return [_sps30_names(one) for one in found if not isinstance(one, Reject)]
@@ -104,32 +108,48 @@ def _sps30(vector: Vector) -> Said:
 def _sds198(vector: Vector) -> Said:
     data = bytes.fromhex(vector["input_hex"])
     if vector["kind"] == "bad":
-        return _by_decoder("sds198", data)
+        return REFUSED("sds198", data)
     frames: Frames[sds198.Report | sds011.Reply] = Frames(
         (sds198.REPORT, sds198.REPLY), sds011.FRAME, lambda _: sds011.FRAME, sds198.parse
     )
     found = [*frames.feed(data), *frames.finish()]
     return [
         {"frame": "measurement", "pm100_ug_m3": one.pm100, "device_id": one.device.hex()}
-        for one in found
         if isinstance(one, sds198.Report)
+        else {"frame": "reply", "command_id": one.code, "value": one.value, "device_id": one.device.hex()}
+        for one in found
+        if not isinstance(one, Reject)
     ]
 
 
 def _hpma115(vector: Vector) -> Said:
     data = bytes.fromhex(vector["input_hex"])
     if vector["kind"] == "command":
-        assert hpma115.command(data[2], data[3:-1]) == data
-        return [{"command": data[2], "data": data[3:-1].hex()}]
+        own = data[3:-1]
+        assert hpma115.command(data[2], own) == data
+        value = dict.fromkeys(("customer_factor", "coefficient", "factor", "value"), own[0] if own else None)
+        return [{"command": data[2], "data": own.hex(), **value}]
     if vector["kind"] == "bad":
-        return _by_decoder("hpma115", data)
-    found = hpma115.parse(data)
+        return REFUSED("hpma115", data)
+    lengths = hpma115.LENGTHS
+    frames: Frames[Names] = Frames(
+        tuple(lengths),
+        max(lengths.values()),
+        lambda head: next((size for header, size in lengths.items() if head.startswith(header)), -1),
+        _hpma115_names,
+    )
+    return [one for one in [*frames.feed(data), *frames.finish()] if not isinstance(one, Reject)]
+
+
+def _hpma115_names(frame: bytes) -> Names | Reject:
+    found = hpma115.parse(frame)
     if isinstance(found, Reject):
-        return [found]
+        return {"frame": "reply", "ack": False} if frame == hpma115.NOT_DONE else found
     if isinstance(found, hpma115.Reply):
-        return [{"command": found.code, "customer_factor": found.value, "coefficient": found.value}]
+        coefficient = dict.fromkeys(("customer_factor", "coefficient", "factor", "value"), found.value)
+        return {"frame": "reply", "ack": True, "command": found.code, **coefficient}
     names = {"pm1": "pm1_ug_m3", "pm25": "pm2_5_ug_m3", "pm4": "pm4_ug_m3", "pm10": "pm10_ug_m3"}
-    return [{names[name]: mass for name, mass in found.masses.items()}]
+    return {names[name]: mass for name, mass in found.masses.items()}
 
 
 DEVICES: Mapping[str, Callable[[Vector], Said]] = {
@@ -138,6 +158,9 @@ DEVICES: Mapping[str, Callable[[Vector], Said]] = {
     "nova-sds198": _sds198,
     "plantower-pms3003": partial(_plantower, Model("pms3003", (pms3003.FRAME,), pms3003.parse)),
     "plantower-pms5003/pms7003": partial(_plantower, Model("pms5003", (pms5003.FRAME,), pms5003.parse)),
+    "plantower-pms5003s": partial(
+        _plantower, Model("pms5003st", (pms5003st.FRAME, pms5003st.FRAME_S), pms5003st.parse)
+    ),
     "plantower-pms5003st": partial(
         _plantower, Model("pms5003st", (pms5003st.FRAME, pms5003st.FRAME_S), pms5003st.parse)
     ),

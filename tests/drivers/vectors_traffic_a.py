@@ -1,6 +1,6 @@
 """What the drivers of roadside radars and of traffic controllers read, in the names of the external vectors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,18 +36,19 @@ def _wavetronix(vector: Vector) -> Said:
 def _body(body: wavetronix.Body | Reject) -> Names | Reject:
     if isinstance(body, Reject):
         return body
+    about = {"message": body.message, "message_id": body.message, "sub_id": body.sub}
     if body.message == wavetronix.EVENT:
         found = smartsensor.passage(body.sub, body.data)
-        return (
-            {**found._asdict(), "utc": _utc(found.stamp), "duration_ms": found.duration} if found else _refused(body)
-        )
+        if found is None:
+            return _refused(body)
+        return {**about, **found._asdict(), "utc": _utc(found.stamp), "duration_ms": found.duration}
     if body.message == wavetronix.INTERVAL:
         one = smartsensor.interval(body.sub, body.data)
         if one is None:
             return _refused(body)
         also = {"utc": _utc(one.stamp), "headway_ms": one.headway, "gap_ms": one.gap, "occupancy_pct": one.occupancy}
-        return {**one._asdict(), **also, "speed85": one.speed_85, "interval": one.number, "count": one.volume}
-    return {"message": body.message}
+        return {**about, **one._asdict(), **also, "interval": one.number, "count": one.volume}
+    return about
 
 
 def _refused(body: wavetronix.Body) -> Reject:
@@ -61,12 +62,15 @@ def _utc(stamp: int) -> str:
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "dc": ("detector", "pin"),
-    "mc": ("meter", "heads", "release", "turn_on_pin"),
+    "mc": (
+        *("meter", "heads", "release", "turn_on_pin"),
+        *(f"{head}_{light}_pin" for head in ("left", "right") for light in ("red", "yellow", "green")),
+    ),
     "ms": ("meter", "red_dwell"),
     "mt": ("entry", "meter", "start", "stop", "red_dwell"),
     "ps": ("pin", "status"),
     "sa": ("comm_fail", "startup_green", "startup_yellow", "metering_green", "metering_yellow"),
-    "v.": ("version", "build"),
+    "v.": ("version", "build_time"),
     "sc": ("command",),
     "cs": ("time",),
 }
@@ -74,34 +78,37 @@ TENTHS = ("comm_fail", "startup_green", "startup_yellow", "metering_green", "met
 
 
 def _natch(vector: Vector) -> Said:
-    raw = str(vector["input_text"]).strip().encode()
-    code, message_id, *rest = [*raw.decode().split(","), "", ""]
-    if vector["kind"] == "command":
-        assert natch.poll(code, message_id, *rest[:-2]) == raw + b"\n"
-        return [{"code": code, "message_id": message_id, **_words(code.lower(), rest[:-2])}]
+    lines = [line for line in str(vector["input_text"]).splitlines() if line.strip()] or [""]
+    return [_natch_line(line.strip(), asks=vector["kind"] == "command") for line in lines]
+
+
+def _natch_line(text: str, *, asks: bool) -> Names | Reject:
+    raw = text.encode()
+    if asks or text[:2] in {code.upper() for code in natch.CODES}:
+        code, message_id, *rest = text.split(",")
+        assert natch.poll(code, message_id, *rest) == raw + b"\n"
+        return {"code": code, "message_id": message_id, **_words(code.lower(), rest)}
     line = natch.parse(raw)
     if isinstance(line, Reject):
-        return [line]
+        return line
     said: dict[str, object] = {"code": line.code, "message_id": line.message_id}
     if line.code == "ds":
         found = natch.event(line)
         if isinstance(found, str):
-            return [Reject("range", raw, found)]
+            return Reject("range", raw, found)
         said |= {"detector": found.detector, "duration_ms": found.duration, "headway_ms": found.headway}
-        return [{**said, "local_time": line.words[3], "time": line.words[3]}]
+        return {**said, "local_time": line.words[3], "time": line.words[3]}
     if line.code == "cs" and natch.clock(line, 0) is None:
-        return [Reject("range", raw, "no time")]
-    return [{**said, **_words(line.code, line.words)}]
+        return Reject("range", raw, "no time")
+    return {**said, **_words(line.code, line.words)}
 
 
-def _words(code: str, words: Any) -> dict[str, object]:  # noqa: ANN401 -- a list or a tuple
+def _words(code: str, words: Sequence[str]) -> Names:
     said: dict[str, object] = {}
     for name, word in zip(NAMES.get(code, ()), words, strict=False):
-        value: object = int(word) if word.isdecimal() else word
-        said[name] = value
-        if name in TENTHS and isinstance(value, int):
-            said[f"{name}_s"] = value / 10
-    said["firmware"] = said.get("version")
+        said[name] = int(word) if word.isdecimal() else word
+        if name in TENTHS:
+            said[f"{name}_s"] = int(word) / 10 if word.isdecimal() else None
     return said
 
 
