@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import drivers
+from firmware_sim import exhibits
+from firmware_sim.devices import tps110
 from gateway.cli.drivers import markdown
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +84,11 @@ def test_every_device_has_a_simulator_and_every_simulator_a_driver() -> None:
     said = {path.stem: simulated(path) for path in DEVICES.glob("*.py") if path.stem != "__init__"}
     assert [name for name, stands_for in said.items() if not stands_for] == []
     assert sorted(name for stands_for in said.values() for name in stands_for) == sorted(wanted)
+
+
+def test_one_of_every_device_is_made_without_being_named() -> None:
+    assert {*exhibits.exhibits(), *exhibits.networks()} == set(drivers.names())
+    assert {*exhibits.sensors(), tps110.CODEC} == set(drivers.codec_names())
 
 
 def test_every_driver_and_codec_has_recordings_and_every_recording_its_driver() -> None:

@@ -10,10 +10,11 @@ The cast:
 `twins`                 what a twin is: sans I/O, with the time given to it
 `devices`               the twins, one device a file
 `node`                  a LoRaWAN end device around a sensor that makes payloads
-`lorawan`               a ChirpStack v4 network server in miniature, around LoRaWAN payloads
-`line`                  a serial line: a twin behind a pseudo terminal that can be unplugged
+`exhibits`              one of every device there is, found in their modules
+`line`, `bus`           a serial line: a twin, or several, behind a pseudo terminal that can be unplugged
 `publisher`             MQTT, counting what the broker acknowledged
-`city`                  all of it together
+`stage`                 lines and stations at work
+`city`, `fair`          all of it together: many of a few kinds, and one of every kind
 `compare`, `points`     what was measured against what was stored: lost, duplicated, changed
 ======================  ==============================================================================
 """

@@ -13,14 +13,12 @@ on nothing else.
 """
 
 import asyncio
-import json
-import time
-from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from firmware_sim.devices import json_station
 from firmware_sim.devices.chirpstack import ChirpStack
 from firmware_sim.devices.json_station import JsonStation
 from firmware_sim.devices.ops243 import Ops243
@@ -28,13 +26,13 @@ from firmware_sim.devices.sds011 import Sds011
 from firmware_sim.devices.tps110 import Tps110
 from firmware_sim.line import SerialLine
 from firmware_sim.publisher import Publisher
+from firmware_sim.stage import Stage
 from firmware_sim.street import Street
+from firmware_sim.toml import table
 from firmware_sim.truth import Truth
-from firmware_sim.twins import Message, MqttTwin
+from firmware_sim.twins import MqttTwin
 
 CENTER = (45.5481, 13.7302)
-_PATIENCE = 10.0
-"""Seconds that `City.stop_measuring` waits for the last vehicles, bytes and acknowledgements."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,6 @@ class City:
         self.pace = pace or Pace()
         self._broker = broker
         self._seed = seed
-        self._subscribed = subscribed
         self.names = {eui(index): f"spot-{index + 1:03}" for index in range(self.size.spots)}
         """A device's identity -> its sensor id in the configuration, where they differ."""
         if keep_truth:
@@ -98,10 +95,13 @@ class City:
         self.truth = Truth(directory / "truth.jsonl" if keep_truth else None) if truth is None else truth
         self.truth.names.update(self.names)
         self._build()
-        self._messages: asyncio.Queue[Message] = asyncio.Queue(maxsize=1)
-        self._publisher = Publisher(broker, f"city-{seed}")
-        self._tasks: list[asyncio.Task[None]] = []
-        self._stack = AsyncExitStack()
+        self._stage = Stage(
+            list(self.lines.values()),
+            self.mqtt_twins,
+            Publisher(broker, f"city-{seed}"),
+            rate=self.pace.rate,
+            subscribed=subscribed,
+        )
 
     def _build(self) -> None:
         seed, pace, size, truth = self._seed, self.pace, self.size, self.truth
@@ -140,63 +140,20 @@ class City:
 
     async def __aenter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)
-        for line in self.lines.values():
-            await self._stack.enter_async_context(line)
-        if self.mqtt_twins:
-            self._tasks = [
-                asyncio.create_task(self._publisher.run(self._messages), name="city publisher"),
-                asyncio.create_task(self._measure(), name="city over MQTT"),
-            ]
+        await self._stage.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
         try:
-            for task in self._tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
+            await self._stage.__aexit__(kind, error, where)
         finally:
-            self._publisher.give_up()
-            try:
-                await self._stack.aclose()
-            finally:
-                self.truth.close()
+            self.truth.close()
 
     async def stop_measuring(self) -> bool:
-        """Let the devices fall silent, and wait until the ledger knows of all they said.
-
-        Vehicles in view drive on to the end of their passage. Lines stay open and commands are answered. Return False
-        when a host does not read, or a broker does not acknowledge, within ten seconds: what hangs is not entered.
-        """
-        for silenced in (self.mqtt_twins, self.dust_sensors, self.radars):
-            for twin in silenced:
-                twin.stop()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
-                for line in self.lines.values():
-                    await line.silent()
-                await self._messages.join()
-                return True
-        return False
-
-    async def _measure(self) -> None:
-        """Ask each device over MQTT when its time has come. While the broker is away the whole air waits."""
-        if self._subscribed is not None:
-            await self._subscribed.wait()
-        loop, rate = asyncio.get_running_loop(), self.pace.rate
-        born, last = loop.time(), 0
-        while True:
-            now = (loop.time() - born) * rate
-            for twin in self.mqtt_twins:
-                if twin.due() <= now:
-                    last = max(time.time_ns(), last + 1)
-                    for message in twin.tick(now, last):
-                        await self._messages.put(message)
-            wait = (min(twin.due() for twin in self.mqtt_twins) - (loop.time() - born) * rate) / rate
-            await asyncio.sleep(min(max(wait, 0.0), 0.1))
+        """Let the devices fall silent; see `firmware_sim.stage.Stage.stop_measuring`."""
+        return await self._stage.stop_measuring()
 
     def describe(self) -> str:
         """Say what there is, in one line."""
@@ -220,7 +177,7 @@ class City:
             radar = isinstance(line.twin, Ops243)
             options = {"interval": interval} if radar else {}
             parts.append(
-                _table(
+                table(
                     f"sources.{name}",
                     type="serial",
                     port=str(line.path),
@@ -231,54 +188,23 @@ class City:
             )
         if self.spots:
             topics = [f"application/{self.network.application}/device/+/event/up"]
-            parts.append(_table("sources.lorawan", **mqtt, driver="chirpstack", topics=topics))
+            parts.append(table("sources.lorawan", **mqtt, driver="chirpstack", topics=topics))
         if self.stations:
             parts.append(
-                _table(
+                table(
                     "sources.stations",
                     **mqtt,
                     driver="json",
-                    topics=["city/+/air"],
-                    options=json_driver_options(),
+                    **json_station.SOURCE,
                 )
             )
         for index, (identity, name) in enumerate(self.names.items()):
             north, east = divmod(index, 8)
             location = [round(CENTER[0] + north * 0.0003, 6), round(CENTER[1] + east * 0.0004, 6)]
-            parts.append(_table(f'sensors."{identity}"', id=name, codec="bosch_tps110", location=location))
+            parts.append(table(f'sensors."{identity}"', id=name, codec="bosch_tps110", location=location))
         return "\n".join(parts)
 
 
 def eui(index: int) -> str:
     """Return the EUI of a parking spot: 16 hex digits."""
     return f"70b3d57ed00{index + 1:05x}"
-
-
-def json_driver_options() -> dict[str, object]:
-    """Return what the gateway's ``json`` driver must be told about the stations' messages."""
-    return {
-        "kind": "air_quality",
-        "sensor": "station",
-        "time": "ts",
-        "time_format": "ms",
-        "fields": {
-            "pm25": "pm25",
-            "pm10": "pm10",
-            "no2": "no2",
-            "temperature": "temperature",
-            "relative_humidity": {"path": "humidity", "scale": 0.01},
-        },
-    }
-
-
-def _table(header: str, **values: object) -> str:
-    """Write one TOML table; JSON's strings, numbers and arrays are TOML's too."""
-    lines = [f"[{header}]"]
-    lines += [f"{key} = {_value(value)}" for key, value in values.items() if value != {}]
-    return "\n".join(lines) + "\n"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {_value(item)}" for key, item in value.items()) + " }"
-    return json.dumps(value)

@@ -1,27 +1,33 @@
 """What was measured against what is stored.
 
-Readings are compared as multisets: by sensor and values, and by time where the device states one. Vehicles are
-counted, because the gateway stores counts: their number and the sum of their highest speeds, by sensor and direction.
+Readings are compared as multisets: by sensor, tags and values, and by time where the device states one. Of a sensor
+whose ledger holds vehicles one by one (each has a ``peak_speed``), the gateway stores counts, and so the vehicles are
+counted: their number and the sum of their highest speeds, by sensor and tags (a direction, a lane).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from firmware_sim.points import StoredPoint, Value
 from firmware_sim.truth import Taken, Truth
 
-_TRAFFIC = "traffic"
 _SHOWN = 10
 _SPEED_ROUNDING = 0.06
 """km/h a vehicle: means are stored with one decimal or more."""
+_LAST_DIGIT = 1.5e-6
+"""Values are compared to six decimals, of which the last may be rounded otherwise."""
 
-Key = tuple[str, int | None, tuple[tuple[str, Value], ...]]
+Words = tuple[tuple[str, Value], ...]
+"""Names and values, sorted."""
+Way = tuple[str, Words]
+"""A sensor, and those of its tags that the ledger knows."""
+Key = tuple[Way, int | None, Words]
 
 
 @dataclass
 class Counts:
-    """How one kind of measurement fared; vehicles for traffic, readings otherwise."""
+    """How one kind of measurement fared: readings, and the vehicles of sensors that see them one by one."""
 
     measured: int = 0
     """Taken for certain."""
@@ -68,45 +74,88 @@ def compare(truth: Iterable[Taken] | Truth, stored: Iterable[StoredPoint], *, ti
     for point in stored:
         points[point.measurement].append(point)
     report = Report()
-    for kind in sorted({*measured, *({"air_quality", "parking", _TRAFFIC} & points.keys())}):
-        if kind == _TRAFFIC:
-            counts, words = _compare_vehicles(measured[kind], points[kind])
-        else:
-            counts, words = _compare_readings(measured[kind], points[kind], time_step)
-        report.by_measurement[kind] = counts
+    for kind in sorted({*measured, *({"air_quality", "parking", "traffic"} & points.keys())}):
+        counts = report.by_measurement[kind] = Counts()
+        for found, words in _compare_kind(measured[kind], points[kind], time_step):
+            counts.add(found)
+            report.differences += [f"{kind}: {difference}" for difference in words[:_SHOWN]]
         report.add(counts)
-        report.differences += [f"{kind}: {difference}" for difference in words[:_SHOWN]]
     return report
 
 
-def _compare_readings(
+def _compare_kind(
     measured: Sequence[Taken], points: Sequence[StoredPoint], step: int
-) -> tuple[Counts, list[str]]:
-    known: dict[str, set[str]] = defaultdict(set)
-    timed: set[str] = set()
-    for taken in measured:
-        known[taken.stored_as] |= taken.fields.keys()
-        if taken.time is not None:
-            timed.add(taken.stored_as)
-    anything = {name for names in known.values() for name in names}
+) -> Iterator[tuple[Counts, list[str]]]:
+    """Compare what is read, and what is counted."""
+    known = _Known(measured)
+    yield _compare_readings(
+        [taken for taken in measured if taken.stored_as not in known.counters],
+        [point for point in points if not known.is_counted(point)],
+        known,
+        step,
+    )
+    yield _compare_vehicles(
+        [taken for taken in measured if taken.stored_as in known.counters],
+        [point for point in points if known.is_counted(point)],
+        known,
+    )
 
-    def key(sensor: str, time: int | None, fields: Iterable[tuple[str, Value]]) -> Key:
-        names = known.get(sensor, anything)
-        values = tuple(sorted((name, _number(value)) for name, value in fields if name in names))
-        return sensor, time // step if time is not None and sensor in timed else None, values
+
+class _Known:
+    """What the ledger knows of the sensors of one kind of measurement."""
+
+    def __init__(self, measured: Iterable[Taken]) -> None:
+        self.fields: dict[str, set[str]] = defaultdict(set)
+        self.tags: dict[str, set[str]] = defaultdict(set)
+        self.timed: set[str] = set()
+        """Sensors that state a time of their own."""
+        self.counters: set[str] = set()
+        """Sensors that see each vehicle by itself."""
+        for taken in measured:
+            sensor = taken.stored_as
+            self.fields[sensor] |= taken.fields.keys()
+            self.tags[sensor] |= taken.tags.keys()
+            if taken.time is not None:
+                self.timed.add(sensor)
+            if "peak_speed" in taken.fields:
+                self.counters.add(sensor)
+        self.anything = {name for names in self.fields.values() for name in names}
+
+    def is_counted(self, point: StoredPoint) -> bool:
+        """Tell whether a point says a number of vehicles, be it of a sensor that nobody knows."""
+        sensor = point.tags.get("sensor", "")
+        return sensor in self.counters or (sensor not in self.fields and "intensity" in point.fields)
+
+    def way(self, sensor: str, tags: Mapping[str, str]) -> Way:
+        """Return where a reading belongs."""
+        return sensor, tuple(sorted((name, tags[name]) for name in self.tags.get(sensor, set()) & tags.keys()))
+
+
+def _compare_readings(
+    measured: Sequence[Taken], points: Sequence[StoredPoint], known: _Known, step: int
+) -> tuple[Counts, list[str]]:
+    def key(sensor: str, tags: Mapping[str, str], time: int | None, fields: Mapping[str, Value]) -> Key:
+        names = known.fields.get(sensor, known.anything) & fields.keys()
+        values = tuple(sorted((name, _number(fields[name])) for name in names))
+        when = time // step if time is not None and sensor in known.timed else None
+        return known.way(sensor, tags), when, values
 
     certain: Counter[Key] = Counter()
     perhaps: Counter[Key] = Counter()
     for taken in measured:
-        (certain if taken.certain else perhaps)[key(taken.stored_as, taken.time, taken.fields.items())] += 1
+        (certain if taken.certain else perhaps)[key(taken.stored_as, taken.tags, taken.time, taken.fields)] += 1
     found: Counter[Key] = Counter()
     for point in points:
-        identity = key(point.tags.get("sensor", ""), point.time, point.fields.items())
+        identity = key(point.tags.get("sensor", ""), point.tags, point.time, point.fields)
         if identity[2]:
             found[identity] += 1
 
     lost = certain - found
     surplus = found - certain - perhaps
+    for missing in list(lost.elements()):
+        if same := next((other for other in surplus.elements() if _alike(missing, other)), None):
+            lost -= Counter([missing])
+            surplus -= Counter([same])
     counts = Counts(certain.total(), perhaps.total(), found.total(), lost.total(), surplus.total())
     words = [f"lost {_words(key)}" for key in lost]
     for identity in surplus:
@@ -116,20 +165,22 @@ def _compare_readings(
     return counts, words
 
 
-def _compare_vehicles(measured: Sequence[Taken], points: Sequence[StoredPoint]) -> tuple[Counts, list[str]]:
-    certain: dict[tuple[str, str], list[float]] = defaultdict(list)
-    perhaps: Counter[tuple[str, str]] = Counter()
+def _compare_vehicles(
+    measured: Sequence[Taken], points: Sequence[StoredPoint], known: _Known
+) -> tuple[Counts, list[str]]:
+    certain: dict[Way, list[float]] = defaultdict(list)
+    perhaps: Counter[Way] = Counter()
     for taken in measured:
-        way = taken.stored_as, taken.tags.get("direction", "")
+        way = known.way(taken.stored_as, taken.tags)
         if taken.certain:
             certain[way].append(float(taken.fields["peak_speed"]))
         else:
             perhaps[way] += 1
-    number: Counter[tuple[str, str]] = Counter()
-    speeds: dict[tuple[str, str], float] = defaultdict(float)
+    number: Counter[Way] = Counter()
+    speeds: dict[Way, float] = defaultdict(float)
     for point in points:
         if "intensity" in point.fields:
-            way = point.tags.get("sensor", ""), point.tags.get("direction", "")
+            way = known.way(point.tags.get("sensor", ""), point.tags)
             vehicles = int(point.fields["intensity"])
             number[way] += vehicles
             speeds[way] += vehicles * float(point.fields.get("average_vehicle_speed", 0.0))
@@ -139,12 +190,14 @@ def _compare_vehicles(measured: Sequence[Taken], points: Sequence[StoredPoint]) 
         real, maybe, seen = len(certain[way]), perhaps[way], number[way]
         counts = Counts(real, maybe, seen, max(0, real - seen), max(0, seen - real - maybe))
         total.add(counts)
-        name = " ".join(way)
+        name = _name(way)
         if counts.lost or counts.duplicated:
             words.append(
                 f"{name}: {seen} vehicles stored, {real} measured" + (f" and {maybe} uncertain" if maybe else "")
             )
-        elif not maybe and abs(speeds[way] - sum(certain[way])) > _SPEED_ROUNDING * max(1, real):
+        elif (
+            not maybe and all(certain[way]) and abs(speeds[way] - sum(certain[way])) > _SPEED_ROUNDING * max(1, real)
+        ):
             words.append(f"{name}: speeds add up to {speeds[way]:.1f} km/h stored, {sum(certain[way]):.1f} measured")
     return total, words
 
@@ -154,7 +207,26 @@ def _number(value: Value) -> Value:
     return value if isinstance(value, str) else round(float(value), 6)
 
 
+def _alike(one: Key, other: Key) -> bool:
+    """Tell whether two readings differ in nothing but the last digit of their numbers."""
+    if one[:2] != other[:2] or len(one[2]) != len(other[2]):
+        return False
+    return all(
+        name == also and (value == same or _close(value, same))
+        for (name, value), (also, same) in zip(one[2], other[2], strict=True)
+    )
+
+
+def _close(one: Value, other: Value) -> bool:
+    return isinstance(one, float) and isinstance(other, float) and abs(one - other) < _LAST_DIGIT
+
+
+def _name(way: Way) -> str:
+    sensor, tags = way
+    return " ".join([sensor, *(str(value) for _, value in tags)])
+
+
 def _words(key: Key) -> str:
-    sensor, time, values = key
+    way, time, values = key
     what = ", ".join(f"{name}={value}" for name, value in values)
-    return f"{sensor} {what}" + (f" at {time}" if time is not None else "")
+    return f"{_name(way)} {what}" + (f" at {time}" if time is not None else "")

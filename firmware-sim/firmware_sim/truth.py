@@ -19,9 +19,10 @@ class Taken(NamedTuple):
 
     sensor     the device's own identity
     kind       the measurement: air_quality, parking, traffic
-    fields     vocabulary names and values. For traffic: ``peak_speed`` in km/h of one vehicle
+    fields     vocabulary names and values; or, of one vehicle that is only counted, ``peak_speed`` in km/h, 0 where
+               the device measures none
     time       the device's own time, nanoseconds UTC; None where the device has no clock
-    tags       the direction of a vehicle
+    tags       the direction or the lane of a vehicle
     certain    False where nobody can say whether the reading was heard: it may be stored or not
     stored_as  the sensor's name in the database
     """

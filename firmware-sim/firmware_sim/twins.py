@@ -7,7 +7,7 @@ then does the twin enter a reading in the ledger. So the ledger holds no reading
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 NEVER = math.inf
 """The `SerialTwin.due` of a device that says nothing by itself."""
@@ -31,6 +31,7 @@ class Message(NamedTuple):
     heard: Heard
 
 
+@runtime_checkable
 class SerialTwin(Protocol):
     """A device on a serial line."""
 

@@ -1,6 +1,7 @@
 """``prehod sim``: simulated devices for a gateway of your own, or a gateway of its own under every fault at once.
 
-``city`` runs devices, and writes what they measured to a file. ``torture`` runs servers, devices and a gateway with
+``city`` runs devices, and writes what they measured to a file; with ``--one-of-each`` a fair of every kind that there
+is a driver or a codec for. ``torture`` runs servers, devices and a gateway with
 an ordinary configuration, does faults drawn by a seed, and counts at the end what is lost and what is there twice.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from firmware_sim.child import ServerFailed
 from firmware_sim.city import City, Pace, Size
+from firmware_sim.fair import Fair
 from firmware_sim.torture.faults import FAULTS, Fault
 from firmware_sim.torture.run import CALM, torture
 from gateway.config_errors import nearest
@@ -38,6 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     city.add_argument("--radars", type=int, default=1, metavar="N", help="OPS243 radars (default 1)")
     city.add_argument("--spots", type=int, default=40, metavar="N", help="TPS110 parking spots (default 40)")
     city.add_argument("--stations", type=int, default=2, metavar="N", help="JSON stations (default 2)")
+    city.add_argument(
+        "--one-of-each", action="store_true", help="instead of these: one device for every driver and codec"
+    )
     city.add_argument("--rate", type=float, default=1.0, metavar="X", help="seconds of theirs in one of ours")
     city.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds instead of Ctrl-C")
     faults = kinds.add_parser("torture", help="faults of every kind, and a count of what was lost", parents=[again])
@@ -115,10 +120,13 @@ async def _city(arguments: argparse.Namespace) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    size = Size(arguments.dust, arguments.radars, arguments.spots, arguments.stations)
-    directory = arguments.directory.resolve()
-    pace = Pace(rate=arguments.rate)
-    city = City(arguments.seed, directory, broker=arguments.broker, size=size, pace=pace, keep_truth=True)
+    directory, seed, broker, rate = arguments.directory.resolve(), arguments.seed, arguments.broker, arguments.rate
+    city: City | Fair
+    if arguments.one_of_each:
+        city = Fair(seed, directory, broker=broker, rate=rate, keep_truth=True)
+    else:
+        size = Size(arguments.dust, arguments.radars, arguments.spots, arguments.stations)
+        city = City(seed, directory, broker=broker, size=size, pace=Pace(rate=rate), keep_truth=True)
     async with city:
         sources = directory / "sources.toml"
         sources.write_text(city.sources_toml(), encoding="utf-8")

@@ -20,11 +20,8 @@ from typing import Any
 import pytest
 
 import drivers
-from firmware_sim import devices
-from firmware_sim.devices.modbus import LD120
-from firmware_sim.devices.ops243 import Ops243
+from firmware_sim.exhibits import exhibits
 from firmware_sim.line import SerialLine
-from firmware_sim.street import Street
 from firmware_sim.truth import Truth
 from gateway.cli import probe, probing
 from gateway.cli.evidence import Candidate, Setting, addresses, ranked, replay, settings
@@ -47,12 +44,6 @@ SHORT = Pace(listen=0.05, answer=0.2, gap=0.01)
 RATE = 20.0
 """A twin's seconds in one of ours: what reports every 2.3 s does so eight times a second."""
 
-OF_THEIR_OWN: dict[str, Make] = {
-    "modbus": lambda truth: LD120("x", truth, "seed"),
-    "ops243": lambda truth: Ops243("x", truth, Street("seed")),
-}
-"""Twins that are not made of a name, a ledger and a seed."""
-
 UNNAMED = {
     *("a02yyuw", "hpma115", "jsn_sr04t", "maxbotix", "mhz19", "modbus", "nextpm", "nextpm_modbus", "nmea0183"),
     *("ops243", "pms3003", "pms5003", "pms5003st", "pms5003t", "sds011", "sds198", "senseair_k30", "senseair_s8"),
@@ -64,22 +55,12 @@ ALIKE = {"winsen_zh": "pms3003"}
 """As delivered, a ZH03B sends the very frames of a PMS3003: nobody can tell before it is told to be asked."""
 
 
-def _twins() -> dict[str, Make]:
-    """Return what makes the twin of each serial driver, found by its module's ``DRIVER``."""
-    found = dict(OF_THEIR_OWN)
-    for path in sorted(Path(devices.__path__[0]).glob("[!_]*.py")):
-        module = import_module(f"{devices.__name__}.{path.stem}")
-        name = getattr(module, "DRIVER", None)
-        if name in found or name not in drivers.names() or not isinstance(drivers.load(name).link, SerialLink):
-            continue
-        make = getattr(module, name, None) or next(
-            item for word, item in vars(module).items() if word.lower() == name.replace("_", "")
-        )
-        found[name] = lambda truth, make=make: make("x", truth, "seed")  # type: ignore[misc] # bound here
-    return found
-
-
-TWINS = _twins()
+TWINS: dict[str, Make] = {
+    name: lambda truth, make=one.make: make("x", truth, "seed")  # type: ignore[misc] # bound here
+    for name, one in exhibits().items()
+    if isinstance(drivers.load(name).link, SerialLink)
+}
+"""What makes the twin of each serial driver."""
 
 
 def _line(settings: SerialSettings) -> Line:

@@ -78,7 +78,7 @@ class Talk:
 
 def _told(talk: Talk) -> tuple[Counter[object], Counter[object]]:
     name = "satellite_time" if "satellite_time" in next(iter(talk.truth)).fields else "distance"
-    return Counter(talk.fields(name)), Counter(taken.fields[name] for taken in talk.truth)
+    return Counter(talk.fields(name)), Counter(taken.fields[name] for taken in talk.truth if name in taken.fields)
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -107,7 +107,7 @@ def test_a_place_is_read_to_the_hundred_thousandth_of_a_minute() -> None:
     talk = Talk("nmea0183")
     talk.go_on(30)
     for name in ("latitude", "longitude"):
-        assert talk.fields(name)[::2] == pytest.approx([taken.fields[name] for taken in talk.truth], abs=1e-9)
+        assert talk.fields(name) == pytest.approx([taken.fields[name] for taken in talk.truth], abs=1e-9)
 
 
 @pytest.mark.parametrize("pair", PAIRS)

@@ -46,6 +46,24 @@ def test_the_ledger_holds_what_came_between_answers_that_were_heard(card: Canoga
     assert {lane: sum(taken.tags["lane"] == lane for taken in truth) for lane in counted} == counted
 
 
+def test_a_vehicle_that_is_in_two_answers_on_their_way_is_entered_once(card: Canoga, truth: Truth) -> None:
+    first, second, third = (card.receive(ASK, now) for now in (30.0, 60.0, 90.0))
+    for frame in (*first, *second, *third):
+        assert frame.heard
+        frame.heard(True)
+    assert len(truth) == sum(third[0].data[7::9]) - sum(first[0].data[7::9])
+
+
+def test_it_is_quiet_once_it_was_asked_for_all_that_passed(card: Canoga) -> None:
+    said(card.receive(ASK, 30.0))
+    card.tick(60.0)
+    card.stop()
+    card.tick(80.0)
+    assert not card.quiet()
+    said(card.receive(ASK, 80.0))
+    assert card.quiet()
+
+
 def test_the_loops_of_a_pair_see_the_same_vehicles(card: Canoga) -> None:
     card.tick(60.0)
     card.stop()

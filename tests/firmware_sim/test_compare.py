@@ -84,6 +84,17 @@ def test_a_changed_value_is_lost_and_invented(truth: Truth, stored: list[StoredP
     assert any("never measured" in words for words in report.differences)
 
 
+def test_a_value_that_was_rounded_to_six_decimals_is_the_same(truth: Truth, stored: list[StoredPoint]) -> None:
+    for pm25, six in ((67.3203125, 67.320312), (13.4103325, 13.410333)):
+        truth.record("aq-1", "air_quality", {"pm25": pm25, "pm10": 20.0})
+        stored.append(StoredPoint("air_quality", {"sensor": "aq-1"}, {"pm25": six, "pm10": 20.0}, TIME))
+    assert compare(truth, stored).exact
+    again = [*stored, stored[-1]._replace(time=TIME + 9)]
+    assert numbers(compare(truth, again), "air_quality") == (5, 6, 0, 1)
+    other = [*stored[:-1], stored[-1]._replace(fields={"pm25": 13.410335, "pm10": 20.0})]
+    assert numbers(compare(truth, other), "air_quality") == (5, 5, 1, 1)
+
+
 def test_a_reading_of_an_unknown_sensor_was_never_measured(truth: Truth, stored: list[StoredPoint]) -> None:
     report = compare(truth, [*stored, stored[0]._replace(tags={"sensor": "aq-9"})])
     assert numbers(report, "air_quality") == (3, 4, 0, 1)
@@ -133,3 +144,43 @@ def test_a_database_of_milliseconds_is_compared_in_milliseconds(truth: Truth, st
     rounded = [point._replace(time=point.time // 1_000_000 * 1_000_000) for point in stored]
     assert not compare(truth, rounded).exact
     assert compare(truth, rounded, time_step=1_000_000).exact
+
+
+def test_vehicles_of_a_sensor_that_was_never_there_were_never_measured(
+    truth: Truth, stored: list[StoredPoint]
+) -> None:
+    more = [*stored, StoredPoint("traffic", {"sensor": "radar-9"}, {"intensity": 4, "period": 60.0}, TIME)]
+    assert numbers(compare(truth, more), "traffic") == (3, 7, 0, 4)
+
+
+def test_a_sensor_that_measures_no_speed_has_its_vehicles_counted_by_lane() -> None:
+    truth = Truth()
+    for lane in "112":
+        truth.record("loops-1", "traffic", {"peak_speed": 0.0}, tags={"lane": lane})
+    lanes = [
+        StoredPoint("traffic", {"sensor": "loops-1", "lane": lane}, {"intensity": number, **speed}, TIME)
+        for lane, number, speed in (("1", 2, {"average_vehicle_speed": 44.0}), ("2", 1, {}), ("3", 0, {}))
+    ]
+    assert compare(truth, lanes).exact
+    report = compare(truth, [lanes[0], lanes[1]._replace(tags={"sensor": "loops-1", "lane": "3"})])
+    assert (report.lost, report.duplicated) == (1, 1)
+    assert report.differences == [
+        "traffic: loops-1 2: 0 vehicles stored, 1 measured",
+        "traffic: loops-1 3: 1 vehicles stored, 0 measured",
+    ]
+
+
+def test_what_a_sensor_counted_itself_is_a_reading_of_each_lane() -> None:
+    truth = Truth()
+    stored = []
+    for lane, number in (("1", 7), ("2", 7), ("3", 0)):
+        fields = {"intensity": number, "occupancy": number / 100}
+        truth.record("radar-2", "traffic", fields, tags={"lane": lane})
+        stored.append(StoredPoint("traffic", {"sensor": "radar-2", "lane": lane}, {**fields, "period": 30.0}, TIME))
+    truth.record("radar-3", "traffic", {"peak_speed": 50.0})
+    counted = StoredPoint("traffic", {"sensor": "radar-3"}, {"intensity": 1, "average_vehicle_speed": 50.0}, TIME)
+    assert compare(truth, [*stored, counted]).exact
+    changed = stored[1]._replace(tags={"sensor": "radar-2", "lane": "1"})
+    report = compare(truth, [stored[0], changed, stored[2], counted])
+    assert numbers(report, "traffic") == (4, 4, 1, 1)
+    assert "traffic: lost radar-2 2 intensity=7.0, occupancy=0.07" in report.differences

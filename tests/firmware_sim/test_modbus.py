@@ -34,6 +34,26 @@ def test_the_ledger_holds_the_vehicles_between_the_answers(truth: Truth) -> None
     assert count(twin, 600.0) == last
 
 
+def test_a_vehicle_that_is_in_two_answers_on_their_way_is_entered_once(truth: Truth) -> None:
+    twin = LD120("loop-1", truth, "seed")
+    answers = [frame for now in (60.0, 120.0, 180.0) for frame in twin.receive(with_crc(bytes.fromhex(COUNT)), now)]
+    for frame in answers:
+        assert frame.heard
+        frame.heard(True)
+    first, _, last = (int.from_bytes(frame.data[3:7], "big") for frame in answers)
+    assert len(truth) == last - first > 10
+
+
+def test_it_is_quiet_once_it_was_asked_for_all_that_passed(truth: Truth) -> None:
+    twin = LD120("loop-1", truth, "seed")
+    count(twin, 60.0)
+    twin.tick(120.0)
+    twin.stop()
+    assert not twin.quiet()
+    count(twin, 121.0)
+    assert twin.quiet()
+
+
 def test_type_and_state_and_what_it_does_not_have(truth: Truth) -> None:
     twin = LD120("loop-1", truth, "seed")
     assert ask(twin, "fe 04 0000 0002", 0.0) == with_crc(bytes.fromhex("fe 04 04 0022 0000"))

@@ -36,3 +36,10 @@ def test_other_functions_and_places_are_refused() -> None:
     twin = SenseairK30("co2-1", Truth(), "seed")
     assert said(twin.receive(with_crc(bytes.fromhex("fe0400000001")), 5.0)) == with_crc(bytes.fromhex("fe8401"))
     assert said(twin.receive(with_crc(bytes.fromhex("fe44001202")), 5.0)) == with_crc(bytes.fromhex("fec402"))
+
+
+def test_when_it_is_stopped_nobody_can_take_an_old_value_for_a_new_one() -> None:
+    twin = SenseairK30("co2-1", Truth(), "seed")
+    assert said(twin.receive(READ, 10.0))
+    twin.stop()
+    assert twin.receive(READ, 20.0) == []

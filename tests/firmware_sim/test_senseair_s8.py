@@ -81,3 +81,9 @@ def test_faults_spoil_the_answer_and_the_ledger_knows(twin: SenseairS8, truth: T
     twin.faults.silent = True
     assert twin.receive(READ, 9.0) == []
     assert len(truth) == 0
+
+
+def test_when_it_is_stopped_nobody_can_take_an_old_value_for_a_new_one(twin: SenseairS8) -> None:
+    assert said(twin.receive(READ, 10.0))
+    twin.stop()
+    assert twin.receive(READ, 20.0) == []

@@ -69,3 +69,9 @@ def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> N
     whole, cut = (WavetronixSs105("x", Truth(), "seed") for _ in range(2))
     joined = b"".join(stream)
     assert said(whole, joined, 70.0) == "".join(said(cut, bytes((byte,)), 70.0) for byte in joined)
+
+
+def test_when_it_is_stopped_no_further_interval_ends(sensor: WavetronixSs105) -> None:
+    last = said(sensor, ASK, 61.0)
+    sensor.stop()
+    assert said(sensor, ASK, 200.0) == last

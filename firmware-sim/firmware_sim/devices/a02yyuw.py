@@ -9,6 +9,7 @@ from firmware_sim.ranging import Ranger
 from firmware_sim.truth import Truth
 
 DRIVER = "a02yyuw"
+SOURCE = {"options": {"interval": "0s"}}
 
 
 def frame(millimetres: int | None) -> bytes:
@@ -22,3 +23,6 @@ class A02yyuw(Ranger):
 
     def __init__(self, name: str, truth: Truth, seed: str) -> None:
         super().__init__(name, truth, seed, 0.3, frame)
+
+
+TWIN = A02yyuw

@@ -40,3 +40,6 @@ class ThingPark:
         }
         payload_said = json.dumps({"DevEUI_uplink": said}, separators=(",", ":")).encode()
         return Message(f"mqtt/things/{eui.upper()}/uplink", payload_said, heard)
+
+
+NETWORK = ThingPark

@@ -23,6 +23,7 @@ from firmware_sim.truth import Truth
 from firmware_sim.twins import Frame
 
 DRIVER = "adec_tdc"
+SOURCE = {"options": {"address": 1}}
 
 RESET, VEHICLES, STATUS, STATUS_ANSWER = 0, 8, 9, 0x0B
 REQUEST, COUNT_BIT, COUNT_VALID = 0x40, 0x20, 0x10
@@ -155,3 +156,6 @@ class AdecTdc:
         for one in vehicles:
             self._truth.record(self.name, "traffic", {"peak_speed": float(one[0])})
         vehicles.clear()  # once
+
+
+TWIN = AdecTdc

@@ -22,6 +22,7 @@ DRIVER = "canoga"
 ANYBODY = 255
 APART = 4.5
 """Metres between the fronts of the loops 1 and 2."""
+SOURCE = {"options": {"pairs": [{"upstream": 1, "downstream": 2, "apart": APART}]}}
 
 _LOOPS = 4
 _SERIAL_NUMBER, _FIRMWARE = b"C924-0012345", b"V1.5.20070"
@@ -58,8 +59,9 @@ class Canoga:
         self._reset_at = 0.0
         self._events = [bytes(9)] * _LOOPS
         self._over: list[tuple[float, int, bytes]] = []
-        self._unsaid = [0] * _LOOPS
-        self._heard_once = False
+        self._passed = (0,) * _LOOPS
+        self._told: tuple[int, ...] | None = None
+        """How many of these the host knows of; None until it was told for the first time."""
         self._next = [self._random.uniform(1, 9) for _ in range(_LOOPS)]
         self._received = bytearray()
         self._stopped = False
@@ -106,15 +108,16 @@ class Canoga:
         self.tick(now)
         self._received.clear()
         self._reset_at = now
-        self._events, self._over, self._unsaid = [bytes(9)] * _LOOPS, [], [0] * _LOOPS
+        self._events, self._over = [bytes(9)] * _LOOPS, []
+        self._told = self._told and self._passed
 
     def stop(self) -> None:
         """Count no more."""
         self._stopped = True
 
     def quiet(self) -> bool:
-        """Tell that it stopped, and that no vehicle is over a loop."""
-        return self._stopped and not self._over
+        """Tell whether no vehicle is over a loop, and all that were have been asked for."""
+        return self._stopped and not self._over and self._told in (None, self._passed)
 
     def _pass(self, loop: int, at: float) -> None:
         """Let a vehicle come over a loop; over the pair, it comes to the second one too."""
@@ -134,7 +137,7 @@ class Canoga:
     def _leave(self, loop: int, about: bytes) -> None:
         count = (self._events[loop][7] + 1) & 0xFF
         self._events[loop] = about + bytes((count, 0))
-        self._unsaid[loop] += 1
+        self._passed = tuple(number + (place == loop) for place, number in enumerate(self._passed))
 
     def _asked(self, address: int, letter: bytes) -> list[Frame]:
         if letter == b"*":
@@ -143,15 +146,18 @@ class Canoga:
             if self.lose_first:
                 self.lose_first = False
                 return [Frame(answer[1:])]
-            return self.wire.send(answer, partial(self._heard, tuple(self._unsaid)))
+            return self.wire.send(answer, partial(self._heard, self._passed))
         about = {b"a": _SERIAL_NUMBER, b"B": _FIRMWARE}.get(letter)
         return self.wire.send(text(address, letter + about)) if about else []
 
-    def _heard(self, vehicles: tuple[int, ...], arrived: bool | None) -> None:
+    def _heard(self, passed: tuple[int, ...], arrived: bool | None) -> None:
         if not arrived:
             return  # the next answer covers them
-        for loop, number in enumerate(vehicles):
-            for _ in range(number if self._heard_once else 0):
-                self._truth.record(self.name, "traffic", {"peak_speed": 0.0}, tags={"lane": str(loop + 1)})
-            self._unsaid[loop] -= number
-        self._heard_once = True
+        told = self._told or passed
+        for lane, (before, now) in enumerate(zip(told, passed, strict=True), 1):
+            for _ in range(now - before):
+                self._truth.record(self.name, "traffic", {"peak_speed": 0.0}, tags={"lane": str(lane)})
+        self._told = tuple(map(max, told, passed))
+
+
+TWIN = Canoga

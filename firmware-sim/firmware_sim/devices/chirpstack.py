@@ -98,3 +98,6 @@ class ChirpStack:
 def _as_protobuf_number(value: Value) -> Value:
     """Return an integer as the float that a protobuf Struct makes of it."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+NETWORK = ChirpStack

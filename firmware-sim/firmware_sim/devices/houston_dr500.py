@@ -131,8 +131,11 @@ class HoustonDr500:
         if self._stopped or self._road.random() < _EMPTY_ROAD:
             return 0, None
         speed = self.street.sample()
-        return speed, partial(self._heard, speed * TO_KMH[self.variables["UN"]])
+        return speed, partial(self._heard, round(speed * TO_KMH[self.variables["UN"]], 2))
 
     def _heard(self, kmh: float, arrived: bool | None) -> None:
         if arrived is not False:
             self._truth.record(self.name, "traffic", {"average_vehicle_speed": kmh}, certain=arrived is True)
+
+
+TWIN = HoustonDr500

@@ -138,3 +138,6 @@ class Hpma115:
 def _answer(command: int, data: bytes) -> bytes:
     body = bytes((0x40, len(data) + 1, command)) + data
     return body + bytes((-sum(body) & 0xFF,))
+
+
+TWIN = Hpma115

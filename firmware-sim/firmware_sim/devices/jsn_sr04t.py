@@ -32,3 +32,6 @@ class JsnSr04t(Ranger):
     def receive(self, data: bytes, now: float) -> list[Frame]:  # noqa: ARG002 -- it has no clock
         """Measure once for each question."""
         return [frame for _ in range(data.count(ASK)) for frame in self.measure()]
+
+
+TWIN = JsnSr04t

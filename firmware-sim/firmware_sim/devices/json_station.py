@@ -17,6 +17,22 @@ from firmware_sim.truth import Truth
 from firmware_sim.twins import NEVER, Message
 
 DRIVER = "json"
+SOURCE = {
+    "topics": ["city/+/air"],
+    "options": {
+        "kind": "air_quality",
+        "sensor": "station",
+        "time": "ts",
+        "time_format": "ms",
+        "fields": {
+            "pm25": "pm25",
+            "pm10": "pm10",
+            "no2": "no2",
+            "temperature": "temperature",
+            "relative_humidity": {"path": "humidity", "scale": 0.01},
+        },
+    },
+}
 _MILLISECOND = 1_000_000
 
 
@@ -65,3 +81,6 @@ class JsonStation:
     def _heard(self, fields: dict[str, Value], time: int, arrived: bool | None) -> None:
         if arrived is not False:
             self._truth.record(self.name, "air_quality", fields, time, certain=arrived is True)
+
+
+TWIN = JsonStation

@@ -13,6 +13,7 @@ from firmware_sim.truth import Truth
 from firmware_sim.twins import Frame
 
 DRIVER = "maxbotix"
+SOURCE = {"options": {"interval": "0s"}}
 BANNER = b"HRXL-MaxSonar-WR\rPN:MB7360\rCopyright 2011-2012\rMaxBotix Inc.\rRoHS 1.8b  090  0612\rTempI\r"
 
 
@@ -45,3 +46,6 @@ class Maxbotix(Ranger):
         else:
             number = min(max(millimetres // self.step, self._nearest), self._furthest)
         return b"R%0*d\r" % (self._digits, number)
+
+
+TWIN = Maxbotix

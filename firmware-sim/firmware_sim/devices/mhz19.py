@@ -88,3 +88,6 @@ class MhZ19:
     def _heard(self, co2: int, arrived: bool | None) -> None:
         if arrived is not False:
             self._truth.record(self.name, "air_quality", {"co2": float(co2)}, certain=arrived is True)
+
+
+TWIN = MhZ19

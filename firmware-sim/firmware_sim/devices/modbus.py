@@ -19,6 +19,17 @@ from firmware_sim.twins import Frame
 
 DRIVER = "modbus"
 ADDRESS = 254
+SOURCE = {
+    "interval": "5s",
+    "options": {
+        "address": ADDRESS,
+        "kind": "traffic",
+        "registers": [
+            {"field": "intensity", "at": 9, "type": "uint32", "counter": True},
+            {"field": "device_error", "table": "input", "at": 1},
+        ],
+    },
+}
 
 _MOST = 8
 _VEHICLE, _OPEN = 2, 16
@@ -43,8 +54,9 @@ class LD120:
         self._truth = truth
         self._random = Random(f"{seed}/street")
         self._next = self._random.uniform(1, 10)
-        self._unsaid = 0
-        self._heard_once = False
+        self._passed = 0
+        self._told: int | None = None
+        """How many of these the host knows of; None until it was told for the first time."""
         self._over = 0.0
         self._stopped = False
 
@@ -57,7 +69,7 @@ class LD120:
         while self._next <= now:
             if not self.open and not self._stopped:
                 self.count = 0 if self.count == self.highest else self.count + 1
-                self._unsaid += 1
+                self._passed += 1
                 self._over = self._next + 0.7
             self._next += self._random.uniform(1, 10)
         return []
@@ -70,15 +82,16 @@ class LD120:
         """Count from 0; what was not said is lost."""
         self.tick(now)
         self._slave.forget()
-        self.count = self._unsaid = 0
+        self.count = 0
+        self._told = None if self._told is None else self._passed
 
     def stop(self) -> None:
         """Count no more."""
         self._stopped = True
 
     def quiet(self) -> bool:
-        """Tell that it stopped."""
-        return self._stopped
+        """Tell whether all that were counted have been asked for."""
+        return self._stopped and self._told in (None, self._passed)
 
     def _asked(self, question: Question, now: float) -> Answer | int:
         self.tick(now)
@@ -97,13 +110,16 @@ class LD120:
         table, places = tables[question.function], range(question.register, question.register + question.number)
         if any(place not in table for place in places):
             return ILLEGAL_REGISTER
-        heard = partial(self._heard, self._unsaid) if question.function == 3 else None
+        heard = partial(self._heard, self._passed) if question.function == 3 else None
         return Answer(words(*(table[place] for place in places)), heard)
 
-    def _heard(self, vehicles: int, arrived: bool | None) -> None:
+    def _heard(self, passed: int, arrived: bool | None) -> None:
         if not arrived:
             return  # the next answer covers them
-        for _ in range(vehicles if self._heard_once else 0):
+        told = passed if self._told is None else self._told
+        for _ in range(passed - told):
             self._truth.record(self.name, "traffic", {"peak_speed": 0.0})
-        self._heard_once = True
-        self._unsaid -= vehicles
+        self._told = max(told, passed)
+
+
+TWIN = LD120

@@ -119,3 +119,6 @@ class NextPm:
         if arrived is not False:
             fields = dict(zip(("pm1", "pm25", "pm10"), (mass / 10 for mass in masses), strict=True))
             self._truth.record(self.name, "air_quality", fields, certain=arrived is True)
+
+
+TWIN = NextPm

@@ -88,3 +88,6 @@ class NextPmModbus:
         if arrived is not False:
             fields = dict(zip(("pm1", "pm25", "pm10"), (mass / 1000 for mass in masses), strict=True))
             self._truth.record(self.name, "air_quality", fields, certain=arrived is True)
+
+
+TWIN = NextPmModbus

@@ -22,6 +22,7 @@ from firmware_sim.truth import Truth
 from firmware_sim.twins import NEVER, Frame, Heard
 
 DRIVER = "nmea0183"
+SOURCE = {"options": {"interval": "0s"}}
 EPOCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """What its clock shows when it is built."""
 SEARCH = 5.0
@@ -45,7 +46,10 @@ def _place(minutes: int, ways: str, width: int) -> str:
 
 
 class Nmea0183:
-    """One receiver; see `firmware_sim.twins.SerialTwin`. ``epoch`` is what its clock shows when it is built."""
+    """One receiver; see `firmware_sim.twins.SerialTwin`. ``epoch`` is what its clock shows when it is built.
+
+    Its ledger holds each place twice, as it says it: with the time, and with the number of satellites.
+    """
 
     def __init__(
         self, name: str, truth: Truth, seed: str, *, epoch: datetime = EPOCH, search: float = SEARCH
@@ -90,10 +94,14 @@ class Nmea0183:
             north, east = self._north.sample() + self.moved, self._east.sample()
             place = f"{_place(north, 'NS', 2)},{_place(east, 'EW', 3)}"
             seconds = (time.replace(microsecond=0) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
-            heard = partial(self._heard, north, east, seconds * 10**9 + hundredths * 10**7)
+            nanoseconds = seconds * 10**9 + hundredths * 10**7
+            rmc, gga = {"satellite_time": nanoseconds}, {"satellites": self.satellites}
             lines = [
-                (f"GNRMC,{clock},A,{place},0.012,,{day},,,A", heard),
-                (f"GNGGA,{clock},{place},1,{self.satellites:02},{self.dilution:.2f},112.3,M,47.0,M,,", None),
+                (f"GNRMC,{clock},A,{place},0.012,,{day},,,A", partial(self._heard, north, east, rmc)),
+                (
+                    f"GNGGA,{clock},{place},1,{self.satellites:02},{self.dilution:.2f},112.3,M,47.0,M,,",
+                    partial(self._heard, north, east, gga),
+                ),
             ]
         lines.append(("GPGSV,1,1,02,04,61,113,38,16,27,312,33", None))
         return [frame for text, heard in lines for frame in self._wire.send(sentence(text), heard)]
@@ -115,7 +123,10 @@ class Nmea0183:
         """Tell that it stopped."""
         return self._stopped
 
-    def _heard(self, north: int, east: int, time: int, arrived: bool | None) -> None:
+    def _heard(self, north: int, east: int, more: dict[str, int], arrived: bool | None) -> None:
         if arrived is not False:
-            fields = {"latitude": north / 6_000_000, "longitude": east / 6_000_000, "satellite_time": time}
+            fields = {"latitude": north / 6_000_000, "longitude": east / 6_000_000, **more}
             self._truth.record(self.name, "position", fields, certain=arrived is True)
+
+
+TWIN = Nmea0183

@@ -268,3 +268,11 @@ def _setting(head: str, tail: str) -> tuple[dict[str, Any], dict[str, str | floa
 
 def _say(**answer: str | float) -> Frame:
     return Frame(json.dumps(answer, separators=(",", ":")).encode() + b"\r\n")
+
+
+def on_a_busy_street(name: str, truth: Truth, seed: str) -> Ops243:
+    """Put one over a street with a vehicle of each direction every three or four seconds."""
+    return Ops243(name, truth, Street(seed, headway=1.0))
+
+
+TWIN = on_a_busy_street

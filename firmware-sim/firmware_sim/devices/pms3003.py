@@ -19,3 +19,6 @@ def pms3003(name: str, truth: Truth, seed: str) -> Plantower:
 
 def _words(sample: Sample, _: int) -> Sequence[int]:
     return *sample.factory, *sample.outdoors, 0, 0, 0x0051
+
+
+TWIN = pms3003

@@ -20,3 +20,6 @@ def pms5003(name: str, truth: Truth, seed: str) -> Plantower:
 
 def _words(sample: Sample, error: int) -> Sequence[int]:
     return *sample.factory, *sample.outdoors, *sample.particles, VERSION << 8 | error
+
+
+TWIN = pms5003

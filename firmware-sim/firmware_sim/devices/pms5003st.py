@@ -40,3 +40,6 @@ def _fields_s(sample: Sample) -> dict[str, float]:
 def _fields(sample: Sample) -> dict[str, float]:
     weather = {"temperature": sample.temperature / 10, "relative_humidity": sample.humidity / 1000}
     return _fields_s(sample) | weather
+
+
+TWIN = pms5003st

@@ -27,3 +27,6 @@ def _words(sample: Sample, error: int) -> Sequence[int]:
 def _fields(sample: Sample) -> dict[str, float]:
     weather = {"temperature": sample.temperature / 10, "relative_humidity": sample.humidity / 1000}
     return masses(sample) | particles(sample, 4) | weather
+
+
+TWIN = pms5003t

@@ -25,6 +25,7 @@ from firmware_sim.truth import Truth
 from firmware_sim.twins import NEVER, Frame
 
 DRIVER = "rtms_g4"
+SOURCE = {"options": {"address": 1, "events": True}}
 
 POLL, INFORM, INFORMATION, REFUSED, EVENT, NORMAL = 0x53, 0xC0, 0x40, 0x1A, 0x5E, 0x5F
 HEADER, FOOTER, COUNT, OCCUPANCY, SPEED, GAP, HEADWAY, SPEED_85 = 0x80, 0x81, 0x10, 0x11, 0x12, 0x13, 0x1E, 0x1F
@@ -185,3 +186,6 @@ class RtmsG4:
         if arrived is not False:
             tags = {"lane": str(lane + 1)}
             self._truth.record(self.name, "traffic", {"peak_speed": kmh}, tags=tags, certain=arrived is True)
+
+
+TWIN = partial(RtmsG4, events=True)

@@ -224,3 +224,6 @@ class Sds011:
         if arrived is not False:
             fields = {"pm25": pm25, "pm10": pm10}
             self._truth.record(self.name, "air_quality", fields, certain=arrived is True)
+
+
+TWIN = Sds011

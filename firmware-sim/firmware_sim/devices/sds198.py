@@ -41,3 +41,6 @@ class Sds198(Sds011):
     def _took(self, fields: dict[str, float], arrived: bool | None) -> None:
         if arrived is not False:
             self._truth.record(self.name, "air_quality", fields, certain=arrived is True)
+
+
+TWIN = Sds198

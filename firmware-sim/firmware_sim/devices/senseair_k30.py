@@ -38,7 +38,7 @@ class SenseairK30:
 
     def receive(self, data: bytes, now: float) -> list[Frame]:
         """Answer questions."""
-        return self._slave.receive(data, now)
+        return [] if self._stopped else self._slave.receive(data, now)
 
     def tick(self, now: float) -> list[Frame]:  # noqa: ARG002 -- it says nothing by itself
         """Say nothing."""
@@ -54,7 +54,7 @@ class SenseairK30:
         self._powered, self._measured, self._co2 = now, 0, 0
 
     def stop(self) -> None:
-        """Measure no more: what is asked is answered with the last value, which is no new reading."""
+        """Answer no more."""
         self._stopped = True
 
     def quiet(self) -> bool:
@@ -69,9 +69,12 @@ class SenseairK30:
         measured = int((now - self._powered) // _PERIOD)
         if measured > self._measured:
             self._measured, self._co2 = measured, self.air.sample()
-        heard = partial(self._heard, self._co2) if self._co2 and not self._stopped else None
+        heard = partial(self._heard, self._co2) if self._co2 else None
         return Answer(words(self._co2), heard)
 
     def _heard(self, co2: int, arrived: bool | None) -> None:
         if arrived is not False:
             self._truth.record(self.name, "air_quality", {"co2": float(co2)}, certain=arrived is True)
+
+
+TWIN = SenseairK30

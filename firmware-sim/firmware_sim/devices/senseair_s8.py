@@ -56,7 +56,7 @@ class SenseairS8:
 
     def receive(self, data: bytes, now: float) -> list[Frame]:
         """Answer questions."""
-        return self._slave.receive(data, now)
+        return [] if self._stopped else self._slave.receive(data, now)
 
     def tick(self, now: float) -> list[Frame]:  # noqa: ARG002 -- it says nothing by itself
         """Say nothing."""
@@ -72,7 +72,7 @@ class SenseairS8:
         self._powered, self._measured, self._co2, self._acknowledged = now, -1, 0, 0
 
     def stop(self) -> None:
-        """Measure no more: what is asked is answered with the last value, which is no new reading."""
+        """Answer no more."""
         self._stopped = True
 
     def quiet(self) -> bool:
@@ -91,7 +91,7 @@ class SenseairS8:
             return ILLEGAL_VALUE
         if any(register not in table for register in wanted):
             return ILLEGAL_REGISTER
-        says_co2 = question.function == 4 and 3 in wanted and self._co2 and not self._stopped
+        says_co2 = question.function == 4 and 3 in wanted and self._co2
         heard = partial(self._heard, self._co2) if says_co2 else None
         return Answer(words(*(table[register] for register in wanted)), heard)
 
@@ -119,3 +119,6 @@ class SenseairS8:
     def _heard(self, co2: int, arrived: bool | None) -> None:
         if arrived is not False:
             self._truth.record(self.name, "air_quality", {"co2": float(co2)}, certain=arrived is True)
+
+
+TWIN = SenseairS8

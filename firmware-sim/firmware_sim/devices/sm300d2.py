@@ -82,3 +82,6 @@ class Sm300d2:
         if arrived is not False:
             fields = dict(zip(_NAMES, map(float, values), strict=True)) | {"temperature": self.tenths / 10}
             self._truth.record(self.name, "air_quality", fields, certain=arrived is True)
+
+
+TWIN = Sm300d2

@@ -71,6 +71,11 @@ class EdgeNode:
         self._delivered: set[tuple[str, str, int]] = set()
 
     @property
+    def sensors(self) -> list[str]:
+        """The identities of its devices."""
+        return [f"{self.descriptor}/{device}" for device in METRICS]
+
+    @property
     def commands(self) -> str:
         """The topic to which it is subscribed."""
         return f"spBv1.0/{self._group}/NCMD/{self._name}"
@@ -235,3 +240,6 @@ class EdgeNode:
         sensor = f"{self.descriptor}/{device}"
         for at, fields in readings.items():
             self._truth.record(sensor, KINDS[device], fields, at * _MILLISECOND, certain=arrived is True)
+
+
+TWIN = partial(EdgeNode, "koper")

@@ -289,3 +289,6 @@ def _unstuffed(body: bytes) -> bytes:
             plain.append(byte ^ 0x20 if escaped else byte)
             escaped = False
     return bytes(plain)
+
+
+TWIN = Sps30

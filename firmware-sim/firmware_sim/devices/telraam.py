@@ -1,4 +1,4 @@
-"""Twin of a Telraam S2 counter, as the service reports it: whole numbers of an interval, both directions."""
+"""Twin of a Telraam S2 counter, as the service reports it: whole numbers of an interval, both directions, and v85."""
 
 import json
 from datetime import UTC, datetime
@@ -8,6 +8,8 @@ from random import Random
 from firmware_sim.reporter import Meant, Reporter, Spoken
 
 DRIVER = "telraam"
+NAME = "9000003890"
+"""A segment is called by a number."""
 
 
 def speak(name: str, random: Random, time: int) -> Spoken:
@@ -27,6 +29,9 @@ def speak(name: str, random: Random, time: int) -> Spoken:
             fields = {"intensity": count, "period": 3600.0}
             tags = {"vehicle_type": kind, "direction": way}
             readings.append(Meant("traffic", fields, begun * 1_000_000_000, tags))
+    row["v85"] = speed = random.randint(200, 600) / 10
+    fields = {"speed_85th_percentile": speed, "period": 3600.0}
+    readings.append(Meant("traffic", fields, begun * 1_000_000_000, {"vehicle_type": "car"}))
     answer = {"status_code": 200, "message": "ok", "report": [row]}
     return Spoken(f"telraam/{name}", json.dumps(answer).encode(), tuple(readings))
 

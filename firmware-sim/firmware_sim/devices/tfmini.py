@@ -17,6 +17,7 @@ from firmware_sim.truth import Truth
 from firmware_sim.twins import Frame
 
 DRIVER = "tfmini"
+SOURCE = {"options": {"interval": "0s"}}
 
 VERSION, RATE, MEASURE, FORMAT, OUTPUT, SAVE = 1, 3, 4, 5, 7, 0x11
 CENTIMETRES, PIXHAWK, MILLIMETRES = 1, 2, 6
@@ -105,3 +106,6 @@ class Tfmini(Ranger):
         strength = 40 if millimetres is None else self._strength.randint(800, 3000)
         values = ((millimetres or 0) // self.step, strength, round((self.degrees + 256) * 8))
         return with_sum(b"\x59\x59" + b"".join(value.to_bytes(2, "little") for value in values))
+
+
+TWIN = Tfmini

@@ -65,3 +65,6 @@ class TheThingsStack:
 def _rfc3339(time: int) -> str:
     seconds, nanoseconds = divmod(time, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"
+
+
+NETWORK = TheThingsStack

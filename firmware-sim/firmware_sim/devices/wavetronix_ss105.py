@@ -58,6 +58,7 @@ class WavetronixSs105:
         self._number = 0
         self._open: list[list[Vehicle]] = [[] for _ in self.road.lanes]
         self._over: deque[_Interval] = deque(maxlen=_KEPT)
+        self._stopped = False
 
     def receive(self, data: bytes, now: float) -> list[Frame]:
         """Answer each line that begins with its address."""
@@ -94,15 +95,16 @@ class WavetronixSs105:
         self._open = [[] for _ in self.road.lanes]
 
     def stop(self) -> None:
-        """Let no further vehicle come."""
+        """Let no further vehicle come, and end no further interval."""
         self.road.close()
+        self._stopped = True
 
     def quiet(self) -> bool:
         """Tell that it never begins anything that takes time."""
         return True
 
     def _close(self, now: float) -> None:
-        while self._number < int(now // self._interval):
+        while self._number < int(now // self._interval) and not self._stopped:
             self._number += 1
             self._over.append(_Interval(self._number, self._open))
             self._open = [[] for _ in self.road.lanes]
@@ -143,3 +145,6 @@ class WavetronixSs105:
 
 def _steps(vehicles: list[Vehicle], interval: int) -> int:
     return min(round(1024 * sum(vehicle.presence for vehicle in vehicles) / interval), 1024)
+
+
+TWIN = WavetronixSs105

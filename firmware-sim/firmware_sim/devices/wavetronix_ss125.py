@@ -102,6 +102,7 @@ class WavetronixSs125:
         self._bins = self._empty()
         self._last: list[_Bin] = []
         self._events: deque[Vehicle] = deque(maxlen=_WAITING)
+        self._stopped = False
 
     def receive(self, data: bytes, now: float) -> list[Frame]:
         """Answer what is asked of its address; skip a byte at a time over what is no question."""
@@ -119,7 +120,7 @@ class WavetronixSs125:
                 del buffer[0]
                 continue
             if int.from_bytes(buffer[3:5], "big") == self._address:
-                answers += self._answer(bytes(buffer[:_HEADER]), bytes(buffer[_HEADER : size - 1]), now)
+                answers += self._answer(bytes(buffer[:_HEADER]), bytes(buffer[_HEADER : size - 1]))
             del buffer[:size]
         return answers
 
@@ -144,8 +145,9 @@ class WavetronixSs125:
         self._bins, self._last = self._empty(), []
 
     def stop(self) -> None:
-        """Let no further vehicle come."""
+        """Let no further vehicle come, and end no further interval."""
         self.road.close()
+        self._stopped = True
 
     def quiet(self) -> bool:
         """Tell that it never begins anything that takes time."""
@@ -157,14 +159,14 @@ class WavetronixSs125:
     def _close(self, now: float) -> None:
         """End the interval that is over by ``now``."""
         number = int(now // self._interval)
-        if number != self._number:
+        if number != self._number and not self._stopped:
             self._last = self._bins if number == self._number + 1 else self._empty()
             self._bins, self._number = self._empty(), number
 
-    def _answer(self, header: bytes, body: bytes, now: float) -> list[Frame]:
+    def _answer(self, header: bytes, body: bytes) -> list[Frame]:
         message, sub, kind = body[:3]
         if kind == _READ and message == INTERVAL:
-            return self._tell_interval(header, now)
+            return self._tell_interval(header)
         if kind == _READ and message == EVENT:
             return self._tell_event(header)
         if kind == _WRITE and message == CLEAR:
@@ -195,10 +197,9 @@ class WavetronixSs125:
         body += bytes((_class(vehicle),)) + length.to_bytes(2, "big")
         return self._say(header, body, partial(self._heard_event, vehicle))
 
-    def _tell_interval(self, header: bytes, now: float) -> list[Frame]:
+    def _tell_interval(self, header: bytes) -> list[Frame]:
         if not self._last:
             return self._say(header, bytes((INTERVAL, 0, _RESULT, 0, 15)))
-        number = int(now // self._interval)
         everybody = _Bin([vehicle for one in self._last for vehicle in one.vehicles])
         bins = [*self._last, *(everybody for _ in range(self.approaches))]
         frames = []
@@ -206,7 +207,11 @@ class WavetronixSs125:
             if packet in self.lost_packets:
                 self.lost_packets.discard(packet)
                 continue
-            body = bytes((INTERVAL, packet, _READ)) + _of24(number) + stamp(self._clock(number * self._interval))
+            body = (
+                bytes((INTERVAL, packet, _READ))
+                + _of24(self._number)
+                + stamp(self._clock(self._number * self._interval))
+            )
             body += self._counted(one.vehicles) + bytes((len(self._last), self.approaches))
             heard = partial(self._heard_lane, packet, one) if packet < len(self._last) else None
             frames += self._say(header, body, heard, packet)
@@ -220,7 +225,7 @@ class WavetronixSs125:
         headway = sum(vehicle.headway for vehicle in vehicles) * 1000 / (number or 1)
         gap = headway - sum(vehicle.presence for vehicle in vehicles) * 1000 / (number or 1)
         classes = [sum(_class(vehicle) == one for vehicle in vehicles) for one in range(4)]
-        occupied = round(_occupancy(vehicles, self._interval) * 25600).to_bytes(2, "big")
+        occupied = _steps(vehicles, self._interval).to_bytes(2, "big")
         counts = b"".join(map(_of24, classes))
         return fixed24(mean) + _of24(number) + occupied + counts + fixed24(fast) + _of24(headway) + _of24(max(gap, 0))
 
@@ -239,13 +244,14 @@ class WavetronixSs125:
     def _heard_lane(self, packet: int, one: _Bin, arrived: bool | None) -> None:
         if arrived is not False and not one.told:
             one.told = True
-            fields = {"intensity": len(one.vehicles), "occupancy": _occupancy(one.vehicles, self._interval)}
+            fields = {"intensity": len(one.vehicles), "occupancy": _steps(one.vehicles, self._interval) / 25600}
             tags = {"lane": str(packet + 1)}
             self._truth.record(self.name, "traffic", fields, tags=tags, certain=arrived is True)
 
 
-def _occupancy(vehicles: list[Vehicle], interval: int) -> float:
-    return min(sum(vehicle.presence for vehicle in vehicles) / interval, 1.0)
+def _steps(vehicles: list[Vehicle], interval: int) -> int:
+    """Return the occupancy as it is said: 100 % is 25600."""
+    return min(round(sum(vehicle.presence for vehicle in vehicles) / interval * 25600), 25600)
 
 
 def _class(vehicle: Vehicle) -> int:
@@ -263,3 +269,6 @@ def _size(buffer: bytearray) -> int:
         return -1
     whole = _HEADER + size + 1
     return whole if len(buffer) >= whole else 0
+
+
+TWIN = WavetronixSs125

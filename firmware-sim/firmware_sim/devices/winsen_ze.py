@@ -94,3 +94,6 @@ class WinsenZe:
     def _heard(self, micrograms: float, arrived: bool | None) -> None:
         if arrived is not False:
             self._truth.record(self.name, "air_quality", {self.gas: round(micrograms, 3)}, certain=arrived is True)
+
+
+TWIN = WinsenZe

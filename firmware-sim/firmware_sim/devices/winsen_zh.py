@@ -91,3 +91,6 @@ class WinsenZh:
         if arrived is not False:
             fields = dict(zip(("pm1", "pm25", "pm10"), map(float, masses), strict=True))
             self._truth.record(self.name, "air_quality", fields, certain=arrived is True)
+
+
+TWIN = WinsenZh

@@ -1,0 +1,54 @@
+"""One of every device there is, found in the modules of `firmware_sim.devices`: a new one is there by itself.
+
+What such a module says of its device:
+
+============  =========================================================================================
+``DRIVER``    the driver that is to read it
+``TWIN``      makes it of a name, a ledger and a seed; where it can share a line, of an ``address`` too
+``SOURCE``    what its source in a configuration must say besides (options, topics), where it must
+``NAME``      what it is called, where it cannot be called anything
+``CODECS``    LoRaWAN: each codec, and what makes the sensors that it is to read
+``NETWORK``   LoRaWAN: makes, of a seed, the network server that ``DRIVER`` is to read
+============  =========================================================================================
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from firmware_sim import devices
+from firmware_sim.node import Network, Sensor
+
+
+class Exhibit(NamedTuple):
+    """A device as its module describes it; ``make`` gives a `SerialTwin` or a `MqttTwin`."""
+
+    driver: str
+    name: str
+    make: Callable[..., Any]
+    source: Mapping[str, Any]
+
+
+def exhibits() -> dict[str, Exhibit]:
+    """Return every device that has a driver of its own, by that driver's name."""
+    found = {one.DRIVER: one for one in _modules() if hasattr(one, "TWIN")}
+    return {
+        driver: Exhibit(driver, getattr(one, "NAME", driver), one.TWIN, getattr(one, "SOURCE", {}))
+        for driver, one in found.items()
+    }
+
+
+def sensors() -> dict[str, Sequence[Callable[[], Sensor]]]:
+    """Return what makes the LoRaWAN sensors of each codec; the TPS110 is not among them: it is a whole node."""
+    return {codec: makers for module in _modules() for codec, makers in getattr(module, "CODECS", {}).items()}
+
+
+def networks() -> dict[str, Callable[[str], Network]]:
+    """Return what makes each network server, by the name of its driver."""
+    return {module.DRIVER: module.NETWORK for module in _modules() if hasattr(module, "NETWORK")}
+
+
+def _modules() -> Iterator[ModuleType]:
+    yield from (import_module(f"{devices.__name__}.{found.name}") for found in iter_modules(devices.__path__))
