@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.system
 
 LIVELY = Pace(rate=20, dwell=10, heartbeat=60, station_interval=2, headway=0.1)
-SECONDS = 6
+KINDS = ("air_quality", "parking", "traffic")
+ENOUGH = 5
+"""Readings, and vehicles, of each kind."""
+
+PATIENCE = 60.0
+"""Seconds that they may take on a busy machine; six on an idle one."""
 MILLISECOND = 1_000_000
 
 TYPES: dict[str, type[Value]] = {
@@ -74,7 +79,9 @@ async def _travel(new_rig: "Callable[[Path], Rig]", directory: Path) -> Journey:
         await gateway.until(lambda state: state["sources"]["lorawan"]["up"] and state["sources"]["stations"]["up"])
         async with city:
             await gateway.listening()
-            await asyncio.sleep(SECONDS)
+            async with asyncio.timeout(PATIENCE):
+                while min(city.truth.counts[kind] for kind in KINDS) < ENOUGH:  # noqa: ASYNC110 -- it tells nobody
+                    await asyncio.sleep(0.1)
             assert await city.stop_measuring()
             await gateway.until(lambda state: not any(state["spool"]["waiting"].values()))
             await gateway.stop()
@@ -84,7 +91,6 @@ async def _travel(new_rig: "Callable[[Path], Rig]", directory: Path) -> Journey:
 
 
 def test_every_kind_of_sensor_was_heard(journey: Journey) -> None:
-    assert all(journey.truth.counts[kind] > 3 for kind in ("air_quality", "parking", "traffic")), journey.truth.counts
     fields = {name for point in journey.spooled for name in point.fields}
     assert fields == TYPES.keys()
 

@@ -68,9 +68,15 @@ async def recover(disk: "Disk", where: Path) -> dict[str, Any]:
 
 
 async def cut(gateway: "Gateway", disk: "Disk", copy: Path) -> int:
-    """Copy the image; return how many readings were acknowledged when that began."""
+    """Copy the image as it is at one moment; return how many readings were acknowledged before that."""
     acknowledged = int((await gateway.state())["readings"]["committed"])
-    await asyncio.to_thread(copy.write_bytes, await asyncio.to_thread(disk.image.read_bytes))
+    before, image = b"", b"-"
+    gateway.freeze()
+    while before != image:
+        # The kernel may write while we read, and no disk is ever half of one moment and half of another.
+        before, image = image, await asyncio.to_thread(disk.image.read_bytes)
+    await asyncio.to_thread(copy.write_bytes, image)
+    gateway.thaw()
     return acknowledged
 
 
