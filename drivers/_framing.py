@@ -108,7 +108,8 @@ class Frames(Generic[Parsed]):
 
     def _end_noise(self) -> Iterator[Reject]:
         if self._noise_count:
-            yield Reject("noise", bytes(self._noise), f"{self._noise_count} bytes that belong to no frame")
+            how_many = "1 byte that belongs" if self._noise_count == 1 else f"{self._noise_count} bytes that belong"
+            yield Reject("noise", bytes(self._noise), f"{how_many} to no frame")
             self._noise.clear()
             self._noise_count = 0
 

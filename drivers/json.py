@@ -37,9 +37,9 @@ class JsonOptions(Options):
     ] = Field(examples=[{"pm25": "values.0.pm2_5"}])
     """A path for each field, or a table with ``path``, ``scale``, ``offset``, ``equals`` and ``optional``."""
     sensor: str | None = None
-    """A path, or ``topic:N``; None where the configuration names the sensor."""
+    """A path, or ``topic:N``; left out where the configuration names the sensor."""
     time: str | None = None
-    """A path; None for the time of arrival."""
+    """A path; left out, it is the time of arrival."""
     time_format: TimeFormat = "rfc3339"
     """How it is written: as text, or as a number since 1970."""
 

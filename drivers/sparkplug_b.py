@@ -53,7 +53,7 @@ class SparkplugOptions(Options):
     """What metrics mean that do not have the vocabulary's names, and whether their times are right."""
 
     kind: Literal["air_quality", "parking", "traffic"] | None = None
-    """Where fields go that several measurements share; None: where the other fields of a device's birth go."""
+    """Where fields go that several measurements share; left out, where the other fields of a device's birth go."""
     fields: Mapping[
         str, Annotated[Source, BeforeValidator(lambda said: {"path": said} if isinstance(said, str) else said)]
     ] = {}

@@ -24,6 +24,7 @@ from pathlib import Path
 import structlog
 
 from gateway import __version__, assembly
+from gateway.ahead import still_to_come
 from gateway.catalogue import CATALOGUE, load_configuration
 from gateway.clock import SystemClock, Timekeeper
 from gateway.commit import Committer
@@ -75,7 +76,7 @@ class Daemon:
             committer=self.committer,
             timekeeper=self.timekeeper,
             health=self.health,
-            newest=self.spool.recovery.newest_time or 0,
+            ahead=still_to_come(self.spool.reader(), self.spool.next_seq, self.timekeeper.now()),
         )
         self._doubt_cursors()
         self.forwarders = {name: self._forwarder(name) for name in self.databases}
@@ -185,7 +186,7 @@ class Daemon:
             if isinstance(sink, InfluxSink):
                 run = self.forwarders[name].run
             else:
-                live, show = assembly.live_sink(name, sink, self.configuration, self.health.snapshot)
+                live, show = assembly.live_sink(name, sink, self.configuration, self.health)
                 self.live.append(live)
                 self.intake.subscribers.append(show)
                 run = partial(live.run, link.went_up)

@@ -1,6 +1,6 @@
 """From the configuration to parts: each function builds one source or one sink, and connects to nothing."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -142,7 +142,7 @@ def limits(sink: InfluxModel) -> Limits:
 
 
 def live_sink(
-    name: str, sink: MqttSink, configuration: Configuration, status: Callable[[], Mapping[str, Any]]
+    name: str, sink: MqttSink, configuration: Configuration, health: Health
 ) -> tuple[LiveSink, Callable[[Reading], None]]:
     """Build the live topics; returns the sink and what shows it a reading."""
     own = configuration.gateway
@@ -157,7 +157,7 @@ def live_sink(
         retain=sink.retain,
         **_broker(sink),
     )
-    live = LiveSink(settings, status)
+    live = LiveSink(settings, health.snapshot, health.sink(name).took)
 
     def show(reading: Reading) -> None:
         names = {"gateway": own.id, "city": own.city, "measurement": reading.kind, "sensor": reading.sensor}

@@ -8,18 +8,16 @@ Only the quarantine does not make readings wait: what does not fit into its boun
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
 
 import structlog
 
 from gateway.errors import QuarantineFull, SpoolError
+from gateway.group import LARGEST, Acknowledged, Group, Store, Write
 from gateway.health import Health
-from gateway.spool import MAX_IDENTITIES, Batch, Identity, of_boot, sensors_in
+from gateway.spool import MAX_IDENTITIES, Identity, of_boot, sensors_in
 
 HOLD_LINES = 20_000
 HOLD_BYTES = 8 * 1024 * 1024
@@ -27,103 +25,6 @@ HOLD_BYTES = 8 * 1024 * 1024
 
 RETRY = 1.0
 """Seconds between attempts to write a batch that the disk refused."""
-
-
-HeldLines = Mapping[str, list[bytes]]
-"""Lines by the reason that they are held for."""
-
-
-class Acknowledged(Protocol):
-    """What wants to know that its messages are safe: one connection's acknowledger."""
-
-    def acknowledge(self, mids: list[int]) -> None:
-        """Acknowledge these, in order."""
-
-
-class Store(Protocol):
-    """The blocking side, called from the writing thread only."""
-
-    def append(self, batch: Batch) -> object:
-        """Make a batch durable; raises `SpoolError`, and may then be called again with the same batch."""
-
-    def hold(self, held: HeldLines, identities: Sequence[Identity], batch: Batch | None) -> object:
-        """Put lines aside durably, for a person to decide on, together with a batch: both count, or neither.
-
-        Raises `SpoolError`, and must then be called again with the same before anything else; or, before anything is
-        done, `QuarantineFull`. ``identities`` are those that the lines and the batch came in.
-        """
-
-
-@dataclass(slots=True)
-class _Gathering:
-    """Readings with one kind of time: UTC, or since boot."""
-
-    lines: list[bytes] = field(default_factory=list)
-    size: int = 0
-    t_min: int = 1 << 62
-    t_max: int = -(1 << 62)
-
-    def add(self, line: bytes, at: int) -> None:
-        self.lines.append(line)
-        self.size += len(line) + 1
-        self.t_min = min(self.t_min, at)
-        self.t_max = max(self.t_max, at)
-
-    def batch(self, boot: bytes | None, identities: list[Identity]) -> Batch:
-        self.lines.append(b"")
-        text = b"\n".join(self.lines)
-        return Batch(text, len(self.lines) - 1, self.t_min, self.t_max, boot, identities)
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """One write still to be done; ``held`` are its lines for the quarantine, ``without`` does it without them."""
-
-    do: Callable[[], object]
-    held: Sequence[bytes] = ()
-    without: Callable[[], object] | None = None
-
-
-@dataclass(slots=True)
-class _Group:
-    """What becomes durable together, and whom to tell."""
-
-    utc: _Gathering = field(default_factory=_Gathering)
-    boot: _Gathering = field(default_factory=_Gathering)
-    held: dict[str, list[bytes]] = field(default_factory=dict)
-    identities: list[Identity] = field(default_factory=list)
-    acknowledge: dict[Acknowledged, list[int]] = field(default_factory=dict)
-    count: int = 0
-    size: int = 0
-    writes: list[_Write] | None = None
-    """Made once, when the group is complete: what succeeded is done, whoever stops us in between."""
-
-    def __bool__(self) -> bool:
-        return bool(self.count or self.held or self.acknowledge)
-
-    def to_write(self, store: Store, boot_id: bytes) -> list[_Write]:
-        """Return the writes still to be done; each is dropped from the list once it succeeded."""
-        if self.writes is not None:
-            return self.writes
-        writes, last = [], None
-        if self.utc.lines:
-            last = self.utc.batch(None, self.identities)
-        if self.boot.lines:
-            # The identities go with the last write: were they durable before the readings, a crash between the two
-            # would make what the broker repeats look like something stored.
-            boot = self.boot.batch(boot_id, [] if last else self.identities)
-            if last is None:
-                last = boot
-            else:
-                writes.append(_Write(partial(store.append, boot)))
-        alone = None if last is None else partial(store.append, last)
-        if self.held:
-            lines = [line for held in self.held.values() for line in held]
-            writes.append(_Write(partial(store.hold, self.held, self.identities, last), lines, alone))
-        elif alone is not None:
-            writes.append(_Write(alone))
-        self.writes = writes
-        return writes
 
 
 class Committer:
@@ -134,13 +35,13 @@ class Committer:
         self.on_commit: list[Callable[[], None]] = []
         """Called after every commit, inside the event loop."""
         self.attempts = 0
-        """Writes that came back from the disk, whatever it said: a full disk is something to live with."""
+        """Writes that came back from the disk, whatever it said, and groups that are done: what moves, counts."""
         self._store = store
         self._boot_id = boot_id
         self._health = health
         self._max_bytes = max_bytes
-        self._group = _Group()
-        self._sealed: deque[_Group] = deque()
+        self._group = Group()
+        self._sealed: deque[Group] = deque()
         self._count = 0
         self._size = 0
         self._dirty = asyncio.Event()
@@ -149,7 +50,13 @@ class Committer:
         self._room.set()
         self._stopping = False
         self._dropping = False
+        self._kinds: set[bool] = set()
+        """What the message under way has brought: True for times since boot, False for anything else."""
         self._thread = ThreadPoolExecutor(1, "spool")
+
+    def begin(self) -> None:
+        """Hear that what comes from now on, until `then_acknowledge`, is of one message."""
+        self._kinds.clear()
 
     def put(self, line: bytes, at: int, *, since_boot: bool = False) -> None:
         """Take a reading's line; ``at`` is its time, UTC or since boot, in nanoseconds."""
@@ -157,6 +64,7 @@ class Committer:
         (group.boot if since_boot else group.utc).add(line, at)
         group.count += 1
         self._count += 1
+        self._kinds.add(since_boot)
         self._grow(len(line) + 1)
 
     def hold(self, reason: str, line: bytes, *, since_boot: bool = False) -> None:
@@ -167,6 +75,7 @@ class Committer:
         if since_boot:
             reason = f"{of_boot(self._boot_id)}; {reason}"
         self._group.held.setdefault(reason, []).append(line)
+        self._kinds.add(False)
         self._grow(len(line) + 1)
 
     def then_acknowledge(self, who: Acknowledged, mid: int, identity: Identity | None) -> None:
@@ -174,10 +83,10 @@ class Committer:
         group = self._group
         group.acknowledge.setdefault(who, []).append(mid)
         if identity is not None:
-            group.identities.append(identity)
-            if len(group.identities) >= MAX_IDENTITIES:
+            group.messages.append((identity, self._kinds == {True}))
+            if len(group.messages) >= MAX_IDENTITIES or group.size > LARGEST // 2:
                 self._sealed.append(group)
-                self._group = _Group()
+                self._group = Group()
                 self._hurry.set()
         self._dirty.set()
 
@@ -236,7 +145,7 @@ class Committer:
         self._hurry.clear()
         if self._group:
             self._sealed.append(self._group)
-            self._group = _Group()
+            self._group = Group()
         while self._sealed:
             group = self._sealed[0]
             if not await self._write(group.to_write(self._store, self._boot_id)):
@@ -251,7 +160,7 @@ class Committer:
             self._hurry.set()
         self._dirty.set()
 
-    async def _write(self, writes: list[_Write]) -> bool:
+    async def _write(self, writes: list[Write]) -> bool:
         """Do every write once; when the disk refuses, try again until it takes it. False: it did not, and we stop."""
         loop = asyncio.get_running_loop()
         while writes:
@@ -263,7 +172,7 @@ class Committer:
                 if isinstance(error, QuarantineFull):
                     # Strangers may fill the quarantine, and no reading waits for them: readings first.
                     self._drop(write.held, str(error))
-                    writes[:1] = [] if write.without is None else [_Write(write.without)]
+                    writes[:1] = [] if write.without is None else [Write(write.without)]
                     continue
                 self._tell(str(error))
                 if self._stopping:
@@ -276,9 +185,10 @@ class Committer:
         self._tell("")
         return True
 
-    def _finish(self, group: _Group) -> None:
+    def _finish(self, group: Group) -> None:
         self._count -= group.count
         self._size -= group.size
+        self.attempts += 1
         self._health.commits += 1
         self._health.committed += group.count
         for who, mids in group.acknowledge.items():

@@ -3,7 +3,7 @@
 import difflib
 import reprlib
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -29,7 +29,12 @@ def explain(error: ValidationError, model: type[BaseModel], where: str, separato
     for item in error.errors(include_url=False):
         place, parent = _walk(item["loc"], model)
         head = f"{where}{separator}{place}" if place else where
-        lines.append(f"{head}: {_sentence(item['type'], item['msg'], item.get('input'), item['loc'], parent)}")
+        sentence = _sentence(item["type"], item["msg"], item.get("input"), item["loc"], parent)
+        lost = item["type"] == "extra_forbidden" and len(item["loc"]) > 1
+        if lost and "did you mean" not in sentence:
+            homes = set(_homes(str(item["loc"][-1]), model))
+            sentence = f"this key belongs in {homes.pop()}" if len(homes) == 1 else sentence
+        lines.append(f"{head}: {sentence}")
     return lines
 
 
@@ -64,6 +69,18 @@ def _sentence(kind: str, message: str, given: object, loc: Loc, parent: type[Bas
     return text if isinstance(given, dict) else f"{reprlib.repr(given)}: {text}"
 
 
+def _homes(key: str, model: type[BaseModel], table: str = "") -> Iterator[str]:
+    """Yield each table below ``table`` that has a key of this name: ``[web]``, ``[sources.NAME] of type mqtt``."""
+    for name, field in model.model_fields.items():
+        named = get_origin(field.annotation) is dict
+        below = get_args(field.annotation)[-1] if named else field.annotation
+        here, members = f"{table}.{name}".lstrip(".") + (".NAME" if named else ""), _models(below)
+        for one in members:
+            if key in one.model_fields:
+                yield f"[{here}] of type {_tag(one)}" if len(members) > 1 else f"[{here}]"
+            yield from _homes(key, one, here)
+
+
 def _walk(loc: Loc, model: type[BaseModel]) -> tuple[str, type[BaseModel] | None]:
     """Turn a location into a path as written in the file, and find the model that holds its last step.
 
@@ -81,7 +98,7 @@ def _walk(loc: Loc, model: type[BaseModel]) -> tuple[str, type[BaseModel] | None
             continue
         if step == "[key]":  # pydantic's way to say that the name itself is wrong, not what it names
             continue
-        parent = members[0] if len(members) == 1 and members[0] is here else None
+        parent = members[0] if len(members) == 1 else None
         if isinstance(step, int):
             path += f"[{step}]"
         else:

@@ -213,8 +213,7 @@ class Courier:
             else:
                 self._wait = FIRST_WAIT
                 self._pace.taken(count, time.monotonic())
-                self._health.readings += count
-                self._health.last_success = time.monotonic()
+                self._health.took(count)
                 self._health.link.went_up()
                 return
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from gateway.contract import VOCABULARY, Field, FieldValue, Quality
 from gateway.sinks import line_protocol
 
+MAX_PLANS = 1_000
+"""Whoever varies the names in a message, or their order, must not have us remember each."""
+
 _CONTROLS = dict.fromkeys((*range(32), 127), " ")
 
 
@@ -34,6 +37,8 @@ class FieldEncoder:
         names = tuple(fields)
         plan = self._plans.get(names)
         if plan is None:
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
             plan = self._plans[names] = self._plan(names)
         doubt = Quality.GOOD
         parts = []

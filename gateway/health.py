@@ -10,6 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from gateway.contract import FieldValue, Reject
@@ -24,6 +25,9 @@ CLOCK_OFF = 2.0
 
 RECEIVER_QUIET = 3600.0
 """With a receiver for its only clock, a gateway that has had no word of it for so long (s) has a problem."""
+
+MOST_REFUSED = 1_000
+"""Sensors of which it is remembered that something of theirs was refused: whoever invents names costs no more."""
 
 MANY = 0.8
 """A spool filled beyond this with readings that nobody took is a problem."""
@@ -57,6 +61,11 @@ class SinkHealth:
     quarantined: int = 0
     waiting: int = 0
     last_success: float | None = None
+
+    def took(self, count: int) -> None:
+        """Count readings that it has confirmed."""
+        self.readings += count
+        self.last_success = time.monotonic()
 
 
 @dataclass(slots=True)
@@ -161,7 +170,7 @@ class Health:
         found = self.refusals.setdefault(rule, Refused(why, now))
         found.last_time = now
         found.count += count
-        found.sensors.update(sensors)
+        found.sensors.update(islice(sensors, max(0, MOST_REFUSED - len(found.sensors))))
         self.refused += count
 
     def problems(self) -> list[str]:

@@ -11,6 +11,7 @@ not known to be right, lines carry the time since boot, and `gateway.forward` ho
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
+from types import MappingProxyType
 from typing import NamedTuple
 
 import structlog
@@ -62,13 +63,20 @@ class Origin:
 
 
 @dataclass(slots=True)
+class _Last:
+    """The last of our stamps; one for all that goes into the same series of a database, whoever hears it."""
+
+    time: int
+
+
+@dataclass(slots=True)
 class _Series:
     prefix: bytes
     sensor: SensorHealth
     tags: dict[str, str]
     location: tuple[float, float] | None
     hold: str
-    last: int = 0
+    last: _Last
     newest: int = -LATEST
     """The newest of the device's own times."""
     last_line: bytes = b""
@@ -77,7 +85,10 @@ class _Series:
 
 
 class Intake:
-    """Takes measurements from every source and puts lines into the committer."""
+    """Takes measurements from every source and puts lines into the committer.
+
+    ``ahead`` has the newest time of each series that is stored already and still to come: see `gateway.ahead`.
+    """
 
     def __init__(
         self,
@@ -87,7 +98,7 @@ class Intake:
         committer: Committer,
         timekeeper: Timekeeper,
         health: Health,
-        newest: int = 0,
+        ahead: Mapping[bytes, int] = MappingProxyType({}),
     ) -> None:
         self.subscribers: list[Callable[[Reading], None]] = []
         self._location = gateway.location
@@ -96,9 +107,10 @@ class Intake:
         self._committer = committer
         self._timekeeper = timekeeper
         self._health = health
-        self._newest = newest
+        self._ahead = ahead
         self._told_over = False
         self._series: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], _Series] = {}
+        self._lasts: dict[bytes, _Last] = {}
 
     def stand(self, location: tuple[float, float]) -> None:
         """Hear where the gateway stands, and with it every sensor that has no place of its own."""
@@ -193,6 +205,7 @@ class Intake:
             series = self._new_series(identity, kind, tags, origin)
             if len(self._series) < MAX_SERIES or not series.hold:
                 self._series[key] = series
+                self._lasts[series.prefix] = series.last
         return series
 
     def _show(self, series: _Series, measurement: Measurement, quality: Quality, time: int) -> None:
@@ -206,11 +219,11 @@ class Intake:
         """Return our time for a reading, whether it is since boot, and the doubt about it."""
         now = self._timekeeper.now()
         stamped = self._timekeeper.clock.since_boot() if now is None else now
-        ahead = series.last - stamped
+        ahead = series.last.time - stamped
         if 0 <= ahead < FAR:
-            stamped = series.last + 1
+            stamped = series.last.time + 1
         # Beyond that the clock was wrong before: one that was a year ahead must not hold the series for a year.
-        series.last = stamped
+        series.last.time = stamped
         return stamped, now is None, Quality.ESTIMATED_TIME if STEP <= ahead < FAR else Quality.GOOD
 
     def _new_series(self, identity: str, kind: str, tags: Mapping[str, str], origin: Origin) -> _Series:
@@ -233,13 +246,14 @@ class Intake:
             if len(self._health.sensors) < MAX_SERIES:
                 self._health.sensors[name] = sensor
         prefix = line_protocol.series(kind, all_tags)
-        return _Series(prefix, sensor, all_tags, settings.location, hold, self._floor())
+        last = self._lasts.get(prefix) or _Last(self._floor(prefix))
+        return _Series(prefix, sensor, all_tags, settings.location, hold, last)
 
-    def _floor(self) -> int:
-        """Return the time below which a new series must not begin: what an earlier run stored, if that is near.
+    def _floor(self, prefix: bytes) -> int:
+        """Return the time below which a new series must not begin: what an earlier run stored of it, if that is near.
 
         A clock that was a little ahead before the restart must not make two readings share a time; one that was a
         year ahead must not hold the clock for a year.
         """
-        now = self._timekeeper.now()
-        return self._newest if now is not None and 0 <= self._newest - now < FAR else 0
+        now, newest = self._timekeeper.now(), self._ahead.get(prefix, 0)
+        return newest if now is not None and 0 <= newest - now < FAR else 0

@@ -53,9 +53,12 @@ class Replays:
             after.cancel()
             await asyncio.gather(after, return_exceptions=True)
         log = structlog.get_logger().bind(sink=sink)
-        begun = self._spool.replays.next(sink)
+        # What the older one noted down while this one was laid out is not how far this one has come.
+        state = self._spool.replays.state(sink)
+        begun = state["next"] if after is None else state["first"]
+        held = state.get("held", []) if after is None else []
         # All of it was sent before, by another run or by the first forwarder.
-        await asyncio.to_thread(self._spool.replays.save, sink, begun, extra={"sending": end})
+        await asyncio.to_thread(self._spool.replays.save, sink, begun, extra={"sending": end, "held": held})
         connection, limits = self._connect(sink)
         health = SinkHealth(Liveness(f"replay to {sink}"))
         forwarder = Forwarder(

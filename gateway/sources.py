@@ -111,6 +111,7 @@ class MqttIngest:
         if len(message.payload) > self._max_message:
             health.rejected(Reject("length", message.payload, f"{len(message.payload)} bytes"))
         else:
+            self._committer.begin()
             stored = self._decode(message, acknowledger)
             identity = identity if stored else None
         if mid:

@@ -189,11 +189,34 @@ def test_nothing_changes_after_loading() -> None:
 
 
 @pytest.mark.parametrize(
+    ("table", "key", "home"),
+    [
+        ("gateway", 'unknown_sensors = "hold"', "this key belongs in [sources.NAME] of type mqtt"),
+        ("gateway", 'listen = "127.0.0.1:8080"', "this key belongs in [web]"),
+        ("web", 'keep = "7d"', "this key belongs in [spool]"),
+        ("web", "keepalive = 3", "no key is called 'keepalive'; there are listen"),
+        ("web", 'lissen = "x"', "no key is called 'lissen'; did you mean 'listen'?"),
+    ],
+)
+def test_a_key_in_a_wrong_table_is_told_its_own_where_there_is_but_one(
+    table: str, key: str, home: str, tmp_path: Path
+) -> None:
+    tables = {"gateway": 'id = "koper-01"\ncity = "Koper"\n', "web": ""}
+    tables[table] += key
+    path = tmp_path / "prehod.toml"
+    path.write_text("\n".join(f"[{name}]\n{keys}" for name, keys in tables.items()))
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(path)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{path}: {table}.{key.split(maxsplit=1)[0]}: {home}")
+
+
+@pytest.mark.parametrize(
     ("write", "message"),
     [
         (lambda _: None, r"no such file; start from config/minimal\.toml"),
-        (lambda path: path.mkdir(), "cannot be read: .*Is a directory"),
-        (lambda path: path.write_bytes(b"\xff\xfe"), "cannot be read: .*utf-8"),
+        (lambda path: path.mkdir(), "cannot be read: Is a directory"),
+        (lambda path: path.write_bytes(b"id\xff"), "not UTF-8 text: byte 2 is FF"),
         (lambda path: path.write_text("[gateway\n"), r"not TOML: Expected ']' .*line 1"),
     ],
 )

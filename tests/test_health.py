@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.contract import Reject
-from gateway.health import REJECTS_KEPT, Health, Notifier, SensorHealth, SourceHealth
+from gateway.health import MOST_REFUSED, REJECTS_KEPT, Health, Notifier, SensorHealth, SourceHealth
 from gateway.supervise import Liveness
 
 
@@ -179,3 +179,11 @@ def test_the_watchdogs_time_is_told_in_seconds(
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", text)
     assert Notifier().watchdog == seconds
+
+
+def test_invented_names_that_are_refused_are_counted_and_not_all_remembered() -> None:
+    health = Health("koper-01", "Koper")
+    for number in range(3 * MOST_REFUSED):
+        health.refuse("quarantine_full", "no room", 2, {f"a{number}", f"b{number}"})
+    found = health.refusals["quarantine_full"]
+    assert (found.count, len(found.sensors)) == (6 * MOST_REFUSED, MOST_REFUSED)

@@ -20,7 +20,7 @@ class DraginoOptions(DistanceOptions):
     """What is connected, beside what a distance stands for.
 
     ``probe``  the scale of the DS18B20's temperature, where one is connected: "tenths" of a degree, or "hundredths"
-               in some firmware; None: nothing is connected, and what is sent in its place means nothing
+               in some firmware; left out, nothing is connected, and what is sent in its place means nothing
     """
 
     probe: Literal["tenths", "hundredths"] | None = None

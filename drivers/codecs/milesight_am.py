@@ -40,7 +40,7 @@ class AmOptions(Options):
     """What the payload does not tell.
 
     ``tvoc``   what channel 08 7D holds: "ppb" in older firmware, "index" in newer
-    ``model``  whose kept readings these are; None: they are not read
+    ``model``  whose kept readings these are; left out, they are not read
     """
 
     tvoc: Literal["ppb", "index"] = "ppb"

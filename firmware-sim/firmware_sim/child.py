@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -154,10 +155,9 @@ class RealServer(ABC):
         await self.stop()
 
     def _spawn(self) -> None:
-        launch = [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid())]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the commands are this package's own
-                [*launch, *self._command()],
+                bound_to_us(self._command()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -174,6 +174,11 @@ class RealServer(ABC):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(self._process.wait, STOP_SECONDS)
         self.kill()
+
+
+def bound_to_us(command: Sequence[str]) -> list[str]:
+    """Return the command line, whose first word is a full path, with the kernel told to kill it when we end."""
+    return [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *command]
 
 
 def find_program(name: str) -> str | None:

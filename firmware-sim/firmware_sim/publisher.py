@@ -5,7 +5,9 @@ published again. The gateway may then see it twice: telling such twins apart is 
 """
 
 import asyncio
+import errno
 import math
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -30,6 +32,9 @@ class Publisher:
 
     async def run(self, messages: asyncio.Queue[Message]) -> None:
         """Publish what comes on the queue, for ever; connects, and connects again, by itself."""
+        loop = asyncio.get_running_loop()
+        if loop.get_exception_handler() is None:
+            loop.set_exception_handler(_pass_over_closed_sockets)
         while True:
             try:
                 async with (
@@ -58,6 +63,14 @@ class Publisher:
             self._sent.heard(True)
             self._sent = None
             messages.task_done()
+
+
+def _pass_over_closed_sockets(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell of everything, except of a socket that a reset closed before aiomqtt's wish to write reached the loop."""
+    error = context.get("exception")
+    closed = isinstance(error, OSError) and error.errno == errno.EBADF and "add_writer" in context.get("message", "")
+    if not closed:
+        loop.default_exception_handler(context)
 
 
 async def _notice_the_end(client: aiomqtt.Client) -> None:

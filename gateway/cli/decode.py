@@ -22,6 +22,7 @@ from gateway.contract import Codec, Driver, Measurement, MqttLink, Options, Reje
 Said = Measurement | Reject | Uplink
 
 _HEX = re.compile(rb"(?:0x)?[0-9a-fA-F]{2}(?:(?:[\s:,-]|0x)*[0-9a-fA-F]{2})*", re.IGNORECASE)
+_ODD = re.compile(r"[\s:,-]*(?:0x)?(?:[0-9a-fA-F](?:[\s:,-]|0x)*)+", re.IGNORECASE)
 _BETWEEN = re.compile(rb"0x|[\s:,-]", re.IGNORECASE)
 
 
@@ -128,11 +129,15 @@ def _data(given: str, *, text: bool, device: Driver | Codec) -> bytes:
         return given.encode() + (
             b"\r\n" if isinstance(device, Driver) and isinstance(device.link, SerialLink) else b""
         )
+    if not given.strip():
+        raise WrongUse("no bytes to decode")
     if given != "-" and (found := _bytes(given.encode())) is not None:
         return found
     try:
         raw = sys.stdin.buffer.read() if given == "-" else Path(given).read_bytes()
     except FileNotFoundError:
+        if _ODD.fullmatch(given):
+            raise WrongUse(f"{given!r}: a byte is two hexadecimal digits, and one of them is missing") from None
         raise WrongUse(f"{given!r} is neither hexadecimal nor a file; a line of text needs --text") from None
     except OSError as error:
         raise WrongUse(f"{given}: {error.strerror}") from None

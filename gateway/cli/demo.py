@@ -20,12 +20,13 @@ from typing import Any
 
 import aiohttp
 
-from firmware_sim.child import ServerFailed, free_port
+from firmware_sim.child import ServerFailed, bound_to_us, free_port
 from firmware_sim.city import CENTER, City, Pace, Size
 from firmware_sim.compare import Report, compare
 from firmware_sim.merge import read_readings
 from firmware_sim.servers import Broker, Database, Influxd, Iotcore, VictoriaMetrics, choose_broker, choose_database
 from gateway.cli.demo_view import View
+from gateway.cli.numbers import seconds, whole
 from gateway.errors import PrehodError
 
 START = 30.0
@@ -37,9 +38,9 @@ DRAIN = 30.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds instead of Ctrl-C")
+    parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds instead of Ctrl-C")
     parser.add_argument("--seed", type=int, default=7, help="another seed is another city")
-    parser.add_argument("--spots", type=int, default=40, metavar="N", help="parking spots (default 40)")
+    parser.add_argument("--spots", type=whole(0, 10_000), default=40, metavar="N", help="parking spots (default 40)")
     parser.add_argument(
         "--directory", type=Path, metavar="DIR", help="work and stay there, instead of a temporary one"
     )
@@ -48,7 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration; exit code 0 only when nothing was lost and nothing is there twice."""
     directory = arguments.directory or Path(tempfile.mkdtemp(prefix="prehod-demo-"))
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PrehodError(f"{directory}: {error.strerror}") from None
     try:
         outcome = asyncio.run(_demo(arguments, directory))
     except ServerFailed as error:
@@ -146,7 +150,7 @@ async def _demo(arguments: argparse.Namespace, directory: Path) -> Outcome:
         _must_run(daemon, directory / "daemon.log")
         view.say("devices fall silent; the daemon hands over what is left ...")
         silent = await city.stop_measuring()
-        drained = await _drained(health) and silent
+        drained = await _drained(health, daemon, directory / "daemon.log") and silent
         await _stop_daemon(daemon)
         points = await read_readings(database)
         step = 1_000_000 if isinstance(database, VictoriaMetrics) else 1
@@ -191,7 +195,10 @@ listen = "127.0.0.1:{health_port}"
 async def _start_daemon(configuration: Path, log: Path) -> asyncio.subprocess.Process:
     command = [sys.executable, "-m", "gateway.cli.main", "run", "--config", str(configuration)]
     with log.open("wb") as output:
-        return await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
+        # A session of its own: Ctrl-C in the terminal is for us, and the daemon goes on until it has handed over all.
+        return await asyncio.create_subprocess_exec(
+            *bound_to_us(command), stdout=output, stderr=output, start_new_session=True
+        )
 
 
 def _must_run(daemon: asyncio.subprocess.Process, log: Path) -> None:
@@ -221,14 +228,19 @@ async def _stop_daemon(daemon: asyncio.subprocess.Process) -> None:
         await daemon.wait()
 
 
-async def _drained(health: str) -> bool:
+async def _drained(health: str, daemon: asyncio.subprocess.Process, log: Path) -> bool:
     """Wait until nothing is waiting to be delivered and nothing new has been committed for two looks."""
     before = -1
     deadline = time.monotonic() + DRAIN
     async with aiohttp.ClientSession() as client:
         while time.monotonic() < deadline:
-            async with client.get(health) as answer:
-                state = await answer.json()
+            try:
+                async with client.get(health) as answer:
+                    state = await answer.json()
+            except aiohttp.ClientError:
+                _must_run(daemon, log)
+                await asyncio.sleep(0.1)
+                continue
             committed = state["readings"]["committed"]
             waiting = sum(sink["waiting"] for sink in state["sinks"].values())
             if committed == before and not waiting:

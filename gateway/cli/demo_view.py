@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import textwrap
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,8 @@ from gateway.contract import VOCABULARY
 from gateway.units import format_duration, format_size
 
 ROWS = 14
+NAMES = 15
+"""Columns of the names in the head."""
 
 
 class View:
@@ -37,7 +40,8 @@ class View:
         ]
         self._old_broker = isinstance(broker, Iotcore)
         self._quiet = quiet
-        self._board = Board()
+        self.board = Board()
+        """The sensors heard of, by kind and name."""
         self._state: dict[str, Any] = {}
         self._console = Console(stderr=quiet)
         self._started = time.monotonic()
@@ -50,7 +54,7 @@ class View:
     async def show(self, health: str, broker: str, daemon: asyncio.subprocess.Process, stop: asyncio.Event) -> None:
         """Show until ``stop`` is set or the daemon ends; cancelled by a time-out as well."""
         for line in self._head:
-            self.say(line)
+            self.say(hanging(line, self._console.width) if self._console.is_terminal else line)
         async with asyncio.TaskGroup() as tasks:
             helpers = [tasks.create_task(self._listen(broker)), tasks.create_task(self._look(health))]
             if not self._quiet:
@@ -70,7 +74,7 @@ class View:
             await client.subscribe("prehod/demo-01/+/+")
             async for message in client.messages:
                 name = message.topic.value.split("/", 2)[2]
-                self._board.note(name, _fields(message.payload), time.monotonic())
+                self.board.note(name, _fields(message.payload), time.monotonic())
 
     async def _look(self, health: str) -> None:
         async with aiohttp.ClientSession() as client:
@@ -81,25 +85,29 @@ class View:
                 await asyncio.sleep(0.5)
 
     async def _draw(self) -> None:
-        with Live(self._render(), console=self._console, refresh_per_second=4, transient=False) as live:
+        with Live(self.render(), console=self._console, refresh_per_second=4, transient=False) as live:
             while True:
                 await asyncio.sleep(0.25)
-                live.update(self._render())
+                live.update(self.render())
 
     async def _log(self) -> None:
         while True:
             await asyncio.sleep(5)
             self.say(self._summary())
 
-    def _render(self) -> Group:
+    def render(self) -> Group:
+        """Return the table and the summary below it."""
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading, justify in (("sensor", "left"), ("last value", "left"), ("age", "right"), ("a minute", "right")):
-            table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type] # the literals above
+        table.add_column("sensor", no_wrap=True)
+        table.add_column("last value")  # on a narrow terminal it alone is cut
+        table.add_column("age", justify="right", no_wrap=True)
+        table.add_column("a minute", justify="right", no_wrap=True)
         now = time.monotonic()
-        lively = sorted(self._board.topics.items(), key=lambda item: item[1].last, reverse=True)[:ROWS]
+        lively = sorted(self.board.topics.items(), key=lambda item: item[1].last, reverse=True)[:ROWS]
         for name, topic in sorted(lively):
-            table.add_row(name, topic.text, format_duration(now - topic.last), f"{topic.rate(now):.0f}")
-        more = len(self._board.topics) - len(lively)
+            value = Text(topic.text, no_wrap=True, overflow="ellipsis")
+            table.add_row(Text(name), value, format_duration(now - topic.last), f"{topic.rate(now):.0f}")
+        more = len(self.board.topics) - len(lively)
         foot = f"... and {more} more sensors\n" if more > 0 else ""
         return Group(Text(), table, Text(f"{foot}\n{self._summary()}\nCtrl-C compares with the truth", style="bold"))
 
@@ -116,6 +124,12 @@ class View:
             f"{database['waiting']} waiting, last delivery "
             + ("never" if behind is None else f"{format_duration(behind)} ago")
         )
+
+
+def hanging(line: str, width: int) -> str:
+    """Fill a line whose words stand behind a name: below each other, and no path is broken."""
+    indent = " " * NAMES
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _fields(payload: bytes) -> str:

@@ -12,6 +12,12 @@ from gateway.contract import Codec, Driver, SerialLink
 MANY = 30
 """More than this is not one device: such a driver takes whatever its configuration names."""
 
+ROOMY = 110
+"""Columns of a terminal on which the table needs no saving."""
+LINE = len("115200 8N1")
+GAPS = 10
+"""Columns between the table's four, and at its edges."""
+
 HEADINGS = ("Driver", "Device", "How", "Measures")
 
 
@@ -81,12 +87,23 @@ def _show(drivers: list[Driver], codecs: list[Codec]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     console = Console()
-    for title, devices in (("Drivers", drivers), ("LoRaWAN codecs", codecs)):
+    both: dict[str, list[Driver] | list[Codec]] = {"Drivers": drivers, "LoRaWAN codecs": codecs}
+    longest = max(len(field.name) for devices in both.values() for one in devices for field in one.fields) + 1
+    for title, devices in both.items():
+        narrow = console.width < ROOMY
+        how = min(LINE, max(len(_how(device)) for device in devices))
+        others = max(len(device.name) for device in devices) + how + longest + GAPS
+        bounds = {"Device": max(12, console.width - others), "How": how} if narrow else {}
         table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for heading in HEADINGS:
-            # The longest field name must fit on a line.
-            width = 22 if heading == "Measures" else None
-            table.add_column(heading, overflow="fold", no_wrap=heading == "Driver", min_width=width)
+            # No field's name may be broken: where there is little room, "serial, 9600 8N1" takes two lines.
+            table.add_column(
+                heading,
+                overflow="fold",
+                no_wrap=heading == "Driver",
+                min_width=longest if heading == "Measures" else None,
+                max_width=bounds.get(heading),
+            )
         for device in devices:
             table.add_row(*_row(device))
         console.print(table)

@@ -85,6 +85,8 @@ def toml(value: object, type_: str = "") -> str:
         return f'"{_duration(value)}"'
     if isinstance(value, bool | str):
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping) and not value:
+        return "{}"
     if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{_key(str(name))} = {toml(item)}' for name, item in value.items())} }}"
     if isinstance(value, list | tuple):
@@ -126,8 +128,9 @@ def _type(annotation: Any, metadata: Iterable[Any] = ()) -> str:  # noqa: ANN401
     if origin is Literal:
         return " | ".join(toml(one) for one in arguments)
     if origin in (tuple, list):
-        return f"list of {_type(arguments[0])}"
-    if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        one = _type(arguments[0])
+        return f"list of {'tables' if one == 'table' else one}"
+    if origin in (dict, Mapping) or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return "table"
     return _bounded(_NAMES.get(annotation, "text"), bounds, lambda number: f"{number:g}")
 

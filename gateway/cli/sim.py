@@ -14,12 +14,14 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from firmware_sim.child import ServerFailed
 from firmware_sim.city import City, Pace, Size
 from firmware_sim.fair import Fair
 from firmware_sim.torture.faults import FAULTS, Fault
 from firmware_sim.torture.run import CALM, torture
+from gateway.cli.numbers import between, seconds, whole
 from gateway.config_errors import nearest
 from gateway.errors import PrehodError
 
@@ -32,27 +34,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     city = kinds.add_parser("city", help="devices on pseudo-terminals and over MQTT", parents=[again])
     city.add_argument(
-        "--broker", default="mqtt://127.0.0.1:1883", metavar="URL", help="default mqtt://127.0.0.1:1883"
+        "--broker", type=_broker, default="mqtt://127.0.0.1:1883", metavar="URL", help="default mqtt://127.0.0.1:1883"
     )
     city.add_argument("--directory", type=Path, default=Path("city"), metavar="DIR", help="ports and files go there")
     city.add_argument("--seed", type=int, default=7, help="the same seed makes the same city")
-    city.add_argument("--dust", type=int, default=2, metavar="N", help="SDS011 dust sensors (default 2)")
-    city.add_argument("--radars", type=int, default=1, metavar="N", help="OPS243 radars (default 1)")
-    city.add_argument("--spots", type=int, default=40, metavar="N", help="TPS110 parking spots (default 40)")
-    city.add_argument("--stations", type=int, default=2, metavar="N", help="JSON stations (default 2)")
+    city.add_argument("--dust", type=whole(0, 10_000), default=2, metavar="N", help="SDS011 dust sensors (default 2)")
+    city.add_argument("--radars", type=whole(0, 10_000), default=1, metavar="N", help="OPS243 radars (default 1)")
+    city.add_argument(
+        "--spots", type=whole(0, 10_000), default=40, metavar="N", help="TPS110 parking spots (default 40)"
+    )
+    city.add_argument("--stations", type=whole(0, 10_000), default=2, metavar="N", help="JSON stations (default 2)")
     city.add_argument(
         "--one-of-each", action="store_true", help="instead of these: one device for every driver and codec"
     )
-    city.add_argument("--rate", type=float, default=1.0, metavar="X", help="seconds of theirs in one of ours")
-    city.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds instead of Ctrl-C")
+    city.add_argument(
+        "--rate", type=between(0.01, 1000), default=1.0, metavar="X", help="seconds of theirs in one of ours"
+    )
+    city.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds instead of Ctrl-C")
     faults = kinds.add_parser("torture", help="faults of every kind, and a count of what was lost", parents=[again])
-    faults.add_argument("--seconds", type=float, default=60.0, metavar="N", help="faults for N seconds (default 60)")
+    faults.add_argument(
+        "--seconds", type=seconds, default=60.0, metavar="N", help="faults for N seconds (default 60)"
+    )
     faults.add_argument("--seed", type=int, default=1, help="the same seed draws the same faults")
     faults.add_argument(
         "--only", type=_faults, default=FAULTS, metavar="FAULT[,FAULT]", help=f"only these: {', '.join(_BY_NAME)}"
     )
     every = f"seconds from one fault to the next, on average (default {CALM:g})"
-    faults.add_argument("--every", type=_seconds, default=CALM, metavar="N", help=every)
+    faults.add_argument("--every", type=between(0, 3600), default=CALM, metavar="N", help=every)
     faults.add_argument(
         "--directory",
         type=Path,
@@ -81,11 +89,19 @@ def _faults(names: str) -> tuple[Fault, ...]:
     return tuple(_BY_NAME[name] for name in names.split(","))
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and an hour")
-    return seconds
+def _broker(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "mqtt" or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"{text!r}: write it as mqtt://host:port")
+    return text
+
+
+def _made(directory: Path) -> Path:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PrehodError(f"{directory}: {error.strerror}") from None
+    return directory.resolve()
 
 
 def _torture(arguments: argparse.Namespace) -> int:
@@ -93,7 +109,7 @@ def _torture(arguments: argparse.Namespace) -> int:
     directory = (own / "gateway" if own else arguments.directory).resolve()
     if (directory / "data").exists():
         raise PrehodError(f"{directory} has the data of an earlier run, which would be counted as well")
-    directory.mkdir(parents=True, exist_ok=True)
+    _made(directory)
     try:
         outcome = asyncio.run(
             torture(
@@ -120,7 +136,7 @@ async def _city(arguments: argparse.Namespace) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    directory, seed, broker, rate = arguments.directory.resolve(), arguments.seed, arguments.broker, arguments.rate
+    directory, seed, broker, rate = _made(arguments.directory), arguments.seed, arguments.broker, arguments.rate
     city: City | Fair
     if arguments.one_of_each:
         city = Fair(seed, directory, broker=broker, rate=rate, keep_truth=True)

@@ -44,23 +44,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--config", type=Path, help=argparse.SUPPRESS)
     again.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     again.add_argument("--wait", type=parse_duration, help=argparse.SUPPRESS)
-    add = functools.partial(commands.add_parser, parents=[again])
-    add("status", help="how much there is, and what each sink still waits for")
-    add("losses", help="what was lost, how much, whose, when and why")
-    verify = add("verify", help="read everything and name every damaged place")
+    add = functools.partial(_command, commands, again)
+    add("status", "how much there is, and what each sink still waits for")
+    add("losses", "what was lost, how much, whose, when and why")
+    verify = add("verify", "read everything and name every damaged place")
     verify.add_argument("--repair", action="store_true", help="and set it aside, into damaged/ and the loss ledger")
-    replay = add("replay", help="send kept readings to a database again, after everything that is new")
+    replay = add("replay", "send kept readings to a database again, after everything that is new")
     replay.add_argument("--sink", required=True, help="the database's name in the configuration")
     replay.add_argument("--since", type=parse_time, metavar="TIME", required=True, help=f"from then on: {_TIMES}")
     replay.add_argument("--until", type=parse_time, metavar="TIME", help="before then; default: now")
-    spool_ask.configure_quarantine(add("quarantine", help="what is held back: list, show, requeue, drop"), again)
-    cat = add("cat", help="print the readings as line protocol")
-    export = add("export", help="write the readings for other programs")
+    spool_ask.configure_quarantine(add("quarantine", "what is held back: list, show, requeue, drop"), again)
+    cat = add("cat", "print the readings as line protocol")
+    export = add("export", "write the readings for other programs")
     for command in (cat, export):
         command.add_argument("--since", type=parse_time, metavar="TIME", help=f"readings from then on: {_TIMES}")
         command.add_argument("--until", type=parse_time, metavar="TIME", help="readings before then")
     export.add_argument("--format", choices=tuple(FORMATS), default="csv", help="default: %(default)s, a row a field")
     export.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    again: argparse.ArgumentParser,
+    name: str,
+    what: str,
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, parents=[again], help=what, description=what)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -104,10 +113,12 @@ def _look(arguments: argparse.Namespace) -> SpoolView:
         from gateway.config import load_gateway_data_dir  # noqa: PLC0415 -- not needed with --dir
 
         root, fix = load_gateway_data_dir(arguments.config) / "spool", "start the gateway, or give --dir"
-    if not root.is_dir():
-        raise _Misuse(f"there is no spool in {root}: {fix}")
-    if not os.access(root, os.R_OK | os.X_OK):
+    elif (root / "spool").is_dir():  # a whole data_dir, from a card reader
+        root /= "spool"
+    if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
         raise _Misuse(f"you may not read {root}: use sudo, or join the group that owns it")
+    if not (root / "cursors").is_dir() and not any(root.glob("*.lp.gz")):
+        raise _Misuse(f"there is no spool in {root}: {fix}")
     return SpoolView.look(root)
 
 
@@ -135,14 +146,16 @@ def _print_status(spool: SpoolView, status: SpoolStatus, bounds: tuple[int, int]
     from rich.table import Table  # noqa: PLC0415
 
     facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
     for name, value in (
         ("spool", str(spool.root)),
         ("readings", f"{status.readings:,}, numbers {status.oldest_seq:,} to before {status.next_seq:,}"),
-        ("times", f"{_moment(status.oldest_time)} to {_moment(status.newest_time)}"),
+        ("times", f"{_moment(status.oldest_time)} to {_moment(status.newest_time)}" if status.readings else "-"),
         ("size", f"{format_size(status.bytes)} in {many(status.segments, 'segment')}"),
         ("free", format_size(status.free_bytes)),
         ("damaged", f"{many(status.damaged, 'piece')} in damaged/" if status.damaged else "nothing"),
-        ("lost", f"{status.lost_readings:,} readings, see prehod spool losses" if status.losses else "nothing"),
+        ("lost", f"{many(status.lost_readings, 'reading')}, see prehod spool losses" if status.losses else "nothing"),
         *((f"quarantine {sink}", format_size(size)) for sink, size in status.quarantined.items()),
         *((f"replay to {sink}", _progress(replay)) for sink, replay in status.replays.items()),
         *(("lasts", words) for words in _lasts(spool, status, bounds)),
@@ -218,19 +231,20 @@ def _verify(arguments: argparse.Namespace, spool: SpoolView) -> int:
 
 
 def _cat(arguments: argparse.Namespace, spool: SpoolView) -> int:
-    return _write(arguments, spool, sys.stdout.buffer, "lp")
+    return _write(arguments, spool, sys.stdout.buffer, "jsonl" if arguments.json else "lp")
 
 
 def _export(arguments: argparse.Namespace, spool: SpoolView) -> int:
     path: Path | None = arguments.output
+    form = "jsonl" if arguments.json else arguments.format
     if path is None:
-        return _write(arguments, spool, sys.stdout.buffer, arguments.format)
+        return _write(arguments, spool, sys.stdout.buffer, form)
     try:
         output = path.open("wb")
     except OSError as error:
         raise _Misuse(f"cannot write {path}: {error.strerror}") from error
     with output:
-        return _write(arguments, spool, output, arguments.format)
+        return _write(arguments, spool, output, form)
 
 
 def _write(arguments: argparse.Namespace, spool: SpoolView, output: BinaryIO, form: str) -> int:

@@ -31,14 +31,17 @@ _NO_BOUNDS = SpoolSettings(max_bytes=1 << 62, min_free_bytes=0, policy="refuse_n
 def configure_quarantine(parser: argparse.ArgumentParser, again: argparse.ArgumentParser) -> None:
     """Describe ``prehod spool quarantine``."""
     commands = parser.add_subparsers(dest="quarantine_command", required=True, metavar="COMMAND")
-    commands.add_parser("list", parents=[again], help="whose lines there are, how many, and why")
+    whose = "whose lines there are, how many, and why"
+    commands.add_parser("list", parents=[again], help=whose, description=whose)
     for name, summary in (
         ("show", "print lines with the words above them"),
         ("requeue", "put lines back into the spool, once the cause is mended"),
         ("drop", "give lines up; the loss ledger will say so"),
     ):
-        command = commands.add_parser(name, parents=[again], help=summary)
-        command.add_argument("sink", help='whose: a database, or "held" for sensors that were not configured')
+        command = commands.add_parser(name, parents=[again], help=summary, description=summary)
+        command.add_argument(
+            "sink", metavar="WHOSE", help='a database, or "held" for sensors that were not configured'
+        )
         if name == "drop":
             which = command.add_mutually_exclusive_group(required=True)
             which.add_argument("--all", action="store_true", help="all of them")
@@ -51,18 +54,24 @@ def quarantine(arguments: argparse.Namespace, spool: SpoolView) -> int:
     """List, show, requeue or drop; 1 when something waits for a person."""
     if arguments.quarantine_command == "list":
         return _list(spool, as_json=arguments.json)
-    match = arguments.match
+    match, status = arguments.match, spool.status()
+    known = {"held", *status.sinks, *status.quarantined}
+    if arguments.sink not in known:
+        raise SpoolError(f"nobody is called {arguments.sink!r} here; there are: {', '.join(sorted(known))}")
     if arguments.quarantine_command == "show":
         lines = [held for held in spool.held(arguments.sink) if not match or match in _words(held)]
         _show(lines, as_json=arguments.json)
         return 0
     verb = arguments.quarantine_command
-    past = {"requeue": "are back in the spool", "drop": "are dropped"}[verb]
+    done = {"requeue": "back in the spool", "drop": "dropped"}[verb]
     return _ask(
         arguments,
         spool.root,
         {"do": verb, "sink": arguments.sink, "match": match},
-        lambda answer: f"{answer['readings']:,} readings {past}; {format_size(answer['left_bytes'])} left",
+        lambda answer: (
+            f"{many(answer['readings'], 'reading')} {'is' if answer['readings'] == 1 else 'are'} {done};"
+            f" {format_size(answer['left_bytes'])} left"
+        ),
     )
 
 
@@ -87,10 +96,10 @@ def losses(arguments: argparse.Namespace, spool: SpoolView) -> int:
         for entry in entries:
             shown, total = entry.get("sensors") or [], entry.get("sensor_count", 0)
             more = f" and {total - len(shown)} more" if total > len(shown) else ""
-            print(f"{entry.get('when')}  {entry['count']:,} readings  {entry.get('rule')}: {entry.get('why')}")
+            print(f"{entry.get('when')}  {many(entry['count'], 'reading')}  {entry.get('rule')}: {entry.get('why')}")
             print(f"    of {entry.get('first_time') or '?'} to {entry.get('last_time') or '?'}", end="")
             print(f"; {', '.join(shown)}{more}" if shown else "; sensors unknown")
-        print(f"{spool.ledger.readings:,} readings lost" if entries else "nothing was lost")
+        print(f"{many(spool.ledger.readings, 'reading')} lost" if entries else "nothing was lost")
     return 1 if entries else 0
 
 
@@ -103,7 +112,7 @@ def _list(spool: SpoolView, *, as_json: bool) -> int:
         print("the quarantine is empty")
     else:
         for sink, lines in found.items():
-            print(f"{sink}: {len(lines):,} readings")
+            print(f"{sink}: {many(len(lines), 'reading')}")
             for why, count in reasons[sink].most_common(10):
                 print(f"    {count:,}  {why}")
     return 1 if any(found.values()) else 0
@@ -135,7 +144,8 @@ def _replay_answer(answer: Answer) -> str:
     count = int(answer["readings"])
     if not count:
         return "there is nothing of that time that the sink got; what it has not got yet comes anyway"
-    return f"up to {count:,} readings will be sent again while the gateway runs; `prehod spool status` shows how far"
+    some = f"up to {many(count, 'reading')}"
+    return f"{some} will be sent again while the gateway runs; `prehod spool status` shows how far"
 
 
 def _repair_answer(answer: Answer) -> str:

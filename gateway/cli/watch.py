@@ -14,16 +14,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiomqtt
 import orjson
+from pydantic import ValidationError
 
 from gateway.catalogue import load_configuration
+from gateway.cli.numbers import seconds
 from gateway.errors import LinkDown
 from gateway.settings import Broker, MqttSink
-from gateway.units import format_duration
+from gateway.units import format_duration, many
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,11 +37,32 @@ MAX_TOPICS = 5000
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument(
-        "topics", nargs="*", metavar="TOPIC", help="topic filters; default: this gateway's live topics"
+        "topics", nargs="*", type=_filter, metavar="TOPIC", help="topic filters; default: this gateway's live topics"
     )
-    parser.add_argument("--broker", metavar="URL", help="mqtt://[user:password@]host[:port]; default: from --config")
+    parser.add_argument(
+        "--broker", type=_broker, metavar="URL", help="mqtt://[user:password@]host[:port]; default: from --config"
+    )
     parser.add_argument("--plain", action="store_true", help="one line a message, for pipes and logs")
-    parser.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds")
+    parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds")
+
+
+def _filter(text: str) -> str:
+    try:
+        return aiomqtt.Wildcard(text).value
+    except ValueError:
+        wrong = f"{text!r} is no topic filter: + stands for a whole level, and # for all that follow, at the end"
+        raise argparse.ArgumentTypeError(wrong) from None
+
+
+def _broker(text: str) -> tuple[Broker, str | None]:
+    """Return the broker and the password for it."""
+    parts = urlsplit(text if "://" in text else f"mqtt://{text}")
+    try:
+        broker = Broker(url=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", username=parts.username)
+    except ValidationError:
+        wrong = f"{text!r}: write it as mqtt://[user:password@]host[:port], or mqtts:// for TLS"
+        raise argparse.ArgumentTypeError(wrong) from None
+    return broker, parts.password
 
 
 @dataclass(slots=True)
@@ -75,37 +99,54 @@ class Board:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Watch until Ctrl-C or ``--seconds``; exit code 1 when the broker cannot be reached."""
+    """Watch until Ctrl-C or ``--seconds``, both a good end; exit code 1 when the broker cannot be reached."""
     broker, password, topics = _where(arguments)
     connect = partial(
         aiomqtt.Client,
         *broker.address,
         username=broker.username,
         password=password,
-        tls_context=ssl.create_default_context(cafile=broker.ca_file) if broker.tls else None,
+        tls_context=_context(broker.ca_file) if broker.tls else None,
     )
     try:
         asyncio.run(_watch(connect, topics, arguments))
+    except KeyboardInterrupt:
+        return 0
     except aiomqtt.MqttError as error:
         host, port = broker.address
-        raise LinkDown(f"broker {host}:{port}: {error}") from None
+        raise LinkDown(f"broker {host}:{port}: {getattr(error.__cause__, 'strerror', None) or error}") from None
     return 0
 
 
 def _where(arguments: argparse.Namespace) -> tuple[Broker, str | None, list[str]]:
     """Return the broker, the password for it, and the topics."""
     if arguments.broker is not None:
-        parts = urlsplit(arguments.broker if "://" in arguments.broker else f"mqtt://{arguments.broker}")
-        broker = Broker(url=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", username=parts.username)
-        return broker, parts.password, arguments.topics or ["prehod/#"]
+        broker, password = arguments.broker
+        return broker, password, arguments.topics or ["prehod/#"]
     configuration = load_configuration(arguments.config)
     sink = next((one for one in configuration.sinks.values() if isinstance(one, MqttSink)), None)
     if sink is None:
         raise LinkDown(f'{arguments.config} has no sink of type = "mqtt"; name a broker: --broker mqtt://HOST')
     own = configuration.gateway.id
     topics = [sink.topic.format(gateway=own, city="+", measurement="+", sensor="+"), f"prehod/{own}/status"]
-    password = sink.password_file.read_text(encoding="utf-8").strip() if sink.password_file else None
+    password = _secret(sink.password_file) if sink.password_file else None
     return sink, password, arguments.topics or topics
+
+
+def _secret(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise LinkDown(
+            f"{file}: {error.strerror}; `sudo -u prehod prehod watch` reads it while the service runs"
+        ) from None
+
+
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise LinkDown(f"{ca_file}: {error.strerror or error}") from None
 
 
 async def _watch(connect: Callable[[], aiomqtt.Client], topics: list[str], arguments: argparse.Namespace) -> None:
@@ -147,22 +188,35 @@ async def _draw(board: Board, topics: list[str]) -> None:
 
 def render(board: Board, topics: list[str]) -> "Table":
     """Draw the board as a table; topics in order of their names, the oldest signs of life in red."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 -- only the table needs it
     from rich.markup import escape  # noqa: PLC0415 -- only the table needs it
     from rich.table import Table  # noqa: PLC0415
 
     now = time.monotonic()
-    title = f"{len(board.topics)} topics under {', '.join(topics)}"
-    table = Table(title=escape(title), title_justify="left", expand=True)
-    table.add_column("topic", ratio=3, no_wrap=True)
-    table.add_column("last value", ratio=4, no_wrap=True)
-    table.add_column("age", justify="right", width=12)
-    table.add_column("a minute", justify="right", width=9)
+    shared = _shared(topics)
+    rest = ", ".join(topic.removeprefix(shared) for topic in topics)
+    title = f"{many(len(board.topics), 'topic')} under {shared}: {rest}" if shared else rest
+    table = Table(title=escape(title), title_justify="left", expand=True, box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("topic", no_wrap=True)
+    table.add_column("last value", ratio=1, no_wrap=True)  # on a narrow terminal it alone is cut
+    table.add_column("age", justify="right", no_wrap=True)
+    table.add_column("a minute", justify="right", no_wrap=True)
     for name, topic in sorted(board.topics.items()):
         age = now - topic.last
         style = "red" if age > 300 else ("yellow" if age > 60 else "")
-        row = (escape(name), escape(topic.text), format_duration(age), f"{topic.rate(now):.1f}")
+        row = (escape(name.removeprefix(shared)), escape(topic.text), format_duration(age), f"{topic.rate(now):.1f}")
         table.add_row(*row, style=style)
     return table
+
+
+def _shared(topics: list[str]) -> str:
+    """Return the levels with which all topic filters begin, "" for none: every row would say them again."""
+    shared = ""
+    for levels in zip(*(topic.split("/")[:-1] for topic in topics), strict=False):
+        if len(set(levels)) > 1 or levels[0] in ("+", "#"):
+            break
+        shared += f"{levels[0]}/"
+    return shared
 
 
 def shorten(payload: bytes, width: int = 200) -> str:
@@ -192,6 +246,8 @@ def _flat(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(item: Any) -> str:  # noqa: ANN401 -- JSON can be anything
+    if item is None:
+        return "null"
     return str(item).lower() if isinstance(item, bool) else f"{item:g}" if isinstance(item, float) else str(item)
 
 

@@ -17,6 +17,9 @@ from gateway.links.mqtt_socket import GatheringSocket
 CONNECT_WITHIN = 5.0
 """Seconds for TCP, and again for TLS."""
 
+MAX_PACKET = 4 * 1024 * 1024
+"""Bytes of the longest packet that we take of an MQTT 5 broker: it might have 256 MiB, and a board has no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class MqttSettings:
@@ -93,6 +96,7 @@ class PahoClient(paho.Client):
             properties = Properties(PacketTypes.CONNECT)
             properties.SessionExpiryInterval = min(int(settings.session_expiry), 0xFFFFFFFF)
             properties.ReceiveMaximum = settings.receive_maximum
+            properties.MaximumPacketSize = MAX_PACKET
             options = {"clean_start": False, "properties": properties}
         self.connect(settings.host, settings.port, max(1, round(settings.keepalive)), **options)
 

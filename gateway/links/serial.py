@@ -184,6 +184,8 @@ class Line:
         self._writable.set()
 
 
+NO_PORT = "it is there, and is no serial port"
+
 _GONE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF})
 
 
@@ -195,6 +197,11 @@ def _explain(device: str, error: serial.SerialException) -> LinkDown:
             return LinkRefused(f"{device}: {ports.denied(device)}")
         case errno.EBUSY | errno.EAGAIN:  # claimed by ioctl, or locked
             return LinkRefused(f"{device}: {ports.held(device)}")
+        case errno.EISDIR:
+            return LinkRefused(f"{device}: {NO_PORT}")
+    cause = error.__context__  # pyserial keeps no number of what the settings met
+    if isinstance(cause, termios.error) and cause.args[:1] == (errno.ENOTTY,):
+        return LinkRefused(f"{device}: {NO_PORT}")
     return LinkDown(f"{device}: {error}")
 
 

@@ -54,13 +54,20 @@ class LiveSettings:
 
 
 class LiveSink:
-    """Publishes what it is shown; `run` lasts as long as one connection."""
+    """Publishes what it is shown; `run` lasts as long as one connection.
+
+    ``took`` hears how many readings the broker has confirmed.
+    """
 
     def __init__(
-        self, settings: LiveSettings, status: Callable[[], Mapping[str, Any]], interval: float = 10.0
+        self,
+        settings: LiveSettings,
+        status: Callable[[], Mapping[str, Any]],
+        took: Callable[[int], None],
+        interval: float = 10.0,
     ) -> None:
-        self.published = 0
         self.dropped = 0
+        self._took = took
         self._settings = settings
         self._status = status
         self._interval = interval
@@ -112,7 +119,7 @@ class LiveSink:
             while self._queue:
                 topic, payload = self._queue[0]
                 await client.publish(topic, payload, qos=settings.qos, retain=settings.retain)
-                self.published += 1
+                self._took(1)
                 # Newer messages may have pushed it out while the broker took it.
                 if self._queue and self._queue[0][1] is payload:
                     self._queue.popleft()

@@ -77,7 +77,7 @@ from gateway.spool.format import (
 )
 from gateway.spool.held_lines import Held, of_boot
 from gateway.spool.ledger import Ledger, Loss, format_time
-from gateway.spool.lines import sensors_in
+from gateway.spool.lines import line_time, sensors_in
 from gateway.spool.pressure import Gauge, Levels, Pressure
 from gateway.spool.progress import Progress, Waiting
 from gateway.spool.quarantine import Quarantine
@@ -121,6 +121,7 @@ __all__ = [
     "decode_member",
     "encode_member",
     "format_time",
+    "line_time",
     "of_boot",
     "sensors_in",
 ]

@@ -9,7 +9,9 @@ reading kept, because sending again is harmless. Other keys belong to whoever wr
 import json
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote
@@ -23,7 +25,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Cursors:
-    """The cursors of one spool, in memory and on disk. Each sink is advanced from one thread; anybody may look.
+    """The cursors of one spool, in memory and on disk; from any thread.
 
     ``broken`` names the sinks whose file was there but could not be used.
     """
@@ -32,6 +34,7 @@ class Cursors:
         """Load whatever is there; nothing found in a cursor file is an error."""
         self._filesystem, self._directory = filesystem, directory
         self._states: dict[str, dict[str, Any]] = {}
+        self._lock = Lock()
         broken = []
         for name in sorted(_names(filesystem, directory)):
             sink = unquote(name.removesuffix(".json"))
@@ -69,21 +72,32 @@ class Cursors:
     def save(self, sink: str, next_seq: int, *, durable: bool = False, extra: Mapping[str, Any] = _NOTHING) -> None:
         """Set the sink's cursor, forwards or back, and add the keys of ``extra`` (JSON values) to it.
 
-        The cursor in memory moves in any case, because the sink does have the readings. Only a ``durable`` save is
-        certain to survive a power cut, and only that raises `SpoolError` when the disk fails: without, the worst is
-        that readings are sent again.
+        The cursor in memory moves in any case, because the sink does have the readings; on a full disk the file does
+        too, though not in one step. Only a ``durable`` save is certain to survive a power cut, and only that raises
+        `SpoolError` when the disk fails: without, the worst is that readings are sent again.
         """
-        state = {**self.state(sink), **extra, "next": next_seq}
-        state.pop("check", None)
-        self._states[sink] = state
-        content = {**state, "check": _check(state)}
         path = self._directory / f"{quote(sink, safe='')}.json"
-        try:
-            replace_file(self._filesystem, path, json.dumps(content).encode() + b"\n", durable=durable)
-        except OSError as error:
-            if not durable:
-                return
-            raise SpoolError(f"cannot write {path}: {error.strerror}") from error
+        with self._lock:  # whoever was cancelled while it saved may still be saving
+            state = {**self.state(sink), **extra, "next": next_seq}
+            state.pop("check", None)
+            self._states[sink] = state
+            content = {**state, "check": _check(state)}
+            data = json.dumps(content).encode()
+            try:
+                replace_file(self._filesystem, path, data + b"\n", durable=durable)
+            except OSError as error:
+                if durable:
+                    raise SpoolError(f"cannot write {path}: {error.strerror}") from error
+                self._overwrite(path, data)
+
+    def _overwrite(self, path: Path, data: bytes) -> None:
+        """Write where the old content is, which takes no room; should a power cut tear it, the check tells."""
+        with suppress(OSError):
+            file = self._filesystem.open(path)
+            try:
+                file.write(data.ljust(self._filesystem.size(path) - 1) + b"\n", 0)
+            finally:
+                file.close()
 
 
 def _names(filesystem: Filesystem, directory: Path) -> list[str]:

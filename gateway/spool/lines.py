@@ -39,11 +39,12 @@ def sensors_in(text: bytes) -> set[str]:
 
 
 def line_time(line: bytes) -> int | None:
-    """Return the time at the end of a line, ``None`` if there is none."""
+    """Return the time at the end of a line, ``None`` if there is none, or none that has 64 bits."""
     try:
-        return int(line[line.rindex(b" ") + 1 :])
+        time = int(line[line.rindex(b" ") + 1 :])
     except ValueError:
         return None
+    return time if -(2**63) <= time < 2**63 else None
 
 
 def parse_line(line: bytes) -> Point | None:

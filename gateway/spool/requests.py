@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from gateway.spool.store import Spool
 
 PORTION = 2_000
-"""Lines of a requeue that become durable together."""
+PORTION_BYTES = 8 * 1024 * 1024
+"""Lines of a requeue that become durable together, and their bytes."""
 
 ANSWERS_KEPT = 50
 _SOURCE = zlib.crc32(b"\0requeue")  # no source is called so: names have no control characters
@@ -100,8 +101,9 @@ class Clerk:
                 answer = self._do(name, request)
                 self._answer(name, answer)
                 done.append(Done(request, answer))
-            for taken in self._taken(name):
-                self._spool.quarantine.forget(taken)
+            if "error" not in answer:  # else what was taken out lies there, for somebody to look into
+                for taken in self._taken(name):
+                    self._spool.quarantine.forget(taken)
             with suppress(OSError):  # then it is answered already when it is seen again
                 self._filesystem.unlink(self._directory / f"{name}.json")
         return done
@@ -210,11 +212,19 @@ def _portions(lines: list[Held]) -> Iterator[Batch]:
     """Cut lines into batches, always in the same way."""
     number = 0
     for boot, group in groupby(lines, lambda held: held.boot):
-        of_one_kind = [held.line for held in group]
-        for start in range(0, len(of_one_kind), PORTION):
-            portion = of_one_kind[start : start + PORTION]
+        for portion in _cut([held.line for held in group]):
             times = [time for line in portion if (time := line_time(line)) is not None]
             text = b"\n".join((*portion, b""))
             identity = Identity(_SOURCE, number % 65_536, zlib.crc32(text))
             yield Batch(text, len(portion), min(times), max(times), boot, (identity,))
             number += 1
+
+
+def _cut(lines: list[bytes]) -> Iterator[list[bytes]]:
+    start = size = 0
+    for number, line in enumerate(lines):
+        if number - start == PORTION or (size and size + len(line) + 1 > PORTION_BYTES):
+            yield lines[start:number]
+            start, size = number, 0
+        size += len(line) + 1
+    yield lines[start:]

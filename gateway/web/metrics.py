@@ -83,7 +83,9 @@ class _Metrics(Collector):
         up = GaugeMetricFamily("prehod_source_up", "1 while the link is up", labels=["source"])
         readings = CounterMetricFamily("prehod_source_readings", "Readings taken", labels=["source"])
         repeated = CounterMetricFamily("prehod_source_repeated", "Messages that came again", labels=["source"])
-        rejects = CounterMetricFamily("prehod_source_rejects", "Bytes refused", labels=["source", "reason"])
+        rejects = CounterMetricFamily(
+            "prehod_source_rejects", "Frames and messages refused", labels=["source", "reason"]
+        )
         for name, source in self._health.sources.items():
             up.add_metric([name], source.link.up)
             readings.add_metric([name], source.readings)

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -75,6 +76,26 @@ def test_every_sheet_is_found_and_fits_a_terminal(
     assert all(len(line.rstrip()) <= 80 for line in tables.splitlines())
 
 
+@pytest.mark.parametrize("columns", [80, 100, 110, 160])
+def test_the_list_breaks_no_name_on_any_terminal(
+    columns: int, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["drivers"]) == 0
+    out = capsys.readouterr().out
+    assert all(len(line) <= columns for line in out.splitlines())
+    # Measures, and only they, are words with a comma between them.
+    words = set(re.split(r"[,\s]+", out))
+    few = [one for one in DEVICES if sum(not field.health for field in one.fields) <= 30 and one.kinds]
+    assert {field.name for one in few for field in one.fields if not field.health} <= words
+    assert {one.name for one in DEVICES} <= words
+
+
+def test_no_option_is_described_in_the_words_of_python() -> None:
+    said = " ".join(one.about for device in DEVICES for one in options(device.options))
+    assert "None" not in said
+
+
 def test_a_sheet_says_how_the_device_is_reached_and_what_may_be_set(capsys: Printed) -> None:
     assert main(["drivers", "senseair_s8"]) == 0
     out = " ".join(capsys.readouterr().out.split())
@@ -137,6 +158,8 @@ class Every(Options):
     which: Literal["a", 2] = "a"
     some: tuple[str, ...] = ("x", "y")
     deep: dict[str, int] = Field(default_factory=dict)
+    given: Mapping[str, int] = Field(default_factory=dict)
+    rows: tuple[dict[str, int], ...] = ()
     sure: bool = True
 
 
@@ -150,6 +173,8 @@ def test_options_are_told_in_words() -> None:
         "which": '"a" | 2',
         "some": "list of text",
         "deep": "table",
+        "given": "table",
+        "rows": "list of tables",
         "sure": "true | false",
     }
     assert [told[name].default for name in ("period", "count", "some", "ratio")] == ['"90s"', "3", '["x", "y"]', ""]

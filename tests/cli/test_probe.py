@@ -417,6 +417,12 @@ def test_a_port_that_is_not_there_is_told_with_those_that_are(
 
 
 @pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize("path", ["/dev/null", "/dev"])
+def test_what_is_no_serial_port_is_said_in_words(path: str, capsys: Printed) -> None:
+    assert main(["probe", path]) == 1
+    assert f"{path}: it is there, and is no serial port" in capsys.readouterr().err
+
+
 def test_a_port_that_is_not_ours_to_open_is_told_with_the_group(
     capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,7 +58,7 @@ def test_a_length_that_is_never_told_is_not_waited_for_beyond_the_longest_frame(
 def test_a_header_cut_by_the_chunk_is_waited_for() -> None:
     frames = Frames((b"$$",), 9, lambda head: 0 if len(head) < 3 else head[2] - ord("0"), lambda frame: frame)
     assert [*frames.feed(b"x$"), *frames.feed(b"$4!")] == [
-        Reject("noise", b"x", "1 bytes that belong to no frame"),
+        Reject("noise", b"x", "1 byte that belongs to no frame"),
         b"$$4!",
     ]
 

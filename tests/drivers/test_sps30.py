@@ -82,7 +82,7 @@ def test_a_start_while_it_runs_is_refused_and_harmless() -> None:
 def test_a_wake_up_while_it_is_awake_is_refused_and_harmless() -> None:
     captured = bytes.fromhex("FE 7E 00 7D 31 43 00 AB 7E")
     (noise,) = _decoder().feed(captured, 0)
-    assert noise == Reject("noise", b"\xfe", "1 bytes that belong to no frame")
+    assert noise == Reject("noise", b"\xfe", "1 byte that belongs to no frame")
 
 
 def test_one_that_lost_its_power_is_started_again_and_doubted() -> None:

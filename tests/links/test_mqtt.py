@@ -19,7 +19,7 @@ import pytest
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.links import mqtt
 from gateway.links.mqtt import HELD_BYTES, MESSAGES_A_TURN, Connection
-from gateway.links.mqtt_client import MqttSettings
+from gateway.links.mqtt_client import MAX_PACKET, MqttSettings
 from gateway.links.mqtt_packets import Message
 from gateway.links.mqtt_socket import READ_SIZE, GatheringSocket
 
@@ -106,6 +106,7 @@ async def test_a_connection_asks_for_a_session_that_outlives_it(broker: "Broker"
     if broker.protocol == "5":
         assert b"\x11" + (3600).to_bytes(4, "big") in connect.body  # session expiry interval
         assert b"\x21" + (500).to_bytes(2, "big") in connect.body  # receive maximum
+        assert b"\x27" + MAX_PACKET.to_bytes(4, "big") in connect.body  # maximum packet size
     connection.close()
 
 

@@ -208,8 +208,8 @@ async def test_a_name_with_lock_in_it_is_no_lock(monkeypatch: pytest.MonkeyPatch
     assert not isinstance(caught.value, LinkRefused)
 
 
-async def test_a_file_that_is_no_port_is_down_in_words() -> None:
-    with pytest.raises(LinkDown, match=f"{__file__}: .*ioctl"):
+async def test_a_file_that_is_no_port_is_refused_in_words() -> None:
+    with pytest.raises(LinkRefused, match=f"{__file__}: it is there, and is no serial port"):
         await Line(SerialSettings(__file__, 9600)).open()
 
 

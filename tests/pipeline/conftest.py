@@ -10,8 +10,9 @@ import pytest
 import structlog
 
 from gateway.clock import Timekeeper
-from gateway.commit import Committer, HeldLines
+from gateway.commit import Committer
 from gateway.errors import SpoolError
+from gateway.group import HeldLines
 from gateway.health import Health
 from gateway.spool import Batch, Identity
 

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -319,3 +320,20 @@ async def test_after_a_power_cut_a_database_that_keeps_duplicates_is_asked_and_a
     orderly = Daemon(configuration)
     assert orderly.spool.cursors.state("influx")["sending"] == 0
     orderly.close()
+
+
+async def test_a_device_whose_clock_is_ahead_moves_nobody_elses_times_at_a_restart(
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
+) -> None:
+    tags = b"air_quality,city=Koper,gateway=koper-01,sensor="
+    later = time.time_ns() + 300 * 10**9
+    daemon = Daemon(configuration)
+    daemon.spool.writer.append(Batch(tags + b"ahead pm25=1 %d\n" % later, 1, later, later))
+    daemon.close()
+    async with _running(configuration) as (daemon, _):
+        assert daemon.intake._ahead == {tags + b"ahead ": later}
+        await until(lambda: daemon.health.source("tito").link.up)
+        sensor.reports(12.5, 20.0)
+        await until(lambda: _values(database)[-1:] == [12.5])
+    assert database.points()[-1].time < later
+    assert database.points()[-1].fields["quality"] == 0

@@ -12,6 +12,7 @@ from gateway.commit import HOLD_BYTES, HOLD_LINES, Committer
 from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.health import Health
 from gateway.spool import MAX_IDENTITIES, Identity
+from gateway.spool.format import MAX_TEXT
 
 if TYPE_CHECKING:
     from tests.pipeline.conftest import FakeStore
@@ -152,6 +153,41 @@ async def test_times_since_boot_and_utc_become_two_members_and_the_last_names_th
     boot, utc = store.batches
     assert (boot.lines, boot.boot, boot.t_min, list(boot.identities)) == (b"early x=1 5\n", BOOT, 5, [])
     assert (utc.lines, utc.boot, utc.t_min, len(utc.identities)) == (b"known x=1 9\n", None, AT, 1)
+
+
+async def test_a_message_is_named_by_the_write_that_holds_its_readings(
+    running: Committer, store: "FakeStore", acks: Acks, until: Until
+) -> None:
+    """A kill between two writes must leave no reading whose message would be taken for a new one."""
+    running.put(b"serial x=1 9", AT)
+    for mid, times in enumerate(([5], [AT], [5, AT], [6, 7]), 1):
+        running.begin()
+        for at in times:
+            running.put(b"m=%d x=1 %d" % (mid, at), at, since_boot=at != AT)
+        running.then_acknowledge(acks, mid, _identity(mid))
+    running.hurry()
+    await until(lambda: acks.mids == [1, 2, 3, 4])
+    named = [[identity.mid for identity in batch.identities] for batch in store.batches]
+    assert named == [[1, 4], [2, 3]], "what is of both kinds is named last: doubled is better than lost"
+
+
+async def test_what_is_more_than_a_member_holds_is_written_in_several(
+    running: Committer, store: "FakeStore", acks: Acks, until: Until
+) -> None:
+    line = b"x" * 10_000
+    for since_boot in (True, False):
+        running.begin()
+        for number in range(2_000):
+            running.put(line, AT + number, since_boot=since_boot)
+        running.then_acknowledge(acks, 1 + since_boot, _identity(1 + since_boot))
+    running.hurry()
+    await until(lambda: acks.mids == [2, 1])
+    assert all(len(batch.lines) <= MAX_TEXT for batch in store.batches)
+    assert store.lines == [line] * 4_000
+    named = [[identity.mid for identity in batch.identities] for batch in store.batches]
+    assert [mids for mids in named if mids] == [[2], [1]]
+    assert named[-1] == [1]
+    assert [batch.boot for batch in store.batches if batch.identities] == [BOOT, None]
 
 
 async def test_a_full_disk_holds_everything_and_later_everything_is_there_once(

@@ -46,8 +46,10 @@ def make(committer: Committer, timekeeper: Timekeeper, health: Health, own: Gate
     health.source("broker")
     health.source("serial")
 
-    def build(sensors: dict[str, SensorSettings] | None = None, newest: int = 0) -> Intake:
-        return Intake(own, sensors or {}, committer=committer, timekeeper=timekeeper, health=health, newest=newest)
+    def build(sensors: dict[str, SensorSettings] | None = None, ahead: dict[bytes, int] | None = None) -> Intake:
+        return Intake(
+            own, sensors or {}, committer=committer, timekeeper=timekeeper, health=health, ahead=ahead or {}
+        )
 
     return build
 
@@ -247,14 +249,32 @@ async def test_a_clock_that_was_a_year_ahead_for_a_minute_does_not_spoil_a_year(
     assert [point.fields["quality"] for point in points] == [0, 0, 0]
 
 
-async def test_a_new_run_goes_on_after_what_the_last_one_stored(make: MakeIntake, committer: Committer) -> None:
-    make(newest=NOW + MINUTE).accept(air(), origin())
-    assert points_of(committer)[0].time == NOW + MINUTE + 1
+def prefix_of(committer: Committer) -> bytes:
+    """Return the series of the line that was put first."""
+    return lines_of(committer)[0].partition(b" ")[0] + b" "
+
+
+async def test_a_new_run_goes_on_after_what_the_last_one_stored_of_the_same_series(
+    make: MakeIntake, committer: Committer
+) -> None:
+    make().accept(air(), origin())
+    taking = make(ahead={prefix_of(committer): NOW + MINUTE})
+    for sensor in ("aq-1", "aq-2"):
+        taking.accept(air(sensor), origin())
+    assert [point.time for point in points_of(committer)] == [NOW, NOW + MINUTE + 1, NOW]
 
 
 async def test_a_last_run_far_in_the_future_does_not_hold_the_clock(make: MakeIntake, committer: Committer) -> None:
-    make(newest=NOW + 365 * 24 * 60 * MINUTE).accept(air(), origin())
-    assert points_of(committer)[0].time == NOW
+    make().accept(air(), origin())
+    make(ahead={prefix_of(committer): NOW + 365 * 24 * 60 * MINUTE}).accept(air(), origin())
+    assert [point.time for point in points_of(committer)] == [NOW, NOW]
+
+
+async def test_two_sources_that_name_one_sensor_never_share_a_time(make: MakeIntake, committer: Committer) -> None:
+    taking = make()
+    for source in ("broker", "serial", "broker", "serial"):
+        taking.accept(air(), origin(source))
+    assert [point.time for point in points_of(committer)] == [NOW, NOW + 1, NOW + 2, NOW + 3]
 
 
 async def test_before_the_clock_is_right_a_reading_carries_the_time_since_boot(

@@ -24,7 +24,7 @@ from gateway.sources import MqttIngest
 from gateway.spool import Identity
 
 if TYPE_CHECKING:
-    from tests.pipeline.conftest import FakeStore
+    from tests.pipeline.conftest import FakeClock, FakeStore
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -246,6 +246,21 @@ async def test_what_an_earlier_run_stored_is_not_stored_again(rig: Rig, store: "
         await rig.commit(until)
         assert connection.acknowledged == [5, 6]
         assert values(store) == [2]
+
+
+async def test_before_the_clock_is_right_each_message_is_named_beside_its_readings(
+    rig: Rig, store: "FakeStore", until: Until, clock: "FakeClock", timekeeper: Timekeeper
+) -> None:
+    timekeeper._offset = None
+    clock.right = False
+    async with rig.connected() as connection:
+        connection.deliver(message(f"aq-1 1 {NOW}", 1), message("aq-2 2", 2), message(f"aq-1 3 {NOW + 1}", 3))
+        await rig.commit(until)
+        assert connection.acknowledged == [1, 2, 3]
+    assert [(batch.boot is None, [one.mid for one in batch.identities]) for batch in store.batches] == [
+        (False, [2]),
+        (True, [1, 3]),
+    ], "killed between these two, the first must not be stored again when it comes again"
 
 
 async def test_messages_without_an_identity_are_stored_and_not_acknowledged(

@@ -104,6 +104,24 @@ def a_forwarder(spool: Spool, sink: Sink, timekeeper: "Timekeeper", health: Heal
     )
 
 
+async def test_messages_that_give_nothing_to_write_feed_it(
+    running: Committer, *, health: Health, systemd: Systemd, time: Watch, until: Until
+) -> None:
+    class Broker:
+        mids: tuple[int, ...] = ()
+
+        def acknowledge(self, mids: list[int]) -> None:
+            self.mids = tuple(mids)
+
+    dog, broker = Watchdog(health, running, {}, {}), Broker()
+    for mid in range(1, 4):
+        running.then_acknowledge(broker, mid, None)
+        assert systemd.fed(dog)
+        time.now += running.interval + watchdog.COMMIT_PATIENCE - 1
+        running.hurry()
+        await until(lambda mid=mid: broker.mids == (mid,))  # type: ignore[misc] # mypy: no default for a lambda
+
+
 async def test_a_store_that_blocks_for_ever_starves_it_and_one_that_goes_on_feeds_it_again(
     running: Committer, *, store: "FakeStore", health: Health, systemd: Systemd, time: Watch, until: Until
 ) -> None:

@@ -57,7 +57,7 @@ def test_the_quarantine_is_listed_by_sink_and_reason(
     assert held.is_dir()
     assert run("quarantine", "list") == 1
     assert capsys.readouterr().out.splitlines() == [
-        "held: 1 readings",
+        "held: 1 reading",
         "    1  unknown sensor s3",
         "influx: 2 readings",
         "    2  a type conflict",
@@ -79,11 +79,20 @@ def test_lines_are_shown_as_they_stand(held: Path, run: Run, capsys: pytest.Capt
     assert json.loads(capsys.readouterr().out)["line"] == f"a,sensor=s3 x=3 {T0}"
 
 
+@pytest.mark.parametrize("verb", [("show",), ("requeue",), ("drop", "--all")])
+def test_a_name_that_nobody_has_is_wrong_use(
+    verb: tuple[str, ...], held: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert held.is_dir()
+    assert run("quarantine", verb[0], "infux", *verb[1:]) == 2
+    assert capsys.readouterr().err == "prehod spool: nobody is called 'infux' here; there are: held, influx\n"
+
+
 def test_requeued_lines_are_in_the_spool_and_the_rest_stays(
     held: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("quarantine", "requeue", "influx", "--match", "s1") == 0
-    assert capsys.readouterr().out.startswith("1 readings are back in the spool; ")
+    assert capsys.readouterr().out.startswith("1 reading is back in the spool; ")
     assert stored(held).endswith(f"a,sensor=s1 x=1 {T0}\n")
     assert run("quarantine", "requeue", "influx") == 0
     assert run("quarantine", "requeue", "held", "--json") == 0
@@ -172,4 +181,4 @@ def test_an_older_spool_without_a_place_for_requests_gets_one(
     (held / "requests" / "done").rmdir()
     (held / "requests").rmdir()
     assert run("quarantine", "requeue", "held") == 0
-    assert "1 readings are back" in capsys.readouterr().out
+    assert "1 reading is back" in capsys.readouterr().out

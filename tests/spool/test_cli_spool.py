@@ -110,6 +110,16 @@ def test_cat_prints_line_protocol(root: Path, text: str, run: Run, capfdbinary: 
     assert capfdbinary.readouterr().out.decode() == text
 
 
+def test_machines_get_json_lines_from_cat_and_export(
+    root: Path, text: str, run: Run, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    for command_line in (("cat",), ("export",)):
+        assert run("--dir", root, "--json", *command_line) == 0
+        lines = capfdbinary.readouterr().out.splitlines()
+        assert len(lines) == len(text.splitlines())
+        assert set(json.loads(lines[0])) >= {"time", "measurement", "tags", "fields"}
+
+
 def test_cat_within_times_prints_just_those_lines(
     root: Path, text: str, run: Run, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
@@ -183,14 +193,24 @@ def test_wrong_use_is_one_clear_line(
     root: Path, text: str, run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert text
-    assert run("--dir", tmp_path / "nowhere", "status") == 2
-    assert "there is no spool in" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    for nowhere in (tmp_path / "nowhere", tmp_path / "empty"):
+        assert run("--dir", nowhere, "status") == 2
+        assert f"there is no spool in {nowhere}: " in capsys.readouterr().err
     assert run("--dir", root, "export", "--output", tmp_path / "nowhere" / "x.csv") == 2
     assert "cannot write" in capsys.readouterr().err
     with pytest.raises(SystemExit) as caught:
         run("--dir", root, "cat", "--since", "yesterday-ish")
     assert caught.value.code == 2
     assert "'yesterday-ish' is no time" in capsys.readouterr().err
+
+
+def test_the_directory_above_a_spool_is_understood(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Spool.open(tmp_path / "spool").close()
+    assert run("--dir", tmp_path, "status") == 0
+    assert str(tmp_path / "spool") in "".join(capsys.readouterr().out.split())
 
 
 def test_the_spool_of_the_configuration_is_found(

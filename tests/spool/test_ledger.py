@@ -121,6 +121,7 @@ def test_the_command_prints_what_was_folded(tmp_path: Path, capsys: pytest.Captu
         {"when": "2024-11-22T13:20:00Z", "rule": "max_bytes", "why": "w", "from": 1, "to": 5, "count": 5}
     )
     count = MAX_BYTES // len(line) + 1
+    (tmp_path / "cursors").mkdir()
     (tmp_path / "losses.jsonl").write_text((line + "\n") * count, encoding="utf-8")
     assert main(["spool", "losses", "--dir", str(tmp_path)]) == 1
     printed = capsys.readouterr().out

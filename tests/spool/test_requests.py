@@ -267,6 +267,44 @@ def test_a_repair_beside_readers_sets_aside_and_the_next_start_closes_the_hole(
         assert not spool.verify().damaged
 
 
+def test_lines_of_any_length_are_requeued(disk: "SimulatedDisk", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.spool.requests.PORTION", 2_000)
+    lines = [b'a,sensor=s t="%s" %d' % (b"x" * 9_000, n) for n in range(2_000)]
+    with opened(disk) as spool:
+        spool.quarantine.append("held", b"\n".join(lines), "unknown sensor s")
+        name = ask(disk, do="requeue", sink="held", match=None)
+        spool.carry_out_requests()
+        assert answer_to(disk, ROOT, name) == {"readings": 2_000, "left_bytes": 0}
+        assert stored(spool) == Counter(lines)
+
+
+def test_a_time_that_no_database_takes_stays_where_somebody_can_mend_it(disk: "SimulatedDisk") -> None:
+    with opened(disk) as spool:
+        spool.quarantine.append("held", b"a x=1 %d\na x=1 %d" % (2**63, 2**63 - 1), "unknown sensor s")
+        for verb in ("requeue", "drop"):
+            ask(disk, do=verb, sink="held", match=None)
+            spool.carry_out_requests()
+        assert stored(spool) == Counter([b"a x=1 %d" % (2**63 - 1)])
+        assert held(disk, "held.lp") == Counter([b"a x=1 %d" % 2**63])
+
+
+def test_what_cannot_be_requeued_is_kept_and_said_so(disk: "SimulatedDisk", monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise ValueError("this batch breaks a rule")
+
+    with opened(disk) as spool:
+        lay_aside(spool)
+        monkeypatch.setattr(spool.holding, "append", refuse)
+        name = ask(disk, do="requeue", sink="influx", match=None)
+        for _ in range(2):
+            spool.carry_out_requests()
+        answer = answer_to(disk, ROOT, name)
+        assert answer is not None
+        assert "breaks a rule" in answer["error"]
+        [taken] = spool.quarantine.taken()
+        assert [one.line for one in spool.quarantine.read_taken(taken)] == LINES
+
+
 def test_the_ledgers_line_names_twenty_sensors_and_counts_all(disk: "SimulatedDisk") -> None:
     with opened(disk) as spool:
         spool.quarantine.append("held", b"\n".join(b"a,sensor=s%02d x=1 5" % n for n in range(30)), "no")

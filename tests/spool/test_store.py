@@ -1,15 +1,18 @@
+import errno
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.errors import SpoolError, SpoolFull, SpoolLocked
-from gateway.spool import Quarantine, Spool, SpoolSettings
-from gateway.spool.filesystem import OsFilesystem
+from gateway.spool import Cursors, Quarantine, Spool, SpoolSettings
+from gateway.spool.filesystem import OsFile, OsFilesystem
 
 if TYPE_CHECKING:
     from tests.spool.conftest import Batches
@@ -114,3 +117,51 @@ def test_a_reason_cannot_swallow_the_line_after_it(root: Path) -> None:
     assert line == b"a x=1 1"
     assert b'"' not in comment
     assert b"\\" not in comment
+
+
+def test_a_cursor_is_saved_by_one_at_a_time(root: Path) -> None:
+    class Watched(OsFilesystem):
+        """Holds the first rename up."""
+
+        created, go_on = [threading.Event(), threading.Event()], threading.Event()
+
+        def create(self, path: Path) -> OsFile:
+            next(one for one in self.created if not one.is_set()).set()
+            return super().create(path)
+
+        def rename(self, old: Path, new: Path) -> None:
+            assert self.go_on.wait(10)
+            super().rename(old, new)
+
+    root.mkdir()
+    disk = Watched()
+    cursors = Cursors(disk, root)
+    with ThreadPoolExecutor(2) as threads:
+        cancelled = threads.submit(cursors.save, "influx", 5)
+        assert disk.created[0].wait(10)
+        last = threads.submit(cursors.save, "influx", 7, durable=True, extra={"stopped": True})
+        assert not disk.created[1].wait(0.1), "one would take away what the other renames"
+        disk.go_on.set()
+        cancelled.result()
+        last.result()
+    assert Cursors(OsFilesystem(), root).state("influx") == {"next": 7, "stopped": True}
+
+
+@pytest.mark.parametrize("shorter", [5, 123_456_789_012])
+def test_on_a_full_disk_a_cursor_moves_all_the_same(root: Path, shorter: int) -> None:
+    """Else a kill would have everything sent again that went out meanwhile, to a database that keeps duplicates."""
+
+    class Full(OsFilesystem):
+        def create(self, path: Path) -> OsFile:
+            raise OSError(errno.ENOSPC, f"no room for {path}")
+
+    root.mkdir()
+    Cursors(OsFilesystem(), root).save("influx", 1_000, extra={"boot": "ab"})
+    full = Cursors(Full(), root)
+    full.save("influx", shorter, extra={"sending": 9})
+    full.save("new", 7)
+    again = Cursors(OsFilesystem(), root)
+    assert (again.state("influx"), again.broken) == ({"next": shorter, "boot": "ab", "sending": 9}, ())
+    assert again.sinks == ("influx",)
+    with pytest.raises(SpoolError):
+        full.save("influx", 8, durable=True)

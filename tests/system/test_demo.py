@@ -1,6 +1,8 @@
 """The demonstration, as a newcomer runs it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -22,3 +24,18 @@ def test_the_demo_loses_nothing_and_ends_with_one_line_of_json() -> None:
     assert outcome["by_measurement"]["traffic"]["measured"] > 0
     assert outcome["broker"] in {"mosquitto", "iotcore"}
     assert outcome["database"]
+
+
+def test_ctrl_c_in_the_terminal_ends_the_demo_in_good_order() -> None:
+    """A terminal sends it to the whole process group, and so to whatever the demo has started in its own."""
+    command = [sys.executable, "-u", "-m", "gateway.cli.main", "demo", "--seconds", "60"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as demo:
+        assert demo.stdout is not None
+        head = next(line for line in demo.stdout if "in the database" in line)
+        os.killpg(demo.pid, signal.SIGINT)
+        rest = demo.stdout.read()
+        assert demo.wait(timeout=60) == 0, head + rest
+    assert rest.splitlines()[-1] == "nothing lost, nothing twice"
+    assert "Traceback" not in rest

@@ -49,8 +49,9 @@ def content(message: aiomqtt.Message) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.usefixtures("gateway")
-async def test_every_reading_appears_on_its_topic_as_it_was_measured(rig: "Rig", broker: Mosquitto) -> None:
+async def test_every_reading_appears_on_its_topic_as_it_was_measured(
+    rig: "Rig", broker: Mosquitto, gateway: "Gateway"
+) -> None:
     stream = rig.stream(broker.url)
     shown: dict[tuple[str, str], float] = {}
     async with listening(broker, READINGS) as messages:
@@ -64,6 +65,7 @@ async def test_every_reading_appears_on_its_topic_as_it_was_measured(rig: "Rig",
             if len(shown) == 200:
                 break
     assert shown == {(station, _iso(time)): value for (station, time), value in stream.truth().items()}
+    await gateway.until(lambda state: state["sinks"]["live"]["readings"] == len(shown))
 
 
 async def test_the_status_says_online_and_after_a_kill_offline(broker: Mosquitto, gateway: "Gateway") -> None:
