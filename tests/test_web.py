@@ -94,7 +94,7 @@ async def test_a_well_gateway_answers_200_with_its_state(well: Page, monkeypatch
         STATUS,
         sinks={"influx": SinkStatus(58, 2, 7_500_000_000)},
         replays={"influx": ReplayStatus(10, 40, 20, 0, 1)},
-        quarantined={"influx": 90},
+        quarantined_bytes={"influx": 90},
     )
     status, kind, text = await well.get("/healthz")
     assert (status, kind) == (200, "application/json")
@@ -107,7 +107,7 @@ async def test_a_well_gateway_answers_200_with_its_state(well: Page, monkeypatch
         "free_bytes": 10**9,
         "damaged": 1,
         "lost_readings": 7,
-        "quarantined": {"influx": 90},
+        "quarantined_bytes": {"influx": 90},
         "waiting": {"influx": 2},
         "oldest_waiting_s": {"influx": 12.5},
         "replays": {"influx": {"from": 10, "next": 20, "to": 40}},

@@ -137,7 +137,7 @@ def _status(arguments: argparse.Namespace, spool: SpoolView) -> int:
         )
     else:
         _print_status(spool, status, None if arguments.dir else _bounds(arguments.config))
-    unwell = status.damaged or status.losses or any(status.quarantined.values())
+    unwell = status.damaged or status.losses or any(status.quarantined_bytes.values())
     return 1 if unwell or spool.cursors.broken or spool.problems else 0
 
 
@@ -156,7 +156,7 @@ def _print_status(spool: SpoolView, status: SpoolStatus, bounds: tuple[int, int]
         ("free", format_size(status.free_bytes)),
         ("damaged", f"{many(status.damaged, 'piece')} in damaged/" if status.damaged else "nothing"),
         ("lost", f"{many(status.lost_readings, 'reading')}, see prehod spool losses" if status.losses else "nothing"),
-        *((f"quarantine {sink}", format_size(size)) for sink, size in status.quarantined.items()),
+        *((f"quarantine {sink}", format_size(size)) for sink, size in status.quarantined_bytes.items()),
         *((f"replay to {sink}", _progress(replay)) for sink, replay in status.replays.items()),
         *(("lasts", words) for words in _lasts(spool, status, bounds)),
         *(("problem", problem) for problem in spool.problems),

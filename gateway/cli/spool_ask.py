@@ -55,7 +55,7 @@ def quarantine(arguments: argparse.Namespace, spool: SpoolView) -> int:
     if arguments.quarantine_command == "list":
         return _list(spool, as_json=arguments.json)
     match, status = arguments.match, spool.status()
-    known = {"held", *status.sinks, *status.quarantined}
+    known = {"held", *status.sinks, *status.quarantined_bytes}
     if arguments.sink not in known:
         raise SpoolError(f"nobody is called {arguments.sink!r} here; there are: {', '.join(sorted(known))}")
     if arguments.quarantine_command == "show":
@@ -104,7 +104,7 @@ def losses(arguments: argparse.Namespace, spool: SpoolView) -> int:
 
 
 def _list(spool: SpoolView, *, as_json: bool) -> int:
-    found = {sink: spool.held(sink) for sink in spool.status().quarantined}
+    found = {sink: spool.held(sink) for sink in spool.status().quarantined_bytes}
     reasons = {sink: Counter(_why(held) for held in lines) for sink, lines in found.items()}
     if as_json:
         print(json.dumps({sink: {"readings": len(found[sink]), "reasons": reasons[sink]} for sink in found}))

@@ -65,7 +65,7 @@ class SpoolStatus:
     sinks: dict[str, SinkStatus]
     replays: dict[str, ReplayStatus] = field(default_factory=dict)
     undelivered_bytes: int = 0
-    quarantined: dict[str, int] = field(default_factory=dict)
+    quarantined_bytes: dict[str, int] = field(default_factory=dict)
     """Bytes in the quarantine, by sink; readings of unknown sensors under ``held``."""
 
     def ages(self) -> dict[str, float]:
@@ -181,7 +181,7 @@ class SpoolView:
             undelivered_bytes=sum(
                 segment.size for segment in segments if segment.end > self.cursors.lowest(self._sinks)
             ),
-            quarantined=self._quarantined(),
+            quarantined_bytes=self._quarantined(),
         )
 
     def _replays(self) -> Iterator[tuple[str, ReplayStatus]]:

@@ -51,7 +51,7 @@ def _plain(status: SpoolStatus) -> dict[str, Any]:
         "free_bytes": status.free_bytes,
         "damaged": status.damaged,
         "lost_readings": status.lost_readings,
-        "quarantined": status.quarantined,
+        "quarantined_bytes": status.quarantined_bytes,
         "waiting": {name: sink.waiting for name, sink in status.sinks.items()},
         "oldest_waiting_s": {name: round(age, 1) for name, age in status.ages().items()},
         "replays": {

@@ -163,7 +163,7 @@ def test_any_name_of_a_sink_will_do(disk: "SimulatedDisk", sink: str) -> None:
         spool.carry_out_requests()
         assert stored(spool) == Counter([b"a x=1 1"])
         assert spool.quarantine.sinks == [sink]
-        assert spool.status().quarantined.keys() == {sink}
+        assert spool.status().quarantined_bytes.keys() == {sink}
 
 
 @pytest.mark.parametrize(
