@@ -11,6 +11,8 @@ from firmware_sim.line import SerialLine
 from firmware_sim.publisher import Publisher
 from firmware_sim.twins import Message, MqttTwin
 
+_MILLISECOND = 1_000_000
+
 _PATIENCE = 10.0
 """Seconds that `Stage.stop_measuring` waits for the last vehicles, bytes and acknowledgements."""
 
@@ -39,7 +41,7 @@ class Stage:
         self._rate = rate
         self._epoch = epoch
         self._subscribed = subscribed
-        self._last = 0
+        self._last: dict[int, int] = {}
         self._messages: asyncio.Queue[Message] = asyncio.Queue(maxsize=1)
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
@@ -103,6 +105,8 @@ class Stage:
     def _moment(self, twin: MqttTwin, now: float) -> tuple[float, int]:
         """Return when a station measures that is due: in its own seconds, and what its clock shows."""
         if self._epoch is None:
-            self._last = max(time.time_ns(), self._last + 1)
-            return now, self._last
+            # Two words of one device in one millisecond would be one to a database that knows no finer time.
+            last = self._last.get(id(twin), 0)
+            self._last[id(twin)] = max(time.time_ns(), last + _MILLISECOND)
+            return now, self._last[id(twin)]
         return twin.due(), self._epoch + round(twin.due() * 1000) * 1_000_000

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 from firmware_sim.devices.json_station import JsonStation
 from firmware_sim.publisher import Publisher
@@ -26,10 +27,10 @@ class Everybody(Publisher):
             messages.task_done()
 
 
-async def play(until: Until, epoch: int | None = None) -> list[int]:
+async def play(until: Until, epoch: int | None = None, rate: float = 1000.0) -> list[int]:
     """Return the times of a station's first readings, one every ten seconds of its own."""
     truth = Truth()
-    stage = Stage([], [JsonStation("air", truth, "seed")], Everybody(), rate=1000.0, epoch=epoch)
+    stage = Stage([], [JsonStation("air", truth, "seed")], Everybody(), rate=rate, epoch=epoch)
     async with stage:
         await until(lambda: len(truth) >= 20)
         assert await stage.stop_measuring()
@@ -51,3 +52,8 @@ async def test_without_one_its_clock_is_right(until: Until) -> None:
     began = time.time_ns() // 1_000_000 * 1_000_000
     times = await play(until)
     assert began <= times[0] < times[-1] <= time.time_ns()
+
+
+async def test_two_words_of_a_station_are_never_in_one_millisecond(until: Until) -> None:
+    times = await play(until, rate=1e6)
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 1_000_000
