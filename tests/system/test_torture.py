@@ -4,10 +4,12 @@ import asyncio
 import json
 import shutil
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -152,3 +154,19 @@ async def _until(site: Site, condition: Callable[[State], bool]) -> None:
     async with asyncio.timeout(30):
         while (state := await site.gateway.health()) is None or not condition(state):  # noqa: ASYNC110 -- it is asked
             await asyncio.sleep(0.05)
+
+
+def test_what_a_kill_may_cost_begins_with_the_full_disk_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path, COMMAND, seed=1)
+    monkeypatch.setattr(site, "gateway", SimpleNamespace(kill=lambda: None), raising=False)
+    monkeypatch.setattr(site, "spoil_passages", lambda: None)
+    now = time.monotonic()
+    site.full_since, site.full_until = now - 6, now - 2
+    site.kill_gateway()
+    assert [window.kind for window in site.windows if window.since < now - 6] == ["dust", "traffic"]
+    site.windows.clear()
+    site.full_until = now - 3
+    site.kill_gateway()
+    assert [window.kind for window in site.windows if window.since < now - 6] == []

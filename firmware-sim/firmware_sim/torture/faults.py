@@ -4,6 +4,7 @@ A new one needs a function here and nothing else: the decorator enters it into `
 """
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -227,9 +228,11 @@ def _cannot_fill(site: Site) -> str:
 async def disk_full(site: Site, _: Random) -> AsyncIterator[None]:
     """Fill the gateway's disk to the last byte; only on a loop image, so that no other disk is ever filled."""
     ballast = site.directory / "ballast"
+    site.full_since, site.full_until = time.monotonic(), math.inf
     await asyncio.to_thread(_fill, ballast)
     yield
     ballast.unlink()
+    site.full_until = time.monotonic()
 
 
 def _fill(ballast: Path) -> None:

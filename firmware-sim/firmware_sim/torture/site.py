@@ -1,6 +1,7 @@
 """A street cabinet on one machine: servers, wires, devices, the gateway, and what its health page says of them."""
 
 import asyncio
+import math
 import os
 import signal
 import tempfile
@@ -27,6 +28,8 @@ STATED = COMMIT_INTERVAL + 0.25
 """Seconds of serial readings that a kill may cost: the commit interval, and the writing of the commit itself."""
 COUNTED = 5.0
 """Seconds of vehicles that a kill may cost: the radar's interval (1 s), the gap that ends a passage, a commit."""
+RETRIED = 2.5
+"""Seconds after which a disk that has room again has been written to: it is tried every second."""
 
 State = dict[str, Any]
 
@@ -91,6 +94,8 @@ class Site:
         self.directory = directory
         self.windows: list[Window] = []
         """What may be lost by what is promised."""
+        self.full_since, self.full_until = -math.inf, -math.inf
+        """When the disk was full last."""
         self.kills = 0
         self.diary = Diary()
         self.numbers = Numbers()
@@ -170,8 +175,10 @@ class Site:
         now = time.monotonic()
         self.gateway.kill()
         self.kills += 1
-        self.windows.append(Window("dust", now - STATED, time.monotonic() + 0.1))
-        self.windows.append(Window("traffic", now - COUNTED, time.monotonic() + 0.1))
+        # While the disk is full, and until the next attempt to write, readings of serial lines are in memory only.
+        since = self.full_since if now < self.full_until + RETRIED else now
+        self.windows.append(Window("dust", since - STATED, time.monotonic() + 0.1))
+        self.windows.append(Window("traffic", since - COUNTED, time.monotonic() + 0.1))
         self.spoil_passages()
 
     def spoil_passages(self, *, twice: bool = False) -> None:
