@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-SERVERS := mosquitto influxd victoria-metrics faketime
-PACKAGES := mosquitto influxdb victoria-metrics faketime
+# Debian's packages that the checks need, and those that the tests need beside them; program=package where they differ.
+TOOLS := systemd-analyze=systemd udevadm=udev
+SERVERS := faketime influxd=influxdb ip=iproute2 losetup=mount mkfs.ext4=e2fsprogs mosquitto openssl unshare=util-linux \
+	victoria-metrics
 
-.PHONY: demo test check bench torture fuzz fmt servers clean
+.PHONY: demo test check bench torture fuzz fmt tools servers clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-demo
@@ -15,7 +17,7 @@ demo: $(VENV)/.installed-demo
 test: $(VENV)/.installed-test servers
 	$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
 
-check: $(VENV)/.installed-check $(VENV)/.installed-test
+check: $(VENV)/.installed-check $(VENV)/.installed-test tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -35,16 +37,20 @@ fmt: $(VENV)/.installed-check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Real servers, and a wrong clock to run under, from Debian, as root or with sudo. Where neither is possible their tests skip and say so.
-servers:
-	@missing=; for program in $(SERVERS); do \
-		command -v $$program >/dev/null || test -x /usr/sbin/$$program || missing=yes; done; \
+# From Debian, as root or with sudo. Where neither is possible the tests of what is missing skip and say so.
+tools: PROGRAMS := $(TOOLS)
+servers: PROGRAMS := $(TOOLS) $(SERVERS)
+tools servers:
+	@missing=; for program in $(PROGRAMS); do \
+		PATH="$$PATH:/usr/sbin:/sbin" command -v $${program%=*} >/dev/null || missing="$$missing $${program#*=}"; done; \
 	test -z "$$missing" || { \
+		missing=$$(printf '%s\n' $$missing | sort -u | tr '\n' ' '); \
 		if [ "$$(id -u)" = 0 ]; then sudo=; elif sudo -n true 2>/dev/null; then sudo=sudo; \
-		else echo "real servers are missing; for their tests: sudo apt-get install $(PACKAGES)"; exit 0; fi; \
-		$$sudo apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null \
-		|| echo "could not install $(PACKAGES); their tests will skip"; }
+		else echo "some tests will skip for want of: sudo apt-get install $$missing"; exit 0; fi; \
+		echo "installing $$missing..."; \
+		{ $$sudo apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null \
+		|| echo "could not install $$missing; some tests will skip"; }
 
 # One environment; a stamp for each set of extras, renewed when pyproject.toml changes.
 $(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/pip
