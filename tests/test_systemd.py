@@ -2,12 +2,13 @@
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.requirements import require_program
 
 HERE = Path(__file__).parent.parent / "systemd"
 UNIT = HERE / "prehod.service"
@@ -19,12 +20,8 @@ RULE = re.compile(r'([A-Z]+)(?:\{([A-Za-z_]+)\})?(==|!=|\+=|:=|=)"([^"]*)"')
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run one of systemd's tools; where it is missing, skip, but never on CI."""
-    if shutil.which(str(command[0])) is None:
-        reason = f"{command[0]} is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    """Run one of systemd's tools."""
+    require_program(str(command[0]))
     environment = {**os.environ, "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": "cat"}
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import termios
@@ -12,6 +11,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from firmware_sim.child import find_program
+from tests.support.requirements import require_program
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -92,7 +94,9 @@ class Broker:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            ["mosquitto", "-c", str(self._settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [find_program("mosquitto") or "mosquitto", "-c", str(self._settings)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         for _ in range(500):
             with socket.socket() as probe:
@@ -110,10 +114,7 @@ class Broker:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    if shutil.which("mosquitto") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("mosquitto is not installed")
-        pytest.skip("mosquitto is not installed")
+    require_program("mosquitto")
     broker = Broker(tmp_path)
     broker.start()
     yield broker

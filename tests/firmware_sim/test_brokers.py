@@ -1,8 +1,6 @@
 """What the brokers keep: the difference between a broker for proofs and one for watching."""
 
 import asyncio
-import os
-import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,7 +11,6 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from firmware_sim.child import RealServer
 from firmware_sim.servers import Iotcore, Mosquitto, Tls
 
 pytestmark = pytest.mark.system
@@ -21,14 +18,8 @@ pytestmark = pytest.mark.system
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
-def installed(kind: type[RealServer]) -> pytest.MarkDecorator:
-    """Skip, aloud, without the server; where everything must be there, the test runs and fails."""
-    missing = not kind.available() and os.environ.get("CI") != "true"
-    return pytest.mark.skipif(missing, reason=f"{kind.name} is not installed")
-
-
-needs_mosquitto = installed(Mosquitto)
-needs_iotcore = installed(Iotcore)
+needs_mosquitto = pytest.mark.requires("mosquitto")
+needs_iotcore = pytest.mark.requires("iotcore")
 
 
 class Session:
@@ -157,7 +148,7 @@ async def test_mosquitto_asks_for_the_password(tmp_path: Path, passwords: Path) 
 
 
 @needs_mosquitto
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@pytest.mark.requires("openssl")
 async def test_mosquitto_listens_for_tls_beside_the_plain_port(tmp_path: Path) -> None:
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     make_certificate(certificate, key)

@@ -1,13 +1,11 @@
 """What was written into real databases comes back: exactly, or as far off as that database is known to be."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from firmware_sim.child import RealServer
 from firmware_sim.influx import InfluxEndpoint
 from firmware_sim.line_protocol import parse
 from firmware_sim.points import StoredPoint
@@ -25,14 +23,8 @@ traffic "quoted"=t,speed\ km/h=81.5,s="" 1795356528000000001
 """ + 'traffic,place=Čevljarska🚗 s="one\ntwo" 1795356528000000001\n'.encode()
 
 
-def installed(kind: type[RealServer]) -> pytest.MarkDecorator:
-    """Skip, aloud, without the server; where everything must be there, the test runs and fails."""
-    missing = not kind.available() and os.environ.get("CI") != "true"
-    return pytest.mark.skipif(missing, reason=f"{kind.name} is not installed")
-
-
-needs_influxd = installed(Influxd)
-needs_victoriametrics = installed(VictoriaMetrics)
+needs_influxd = pytest.mark.requires("influxd")
+needs_victoriametrics = pytest.mark.requires("victoria-metrics")
 
 
 def by_hand() -> list[StoredPoint]:

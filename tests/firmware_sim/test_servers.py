@@ -1,7 +1,6 @@
 """Real servers: start, kill, hang, come back on the same port, and leave nothing behind."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -20,16 +19,11 @@ pytestmark = pytest.mark.system
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
-def installed(kind: type[RealServer]) -> pytest.MarkDecorator:
-    """Skip, aloud, without the server; where everything must be there, the test runs and fails."""
-    missing = not kind.available() and os.environ.get("CI") != "true"
-    return pytest.mark.skipif(missing, reason=f"{kind.name} is not installed")
-
-
-needs_mosquitto = installed(Mosquitto)
-needs_influxd = installed(Influxd)
+needs_mosquitto = pytest.mark.requires("mosquitto")
+needs_influxd = pytest.mark.requires("influxd")
 EVERY_SERVER = [
-    pytest.param(kind, marks=installed(kind), id=kind.name) for kind in (Mosquitto, Iotcore, Influxd, VictoriaMetrics)
+    pytest.param(kind, marks=pytest.mark.requires(kind.name), id=kind.name)
+    for kind in (Mosquitto, Iotcore, Influxd, VictoriaMetrics)
 ]
 
 

@@ -1,8 +1,6 @@
 """One MQTT connection against a real Mosquitto: sessions, restarts, and certificates."""
 
 import asyncio
-import os
-import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -17,13 +15,9 @@ from gateway.errors import LinkDown, LinkRefused
 from gateway.links.mqtt import Connection
 from gateway.links.mqtt_client import MqttSettings
 from gateway.links.mqtt_packets import Message
+from tests.support.requirements import require_program
 
 pytestmark = pytest.mark.system
-
-
-def _need(available: bool, what: str) -> None:
-    if not available:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{what} is not installed")
 
 
 @pytest.fixture(params=["5", "3.1.1"])
@@ -33,7 +27,7 @@ def protocol(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def mosquitto(tmp_path: Path) -> AsyncIterator[Mosquitto]:
-    _need(Mosquitto.available(), "mosquitto")
+    require_program("mosquitto")
     async with Mosquitto(tmp_path / "mosquitto") as broker:
         yield broker
 
@@ -165,7 +159,7 @@ async def test_two_connections_of_one_name_cannot_both_live(mosquitto: Mosquitto
 
 
 async def test_an_acknowledgement_from_before_a_lost_session_confirms_nothing_of_the_next(tmp_path: Path) -> None:
-    _need(Mosquitto.available(), "mosquitto")
+    require_program("mosquitto")
     async with Mosquitto(tmp_path / "mosquitto", persistence=False) as broker:
         old = _connection(broker.port)
         await old.open()
@@ -191,7 +185,7 @@ async def test_an_acknowledgement_from_before_a_lost_session_confirms_nothing_of
 
 
 async def test_a_password_is_read_from_its_file_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
-    _need(Mosquitto.available() and shutil.which("mosquitto_passwd") is not None, "mosquitto")
+    require_program("mosquitto", "mosquitto_passwd")
     known, password = tmp_path / "known", tmp_path / "password"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(known), "prehod", "right"], check=True)  # noqa: ASYNC221 -- nothing else runs yet
     async with Mosquitto(tmp_path / "mosquitto", password_file=known) as broker:
@@ -223,7 +217,7 @@ def _openssl(*arguments: str | Path) -> None:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    _need(shutil.which("openssl") is not None, "openssl")
+    require_program("openssl")
     root = tmp_path_factory.mktemp("certificates")
     made = Certificates(*(root / f"{name}.pem" for name in Certificates._fields))
     new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
@@ -240,7 +234,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 @pytest.fixture
 async def secure(tmp_path: Path, certificates: Certificates) -> AsyncIterator[Mosquitto]:
     """A broker that wants a certificate from every client."""
-    _need(Mosquitto.available(), "mosquitto")
+    require_program("mosquitto")
     tls = Tls(certificates.server, certificates.server_key, certificates.authority, client_certificates=True)
     async with Mosquitto(tmp_path / "mosquitto", tls=tls) as broker:
         yield broker

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from firmware_sim.servers import Influxd, VictoriaMetrics
 from gateway.errors import SinkAway
 from gateway.sinks import ask
 from gateway.sinks.influxdb import InfluxSettings, InfluxSink
+from tests.support.requirements import require_program
 
 NOW = 1_732_281_600_000_000_000
 FIRST = b"air_quality,gateway=g,sensor=a pm25=1.5,quality=0i %d\n" % NOW
@@ -42,8 +42,7 @@ def hardly_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 async def _victoria_metrics(
     directory: Path, kind: type[VictoriaMetrics] = VictoriaMetrics
 ) -> AsyncIterator[VictoriaMetrics]:
-    if not kind.available():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("victoria-metrics is not installed")
+    require_program(kind.name)
     async with kind(directory / "vm") as server:
         yield server
 
@@ -136,9 +135,8 @@ async def test_many_series_over_a_long_time_are_compared_within_bounds(tmp_path:
 
 
 @pytest.mark.system
+@pytest.mark.requires("influxd")
 async def test_influxdb_is_sent_everything_again_and_not_asked_twice(tmp_path: Path) -> None:
-    if not Influxd.available():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("influxdb is not installed")
     async with Influxd(tmp_path / "influxd") as server:
         sink = InfluxSink(InfluxSettings(server.url, database=server.database))
         await sink.send(gzip.compress(FIRST))

@@ -1,7 +1,6 @@
 """Live topics and the status, against a real Mosquitto."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from firmware_sim.servers import Mosquitto
 from gateway.errors import LinkDown, LinkRefused
 from gateway.sinks import mqtt
 from gateway.sinks.mqtt import LiveSettings, LiveSink
+from tests.support.requirements import require_program
 
 NAMES = {"gateway": "koper-01", "city": "Koper", "measurement": "air_quality", "sensor": "aq-1"}
 STATUS = "prehod/koper-01/status"
@@ -34,8 +34,7 @@ def until() -> Until:
 
 @pytest.fixture
 async def mosquitto(tmp_path: Path) -> AsyncIterator[Mosquitto]:
-    if not Mosquitto.available():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("mosquitto is not installed")
+    require_program("mosquitto")
     async with Mosquitto(tmp_path / "mosquitto") as broker:
         yield broker
 

@@ -1,9 +1,6 @@
 """The rig of the system tests: it starts real servers, gateways, streams, disks and wires, and ends them all."""
 
 import math
-import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,9 +8,9 @@ from typing import Any, Self, TypeVar
 
 import pytest
 
-from firmware_sim.child import RealServer
 from firmware_sim.servers import Influxd, Mosquitto, VictoriaMetrics
 from firmware_sim.torture.wire import Wire
+from tests.support.requirements import require_disk_image, require_program
 from tests.system.disks import Disk
 from tests.system.gateway import Gateway, State
 from tests.system.gateway import until as wait_until
@@ -21,11 +18,6 @@ from tests.system.stream import Stream, stream_source
 
 __all__ = ["Disk", "Gateway", "Rig", "State", "Stream"]
 
-PACKAGES: dict[type[RealServer], str] = {
-    Mosquitto: "mosquitto",
-    Influxd: "influxdb",
-    VictoriaMetrics: "victoria-metrics",
-}
 Server = TypeVar("Server", bound=Mosquitto | Influxd | VictoriaMetrics)
 
 
@@ -43,22 +35,11 @@ class Rig:
         await self._stack.aclose()
 
     async def serve(self, kind: type[Server], **options: Any) -> Server:  # noqa: ANN401 -- the server's own settings
-        """Start a server; see `need` for where it is not installed."""
-        package = next(package for known, package in PACKAGES.items() if issubclass(kind, known))
-        self.need(kind.name, package, installed=kind.available())
+        """Start a server; skip the test where it is not installed."""
+        require_program(kind.name)
         server: Server = kind(self._directory / kind.name, **options)
         await self._stack.enter_async_context(server)
         return server
-
-    @staticmethod
-    def need(program: str, package: str, *, installed: bool | None = None) -> None:
-        """Skip the test, aloud, where a program is not installed; fail where CI=true, which must have it."""
-        if shutil.which(program) is not None if installed is None else installed:
-            return
-        missing = f"{program} is not installed: sudo apt-get install {package}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
 
     async def gateway(self, *parts: str) -> Gateway:
         """Start a gateway with these parts of a configuration."""
@@ -73,23 +54,11 @@ class Rig:
         return gateway
 
     def disk(self, mebibytes: int, image: str = "disk.img") -> Disk:
-        """Make an empty ext4 disk; see `need_root` for where that is not allowed."""
-        self.need("mkfs.ext4", "e2fsprogs")
-        self.need("nsenter", "util-linux")
+        """Make an empty ext4 disk."""
+        require_disk_image()
         disk = Disk(self._directory / image, mebibytes)
         self._stack.callback(disk.unmount)
         return disk
-
-    @staticmethod
-    def need_root() -> None:
-        """Skip the test, aloud, where nothing may be mounted; fail where CI=true, which must be able to."""
-        command = ["unshare", "-m", "--propagation", "private", "sh", "-c", "mount -t tmpfs none /mnt && losetup -f"]
-        if os.geteuid() == 0 and subprocess.run(command, check=False, capture_output=True).returncode == 0:
-            return
-        missing = "mounting a disk image needs root and a loop device"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
 
     def stream(self, broker: str, rate: float = math.inf, **login: str) -> Stream:
         """Begin a stream; nothing is published yet."""

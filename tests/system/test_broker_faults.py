@@ -16,6 +16,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_sim.servers import Mosquitto
+from tests.support.requirements import require, require_own_network
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig, State
@@ -118,9 +119,7 @@ def told(gateway: "Gateway", event: str, words: str) -> int:
 
 
 async def test_a_cut_that_says_nothing_is_noticed_by_the_keep_alive_and_costs_nothing(rig: "Rig") -> None:
-    rig.need("ip", "iproute2")
-    if os.geteuid() != 0:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("a network of its own needs root")
+    require_own_network()
     broker = await rig.serve(Elsewhere)
     gateway = await rig.gateway(rig.stream_source(broker.url, keepalive="1s"))
     await gateway.listening()
@@ -200,8 +199,7 @@ async def test_a_password_that_is_changed_and_changed_back_needs_no_restart(rig:
 async def test_a_subscription_that_is_refused_is_said_with_its_topic_until_it_is_granted(
     rig: "Rig", tmp_path: Path, protocol: str
 ) -> None:
-    if not PLUGINS:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("mosquitto has no plugin for access control")
+    require(PLUGINS, "mosquitto has no plugin for access control")
     rights = tmp_path / "rights.json"
     more = f"plugin {PLUGINS[0]}\nplugin_opt_config_file {rights}\n"
     _allow(rights, subscribe=False)

@@ -6,8 +6,6 @@ systemd-timesyncd's that are ours.
 
 import asyncio
 import json
-import os
-import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +23,7 @@ from firmware_sim.servers import Influxd, Mosquitto
 from firmware_sim.truth import Truth
 from gateway.clock import _kernel_synchronized
 from gateway.gnss import metres
+from tests.support.requirements import OWN_MOUNTS, require_faketime, require_own_mounts
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig
@@ -34,7 +33,6 @@ pytestmark = pytest.mark.system
 SECOND = 10**9
 HOUR = 3600
 PATIENCE = 30.0
-FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 QUICK = """[sources.quick]
 type = "mqtt"
 url = "{url}"
@@ -60,6 +58,7 @@ class FakeMachine:
     """What the daemon believes about its machine: the time, whether that is right, and which boot this is."""
 
     def __init__(self, directory: Path) -> None:
+        self._faketime = require_faketime()
         self._timesync = directory / "run" / "timesync"
         self._timesync.mkdir(parents=True)
         self._offset = directory / "offset"
@@ -83,34 +82,21 @@ class FakeMachine:
 
     def within(self) -> list[str]:
         """Return the command that runs another on this machine."""
-        (library,) = Path("/").glob(FAKETIME.lstrip("/"))
         script = 'mount --bind "$1" /run/systemd && mount --bind "$2" /proc/sys/kernel/random/boot_id && shift 2 && '
         script += 'exec env "$@"'
         faked = [
-            f"LD_PRELOAD={library}",
+            f"LD_PRELOAD={self._faketime}",
             f"FAKETIME_TIMESTAMP_FILE={self._offset}",
             "FAKETIME_NO_CACHE=1",
             "FAKETIME_DONT_FAKE_MONOTONIC=1",
         ]
         places = [str(self._timesync.parent), str(self._boot)]
-        return [
-            shutil.which("unshare") or "",
-            "-m",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            script,
-            "sh",
-            *places,
-            *faked,
-        ]
+        return [*OWN_MOUNTS, "sh", "-c", script, "sh", *places, *faked]
 
 
 @pytest.fixture
-def machine(rig: "Rig", tmp_path: Path) -> FakeMachine:
-    rig.need("libfaketime", "faketime", installed=bool(list(Path("/").glob(FAKETIME.lstrip("/")))))
-    rig.need("root, for a mount namespace", "nothing: run as root", installed=os.geteuid() == 0)
+def machine(tmp_path: Path) -> FakeMachine:
+    require_own_mounts()
     if _kernel_synchronized():
         pytest.skip("this machine's kernel says that its clock is right, and no namespace can hide that")
     return FakeMachine(tmp_path / "machine")

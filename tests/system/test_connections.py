@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from firmware_sim.servers import Mosquitto, Tls
+from tests.support.requirements import require_program
 
 if TYPE_CHECKING:
     from tests.system.conftest import Rig
@@ -54,7 +55,7 @@ async def test_a_stream_arrives_with_a_password_and_a_wrong_one_is_said_in_words
 
 
 async def test_a_stream_arrives_encrypted_with_certificates_on_both_sides(rig: "Rig", tmp_path: Path) -> None:
-    rig.need("openssl", "openssl")
+    require_program("openssl")
     authority = _certify(tmp_path, "authority")
     server = _certify(tmp_path, "server", by=authority)
     client = _certify(tmp_path, "client", by=authority)
@@ -75,7 +76,7 @@ async def test_a_stream_arrives_encrypted_with_certificates_on_both_sides(rig: "
 async def test_where_one_side_does_not_trust_the_other_that_is_said_in_words(
     rig: "Rig", tmp_path: Path, missing: str, said: str
 ) -> None:
-    rig.need("openssl", "openssl")
+    require_program("openssl")
     authority = _certify(tmp_path, "authority")
     server = _certify(tmp_path, "server", by=authority)
     client = _certify(tmp_path, "client", by=authority)

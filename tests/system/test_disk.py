@@ -12,6 +12,7 @@ import pytest
 from firmware_sim.child import ServerFailed
 from firmware_sim.readback import read_influxdb, read_victoria_metrics
 from firmware_sim.servers import Influxd, Mosquitto, VictoriaMetrics
+from tests.support.requirements import require_disk_image
 
 if TYPE_CHECKING:
     from tests.system.conftest import Disk, Gateway, Rig
@@ -46,7 +47,7 @@ async def fed(gateway: "Gateway") -> None:
 async def test_a_full_disk_stops_acknowledgements_and_once_there_is_room_everything_is_stored_once(
     rig: "Rig",
 ) -> None:
-    rig.need_root()
+    require_disk_image()
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway, disk = rig.make_gateway(rig.stream_source(broker.url), rig.sink(database)), rig.disk(8)
     gateway.more = NO_BOUNDS
@@ -87,7 +88,7 @@ async def test_a_full_disk_stops_acknowledgements_and_once_there_is_room_everyth
 
 
 async def test_a_disk_that_turns_read_only_loses_nothing_and_is_said_so(rig: "Rig") -> None:
-    rig.need_root()
+    require_disk_image()
     # A database that overwrites: what the disk has lost of its cursor is sent again, and changes nothing.
     broker, database = await rig.serve(Mosquitto), await rig.serve(Influxd)
     gateway, disk = rig.make_gateway(rig.stream_source(broker.url), rig.sink(database)), rig.disk(16)
@@ -118,7 +119,7 @@ async def test_a_disk_that_turns_read_only_loses_nothing_and_is_said_so(rig: "Ri
 
 
 async def test_a_directory_that_cannot_be_written_to_is_a_clear_word_and_an_exit_code(rig: "Rig") -> None:
-    rig.need_root()
+    require_disk_image()
     gateway, disk = rig.make_gateway(), rig.disk(8)
     on(disk, gateway, "ro")
     code, words = await said(gateway)
@@ -151,7 +152,7 @@ def slow_group() -> Iterator[Path]:
 
 
 async def test_a_slow_disk_makes_batches_larger_and_loses_nothing(slow_group: Path, rig: "Rig") -> None:
-    rig.need_root()
+    require_disk_image()
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway, disk = rig.make_gateway(rig.stream_source(broker.url), rig.sink(database)), rig.disk(16)
     gateway.more = NO_BOUNDS

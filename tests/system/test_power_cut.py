@@ -18,6 +18,7 @@ from firmware_sim import line_protocol
 from firmware_sim.points import StoredPoint
 from firmware_sim.readback import read_victoria_metrics
 from firmware_sim.servers import Mosquitto, VictoriaMetrics
+from tests.support.requirements import require_disk_image
 
 if TYPE_CHECKING:
     from tests.system.conftest import Disk, Gateway, Rig
@@ -106,7 +107,7 @@ async def streaming(rig: "Rig", messages: int = MESSAGES) -> tuple["Gateway", "D
 async def test_after_every_power_cut_it_starts_and_everything_acknowledged_is_there_once(
     rig: "Rig", tmp_path: Path
 ) -> None:
-    rig.need_root()
+    require_disk_image()
     gateway, disk, _ = await streaming(rig)
     moments, acknowledged = Random(20), []  # noqa: S311 -- repeatable, not secret
     for number in range(CUTS):
@@ -132,7 +133,7 @@ async def test_after_every_power_cut_it_starts_and_everything_acknowledged_is_th
 async def test_what_a_power_cut_left_is_delivered_once_though_its_cursor_is_older_than_the_database(
     rig: "Rig", tmp_path: Path
 ) -> None:
-    rig.need_root()
+    require_disk_image()
     gateway, disk, database = await streaming(rig, 9_000)
     await gateway.until(lambda state: state["sinks"][database.name]["readings"] > 2_000)
     await cut(gateway, disk, tmp_path / "cut.img")

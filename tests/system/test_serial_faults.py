@@ -20,6 +20,7 @@ from firmware_sim.devices.senseair_s8 import SenseairS8
 from firmware_sim.line import SerialLine
 from firmware_sim.truth import Truth
 from firmware_sim.twins import NEVER, Frame
+from tests.support.requirements import OWN_MOUNTS, require_own_mounts
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig
@@ -86,7 +87,7 @@ class FakeUsb:
         script = f"mount --rbind /dev/pts $1/pts {files} && mount --rbind $1 /dev "
         script += '&& mount --bind "$2" /sys/class/tty && shift 2 && exec "$@"'
         return [
-            *[shutil.which("unshare") or "", "-m", "--propagation", "private"],
+            *OWN_MOUNTS,
             *["sh", "-c", script, "sh", str(self._dev), str(self._tty)],
         ]
 
@@ -94,7 +95,7 @@ class FakeUsb:
 async def test_a_sensor_that_comes_back_under_another_name_is_found_by_its_usb_identity(
     rig: "Rig", tmp_path: Path
 ) -> None:
-    rig.need("root, for a mount namespace", "nothing: run as root", installed=os.geteuid() == 0)
+    require_own_mounts()
     usb = FakeUsb(tmp_path / "usb")
     async with SerialLine(dust(), tmp_path / "terminal") as line, SerialLine(dust("b"), tmp_path / "other") as other:
         usb.plug("ttyUSB0", line.path)

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from firmware_sim.readback import read_influxdb
-from firmware_sim.servers import Influxd, Mosquitto
+from firmware_sim.servers import Influxd
 from firmware_sim.torture.faults import FAULTS, Fault
 from firmware_sim.torture.run import torture
 from firmware_sim.torture.site import Site, State
@@ -24,15 +24,9 @@ from firmware_sim.torture.site import Site, State
 if TYPE_CHECKING:
     from tests.system.conftest import Rig
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.requires("mosquitto", "influxd")]
 
 COMMAND = [sys.executable, "-m", "gateway.cli.main", "run", "--config"]
-
-
-@pytest.fixture(autouse=True)
-def servers(rig: "Rig") -> None:
-    rig.need("mosquitto", "mosquitto", installed=Mosquitto.available())
-    rig.need("influxd", "influxdb", installed=Influxd.available())
 
 
 async def test_a_minute_of_faults_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
