@@ -79,7 +79,7 @@ async def _probe(port: Path, *named: str, pace: Pace = PACE, among: tuple[str, .
 def reports() -> dict[str, list[Report]]:
     """Probe every twin, all at the same time, for they wait more than they work; the shy ones once more, named."""
 
-    async def one(name: str, named: tuple[str, ...], folder: Path) -> Report:
+    async def probed(name: str, named: tuple[str, ...], folder: Path) -> Report:
         path = folder / "-".join((name, *named))
         async with SerialLine(TWINS[name](Truth()), path, rate=RATE):
             return await _probe(path, *named)
@@ -87,7 +87,7 @@ def reports() -> dict[str, list[Report]]:
     async def every(folder: Path) -> dict[str, list[Report]]:
         shy = [name for name in TWINS if name not in UNNAMED]
         found = await asyncio.gather(
-            *(one(name, (), folder) for name in TWINS), *(one(name, (name,), folder) for name in shy)
+            *(probed(name, (), folder) for name in TWINS), *(probed(name, (name,), folder) for name in shy)
         )
         return {name: [one for at, one in zip([*TWINS, *shy], found, strict=True) if at == name] for name in TWINS}
 
