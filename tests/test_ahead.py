@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import ahead
-from gateway.ahead import still_to_come
-from gateway.intake import FAR
+from gateway.ingest import recent_times as ahead
+from gateway.ingest.intake import FAR
+from gateway.ingest.recent_times import still_to_come
 from gateway.spool import Batch, Spool, SpoolSettings
 
 NOW = 1_732_281_600_000_000_000

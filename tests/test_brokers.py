@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.brokers import ABRUPT_ENDS, SOON, WAIT, Takeovers
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
+from gateway.mqtt.reasons import ABRUPT_ENDS, SOON, WAIT, Takeovers
 
 DROPPED = LinkDropped("the broker closed the connection without a word")
 

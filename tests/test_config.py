@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import drivers
-from gateway.catalogue import CATALOGUE, load_configuration
-from gateway.config import check, load_gateway_data_dir, options_of
+from gateway.config.load import check, load_gateway_data_dir, options_of
+from gateway.config.models import Configuration, InfluxSink, MqttSink, MqttSource, SerialSource
 from gateway.contract import Codec, Driver, Options, SerialDecoder, SerialLink
+from gateway.daemon.catalogue import CATALOGUE, load_configuration
 from gateway.errors import ConfigurationError
-from gateway.settings import Configuration, InfluxSink, MqttSink, MqttSource, SerialSource
 
 EXAMPLES = Path(__file__).parents[1] / "config"
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from firmware_sim.line_protocol import parse
 from firmware_sim.points import StoredPoint
 from gateway.contract import VOCABULARY, FieldValue, Quality, field
-from gateway.encoding import FieldEncoder
-from gateway.restamp import restamp
+from gateway.delivery.restamp import restamp
+from gateway.ingest.fields import FieldEncoder
 
 ENCODER = FieldEncoder({})
 PYTHON = {"float": float, "int": int, "bool": bool, "str": str}
@@ -24,7 +24,7 @@ def test_fields_are_sorted_whatever_order_they_come_in() -> None:
 
 
 def test_whoever_invents_orders_of_fields_costs_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.encoding.MAX_PLANS", 10)
+    monkeypatch.setattr("gateway.ingest.fields.MAX_PLANS", 10)
     encoder = FieldEncoder({})
     for names in itertools.permutations(("pm1", "pm25", "pm10", "co2")):
         assert encoder.encode(dict.fromkeys(names, 1.0))[0] == "co2=1,pm1=1,pm10=1,pm25=1"

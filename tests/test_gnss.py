@@ -11,13 +11,13 @@ import pytest
 from drivers.nmea0183 import Decoder, NmeaOptions
 from firmware_sim.devices.nmea0183 import EPOCH, ROLLOVER, Nmea0183
 from firmware_sim.truth import Truth
-from gateway.catalogue import CATALOGUE
 from gateway.clock import AGREE, BootOffset, Timekeeper
-from gateway.config import check
+from gateway.config.load import check
 from gateway.contract import Measurement, Reject
+from gateway.daemon.catalogue import CATALOGUE
 from gateway.errors import ConfigurationError
-from gateway.gnss import LONGEST_BURST, PLACES, Gnss, Location, Places, Times, metres
 from gateway.health import CLOCK_OFF, RECEIVER_QUIET, GnssHealth, Health
+from gateway.sources.gnss import LONGEST_BURST, PLACES, Gnss, Location, Places, Times, metres
 
 SECOND = 1_000_000_000
 HOUR = 3600
@@ -397,7 +397,7 @@ def test_a_receiver_is_a_serial_source_that_finds_a_position(gnss: str, sources:
     given = {"gateway": {"id": "g", "city": "Koper", "gnss": gnss}, "sources": sources}
     with pytest.raises(ConfigurationError) as caught:
         check(given, CATALOGUE)
-    assert list(caught.value.problems) == [f"configuration: gateway.gnss: {says}"]
+    assert list(caught.value.problems) == [f"configuration: gateway.sources.gnss: {says}"]
 
 
 def test_a_receiver_with_a_misspelt_driver_is_one_problem_not_two() -> None:

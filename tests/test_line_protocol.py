@@ -12,8 +12,8 @@ from influxdb_client.client.write.point import Point
 
 from firmware_sim.line_protocol import LineError, lines, parse
 from firmware_sim.points import StoredPoint
+from gateway import line_protocol
 from gateway.contract import FieldValue
-from gateway.sinks import line_protocol
 
 TIME = 1_732_281_600_000_000_000
 INT64 = st.integers(-(2**63), 2**63 - 1)

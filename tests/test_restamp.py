@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from firmware_sim.line_protocol import parse
 from firmware_sim.points import StoredPoint
+from gateway import line_protocol
 from gateway.contract import Quality
-from gateway.restamp import restamp
-from gateway.sinks import line_protocol
+from gateway.delivery.restamp import restamp
 
 HELD = b'# boot 00\nair,sensor=a pm25=1,quality=0i 5\n\nair,sensor=b\\ c event="x 7",quality=3i 6\n'
 NAMES = st.text(st.sampled_from("ab ,=\"'é"), min_size=1, max_size=5)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.contract import Codec, FieldValue, Measurement, Options, Quality, Reject, Uplink
-from gateway.uplinks import measurements_of
+from gateway.sources.uplinks import measurements_of
 
 EUI = "70b3d57ed0041234"
 RADIO = {"rssi": -97.0, "snr": 7.5}

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from gateway.catalogue import load_configuration
+from gateway.config.models import SerialSource
+from gateway.daemon.catalogue import load_configuration
 from gateway.errors import ConfigurationError
-from gateway.settings import SerialSource
 from gateway.units import many
 
 

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import ValidationError
 
+from gateway.cli.driver_sheets.options import eager
 from gateway.cli.drivers import find, unknown
-from gateway.cli.option_sheet import eager
 from gateway.cli.readings import REASONS, hexadecimal, known_fields, print_values, quality, to_json
-from gateway.config_errors import explain
+from gateway.config.explain import explain
 from gateway.contract import Codec, Driver, Measurement, MqttLink, Options, Reject, SerialLink, Uplink
 
 Said = Measurement | Reject | Uplink

@@ -5,9 +5,9 @@ import json
 import sys
 from typing import Any
 
-from gateway.catalogue import CATALOGUE
-from gateway.config_errors import nearest
+from gateway.config.explain import nearest
 from gateway.contract import Codec, Driver, SerialLink
+from gateway.daemon.catalogue import CATALOGUE
 
 MANY = 30
 """More than this is not one device: such a driver takes whatever its configuration names."""
@@ -56,7 +56,7 @@ def unknown(name: str) -> str:
 
 
 def _one(name: str, *, machine: bool) -> int:
-    from gateway.cli import sheet  # noqa: PLC0415 -- the list does not need it
+    from gateway.cli.driver_sheets import sheet  # noqa: PLC0415 -- the list does not need it
 
     device = find(name)
     if device is None:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.catalogue import CATALOGUE
-from gateway.cli.evidence import Candidate, Setting, fit_to_probe, settings
-from gateway.cli.probing import Pace, Probe, Report, Step
+from gateway.cli.driver_sheets.samples import Wiring, sample
+from gateway.cli.probing.evidence import Candidate, Setting, fit_to_probe, settings
+from gateway.cli.probing.search import Pace, Probe, Report, Step
 from gateway.cli.readings import hexadecimal, known_fields, print_values, quality, rows
-from gateway.cli.samples import Wiring, sample
-from gateway.config_errors import nearest
+from gateway.config.explain import nearest
 from gateway.contract import Driver, SerialLink
+from gateway.daemon.catalogue import CATALOGUE
 from gateway.errors import LinkDown, LinkRefused
 from gateway.links import ports
 

@@ -6,7 +6,8 @@ import sys
 # structlog draws tracebacks with rich where it finds it: 4 MiB that a daemon has no use for.
 sys.modules.setdefault("rich", None)  # type: ignore[arg-type] # None is Python's own way to say "not importable"
 
-from gateway import app, logs  # noqa: E402 -- after the line above
+from gateway import logs  # noqa: E402 -- after the line above
+from gateway.daemon import app  # noqa: E402 -- after the line above
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -22,7 +22,7 @@ from firmware_sim.fair import Fair
 from firmware_sim.torture.faults import FAULTS, Fault
 from firmware_sim.torture.run import CALM, torture
 from gateway.cli.numbers import between, seconds, whole
-from gateway.config_errors import nearest
+from gateway.config.explain import nearest
 from gateway.errors import PrehodError
 
 

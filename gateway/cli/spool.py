@@ -110,7 +110,7 @@ def parse_time(text: str) -> int:
 def _look(arguments: argparse.Namespace) -> SpoolView:
     root, fix = arguments.dir, "give the directory that holds the *.lp.gz files"
     if root is None:
-        from gateway.config import load_gateway_data_dir  # noqa: PLC0415 -- not needed with --dir
+        from gateway.config.load import load_gateway_data_dir  # noqa: PLC0415 -- not needed with --dir
 
         root, fix = load_gateway_data_dir(arguments.config) / "spool", "start the gateway, or give --dir"
     elif (root / "spool").is_dir():  # a whole data_dir, from a card reader
@@ -185,7 +185,7 @@ def _progress(replay: ReplayStatus) -> str:
 
 def _bounds(config: Path) -> tuple[int, int] | None:
     """Return ``max_bytes`` and ``min_free_bytes`` of the configuration, ``None`` where it does not say them right."""
-    from gateway.settings import SpoolSettings  # noqa: PLC0415 -- not needed with --dir
+    from gateway.config.models import SpoolSettings  # noqa: PLC0415 -- not needed with --dir
 
     with suppress(OSError, ValueError):
         own = SpoolSettings.model_validate(tomllib.loads(config.read_text(encoding="utf-8")).get("spool", {}))

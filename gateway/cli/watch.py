@@ -22,10 +22,10 @@ import aiomqtt
 import orjson
 from pydantic import ValidationError
 
-from gateway.catalogue import load_configuration
 from gateway.cli.numbers import seconds
+from gateway.config.models import Broker, MqttSink
+from gateway.daemon.catalogue import load_configuration
 from gateway.errors import LinkDown
-from gateway.settings import Broker, MqttSink
 from gateway.units import format_duration, many
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""Where readings go: encodings and connections, without retry loops; `gateway.forward` does the trying again."""
+"""Where readings go: encodings and connections, without retry loops; `gateway.delivery` does the trying again."""

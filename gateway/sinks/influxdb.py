@@ -34,10 +34,10 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
+from gateway import line_protocol
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld, SinkSlow
-from gateway.sinks import line_protocol
-from gateway.sinks.ask import Busy, ask
-from gateway.sinks.resend import only_lines
+from gateway.sinks.duplicates import only_lines
+from gateway.sinks.duplicates_query import Busy, ask
 
 _ABOUT_LINES = re.compile(
     r"partial write|\bpars(e|ing)\b|\b(line|point|field|tag|serie|timestamp|value)s?\b|conflict|beyond retention"

@@ -65,7 +65,9 @@ everybody else: it takes no lock and changes nothing.
 """
 
 from gateway.spool.cursors import Cursors
-from gateway.spool.format import (
+from gateway.spool.ledger import Ledger, Loss, format_time
+from gateway.spool.lines import line_time, sensors_in
+from gateway.spool.member import (
     MAX_IDENTITIES,
     Batch,
     Header,
@@ -75,12 +77,10 @@ from gateway.spool.format import (
     decode_member,
     encode_member,
 )
-from gateway.spool.held_lines import Held, of_boot
-from gateway.spool.ledger import Ledger, Loss, format_time
-from gateway.spool.lines import line_time, sensors_in
 from gateway.spool.pressure import Gauge, Levels, Pressure
 from gateway.spool.progress import Progress, Waiting
 from gateway.spool.quarantine import Quarantine
+from gateway.spool.quarantine_lines import Held, of_boot
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Recovery
 from gateway.spool.retention import Policy

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 
 from gateway.errors import SpoolError
 from gateway.spool.filesystem import Filesystem, replace_file
-from gateway.spool.format import MAX_SEQUENCE, Header
+from gateway.spool.member import MAX_SEQUENCE, Header
 from gateway.spool.progress import Progress
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})

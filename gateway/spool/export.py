@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from gateway.spool.format import Member, decode_member
 from gateway.spool.ledger import format_time
 from gateway.spool.lines import FieldValue, line_time, parse_line
+from gateway.spool.member import Member, decode_member
 
 COLUMNS = ("time", "measurement", "sensor", "field", "value", "tags", "boot_id", "boot_time_ns")
 """Of the CSV: a row for each field of a reading, since sensors differ in what they have."""

@@ -32,7 +32,7 @@ from threading import RLock
 from gateway.errors import SpoolError
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem
-from gateway.spool.format import (
+from gateway.spool.member import (
     MAX_IDENTITIES,
     Batch,
     Header,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.spool.format import Header
+from gateway.spool.member import Header
 
 
 @dataclass(slots=True)

@@ -23,9 +23,9 @@ from urllib.parse import quote, unquote
 
 from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.spool.filesystem import Filesystem, append_to_file, replace_file
-from gateway.spool.held_lines import Held, one_line, parse, text_of
 from gateway.spool.ledger import format_time
 from gateway.spool.lines import line_time
+from gateway.spool.quarantine_lines import Held, one_line, parse, text_of
 
 _VERBS = ("requeue", "drop")
 

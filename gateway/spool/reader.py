@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gateway.errors import SpoolError
 from gateway.spool.filesystem import Filesystem
-from gateway.spool.format import Header, Member
+from gateway.spool.member import Header, Member
 from gateway.spool.segments import Found, Piece, Segment, SegmentIndex, walk
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.spool.filesystem import Filesystem, replace_file
-from gateway.spool.format import Identity
+from gateway.spool.member import Identity
 from gateway.spool.segments import Piece, Segment, parse_segment_name, segment_name, walk
 
 IDENTITIES = 65_536

@@ -8,7 +8,7 @@ Members are sent whole, so at both ends of the range a commit's worth more may g
 from pathlib import Path
 
 from gateway.spool.filesystem import Filesystem
-from gateway.spool.format import Header, Member
+from gateway.spool.member import Header, Member
 from gateway.spool.reader import SpoolReader
 from gateway.spool.segments import SegmentIndex
 

@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.errors import SpoolError
 from gateway.spool.filesystem import Filesystem, replace_file
-from gateway.spool.format import Batch, Identity
-from gateway.spool.held_lines import Held
 from gateway.spool.ledger import Loss
 from gateway.spool.lines import line_time, sensors_in
+from gateway.spool.member import Batch, Identity
 from gateway.spool.quarantine import Taken
+from gateway.spool.quarantine_lines import Held
 
 if TYPE_CHECKING:
     from gateway.spool.store import Spool

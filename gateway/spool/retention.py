@@ -17,9 +17,9 @@ from typing import Literal
 from gateway.errors import SpoolFull
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem
-from gateway.spool.format import Header, MemberDamaged, decode_member
 from gateway.spool.ledger import Ledger, Loss
 from gateway.spool.lines import sensors_in
+from gateway.spool.member import Header, MemberDamaged, decode_member
 from gateway.spool.pressure import room_left
 from gateway.spool.segments import Found, Segment, SegmentIndex, walk
 from gateway.units import format_size

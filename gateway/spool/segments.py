@@ -9,7 +9,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from gateway.spool.filesystem import Filesystem
-from gateway.spool.format import FIXED, MAX_SEQUENCE, Header, Incomplete, Member, parse_header, read_member
+from gateway.spool.member import FIXED, MAX_SEQUENCE, Header, Incomplete, Member, parse_header, read_member
 
 _NAME = re.compile(r"(\d{20})\.lp\.gz")
 _HEADERS_WINDOW = 64 * 1024

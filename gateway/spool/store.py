@@ -11,9 +11,9 @@ from typing import Any, Self
 from gateway.errors import SpoolError
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
-from gateway.spool.format import LEVEL
 from gateway.spool.holding import Holding
 from gateway.spool.ledger import Ledger, Loss
+from gateway.spool.member import LEVEL
 from gateway.spool.pressure import Levels
 from gateway.spool.quarantine import Quarantine
 from gateway.spool.reader import SpoolReader

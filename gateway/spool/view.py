@@ -11,10 +11,10 @@ from urllib.parse import quote
 from gateway.errors import SpoolError
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
-from gateway.spool.held_lines import Held
 from gateway.spool.ledger import Ledger
 from gateway.spool.progress import Progress
 from gateway.spool.quarantine import held_in, sinks_held
+from gateway.spool.quarantine_lines import Held
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Survey, survey
 from gateway.spool.segments import Piece, Segment, SegmentIndex

@@ -13,7 +13,7 @@ from threading import Lock
 
 from gateway.errors import SpoolError, SpoolFull
 from gateway.spool.filesystem import File, Filesystem
-from gateway.spool.format import LEVEL, Batch, Header, encode_member, parse_header
+from gateway.spool.member import LEVEL, Batch, Header, encode_member, parse_header
 from gateway.spool.retention import Retention
 from gateway.spool.segments import Segment, SegmentIndex
 

@@ -13,8 +13,8 @@ import pytest
 
 import drivers
 from gateway.cli.decode import decode
+from gateway.cli.driver_sheets.options import eager
 from gateway.cli.main import main
-from gateway.cli.option_sheet import eager
 from gateway.contract import Reject, SerialLink
 
 Printed = pytest.CaptureFixture[str]

@@ -11,13 +11,13 @@ import pytest
 from pydantic import Field
 
 import drivers
+from gateway.cli.driver_sheets.options import options, toml
+from gateway.cli.driver_sheets.samples import sample
+from gateway.cli.driver_sheets.sheet import docstring, reflow
 from gateway.cli.main import main
-from gateway.cli.option_sheet import options, toml
-from gateway.cli.samples import sample
-from gateway.cli.sheet import docstring, reflow
-from gateway.config import check
+from gateway.config.load import check
+from gateway.config.models import MqttSource, SerialSource
 from gateway.contract import Codec, Driver, Duration, MqttLink, Options
-from gateway.settings import MqttSource, SerialSource
 
 Printed = pytest.CaptureFixture[str]
 

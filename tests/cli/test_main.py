@@ -191,5 +191,13 @@ def test_a_command_imports_only_what_it_needs() -> None:
     program = f"import sys; from gateway.cli.main import main; main(['check', {str(MINIMAL)!r}]); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     imported = set(done.stdout.splitlines()[-1].split())
-    assert not imported & {"aiohttp", "paho", "influxdb_client", "rich", "gateway.app", "firmware_sim", "asyncio"}
+    assert not imported & {
+        "aiohttp",
+        "paho",
+        "influxdb_client",
+        "rich",
+        "gateway.daemon.app",
+        "firmware_sim",
+        "asyncio",
+    }
     assert main_module.__name__ in imported

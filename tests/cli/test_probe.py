@@ -23,11 +23,12 @@ import drivers
 from firmware_sim.exhibits import exhibits
 from firmware_sim.line import SerialLine
 from firmware_sim.truth import Truth
-from gateway.cli import probe, probing
-from gateway.cli.evidence import Candidate, Setting, addresses, ranked, replay, settings
+from gateway.cli import probe
 from gateway.cli.main import main
-from gateway.cli.probing import Pace, Probe, Report
-from gateway.config import check
+from gateway.cli.probing import search as probing
+from gateway.cli.probing.evidence import Candidate, Setting, addresses, ranked, replay, settings
+from gateway.cli.probing.search import Pace, Probe, Report
+from gateway.config.load import check
 from gateway.contract import SerialLink
 from gateway.errors import LinkRefused
 from gateway.links.ports import Plugged, UsbPort

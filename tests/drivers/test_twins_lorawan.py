@@ -11,7 +11,7 @@ from firmware_sim.exhibits import sensors
 from firmware_sim.node import Node, Sensor
 from firmware_sim.truth import Taken, Truth
 from gateway.contract import FieldValue, Measurement, Reject, Uplink
-from gateway.uplinks import measurements_of
+from gateway.sources.uplinks import measurements_of
 
 EUI = "70b3d57ed0041234"
 NOON = 1_721_381_655_775_023_242

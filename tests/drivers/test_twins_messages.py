@@ -13,7 +13,7 @@ from firmware_sim.node import Network, Node
 from firmware_sim.reporter import Reporter
 from firmware_sim.truth import Truth
 from gateway.contract import Measurement, Uplink
-from gateway.uplinks import measurements_of
+from gateway.sources.uplinks import measurements_of
 
 NOON = 1_721_381_655_775_000_000
 RADIO = {"frame_counter", "rssi", "snr"}

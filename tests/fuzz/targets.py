@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import drivers
 from firmware_sim import line_protocol as others
 from firmware_sim.points import StoredPoint
+from gateway import line_protocol
 from gateway.contract import Codec, Command, Driver, Measurement, Reject, SerialLink, Uplink
-from gateway.links.mqtt_packets import parse_publish
-from gateway.sinks import line_protocol
+from gateway.links.mqtt.packets import parse_publish
 from gateway.spool import Batch, Identity, MemberDamaged, decode_member, encode_member
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"

@@ -4,8 +4,8 @@ import pytest
 import structlog
 
 from gateway.contract import Command
-from gateway.links import commands
-from gateway.links.commands import FIRST, GRACE, LONGEST, MAX_TOPICS, SILENCE, SOON, STRIKES, Commands
+from gateway.sources import commands
+from gateway.sources.commands import FIRST, GRACE, LONGEST, MAX_TOPICS, SILENCE, SOON, STRIKES, Commands
 
 REBIRTH = Command("spBv1.0/koper/NCMD/edge-1", b"again")
 

@@ -12,9 +12,9 @@ import pytest
 
 from firmware_sim.servers import Mosquitto, Tls
 from gateway.errors import LinkDown, LinkRefused
-from gateway.links.mqtt import Connection
-from gateway.links.mqtt_client import MqttSettings
-from gateway.links.mqtt_packets import Message
+from gateway.links.mqtt.client import MqttSettings
+from gateway.links.mqtt.connection import Connection
+from gateway.links.mqtt.packets import Message
 from tests.support.requirements import require_program
 
 pytestmark = pytest.mark.system

@@ -17,11 +17,11 @@ import paho.mqtt.client
 import pytest
 
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
-from gateway.links import mqtt
-from gateway.links.mqtt import HELD_BYTES, MESSAGES_A_TURN, Connection
-from gateway.links.mqtt_client import MAX_PACKET, MqttSettings
-from gateway.links.mqtt_packets import Message
-from gateway.links.mqtt_socket import READ_SIZE, GatheringSocket
+from gateway.links.mqtt import connection as mqtt
+from gateway.links.mqtt.buffered_socket import READ_SIZE, GatheringSocket
+from gateway.links.mqtt.client import MAX_PACKET, MqttSettings
+from gateway.links.mqtt.connection import HELD_BYTES, MESSAGES_A_TURN, Connection
+from gateway.links.mqtt.packets import Message
 
 if TYPE_CHECKING:
     from tests.links.conftest import Broker, Peer

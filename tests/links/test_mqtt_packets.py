@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from paho.mqtt import _packet
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from gateway.links.mqtt_packets import Message, parse_publish, pubacks
+from gateway.links.mqtt.packets import Message, parse_publish, pubacks
 
 topics = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=300)
 payloads = st.binary(max_size=400)

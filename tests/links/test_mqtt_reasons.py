@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.errors import LinkDown, LinkRefused
-from gateway.links.mqtt import Connection
-from gateway.links.mqtt_client import MqttSettings
+from gateway.links.mqtt.client import MqttSettings
+from gateway.links.mqtt.connection import Connection
 
 if TYPE_CHECKING:
     from tests.links.conftest import Broker

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.links.mqtt_socket import READ_SIZE, GatheringSocket
+from gateway.links.mqtt.buffered_socket import READ_SIZE, GatheringSocket
 
 
 @pytest.fixture

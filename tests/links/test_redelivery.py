@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.links.redelivery import Redelivery
+from gateway.sources.redelivery import Redelivery
 
 ONE, TWO, THREE = 0x11111111, 0x22222222, 0xFFFFFFFF
 

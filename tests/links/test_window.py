@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.links.window import START, AckWindow
+from gateway.sources.ack_window import START, AckWindow
 
 MS = 1_000_000
 SECOND = 1000 * MS

@@ -10,10 +10,10 @@ import pytest
 import structlog
 
 from gateway.clock import Timekeeper
-from gateway.commit import Committer
 from gateway.errors import SpoolError
-from gateway.group import HeldLines
 from gateway.health import Health
+from gateway.ingest.commit_group import HeldLines
+from gateway.ingest.committer import Committer
 from gateway.spool import Batch, Identity
 
 NOW = 1_732_281_600_000_000_000

@@ -17,11 +17,11 @@ import structlog
 
 from firmware_sim.influx import InfluxEndpoint
 from firmware_sim.influx_faults import Hang, Refusal
-from gateway import app
-from gateway.app import Daemon
 from gateway.cli.spool_ask import ask
+from gateway.config.models import Configuration
+from gateway.daemon import app
+from gateway.daemon.app import Daemon
 from gateway.errors import SpoolFull, SpoolLocked
-from gateway.settings import Configuration
 from gateway.spool import Batch, SpoolView
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]

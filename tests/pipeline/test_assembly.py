@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from gateway.assembly import Parts, receiver, serial_source
-from gateway.catalogue import CATALOGUE
 from gateway.clock import Timekeeper
-from gateway.commit import Committer
-from gateway.config import check
+from gateway.config.load import check
+from gateway.config.models import SerialSource
 from gateway.contract import Measurement
-from gateway.devices import SerialDevice
+from gateway.daemon.assembly import Parts, receiver, serial_source
+from gateway.daemon.catalogue import CATALOGUE
 from gateway.health import Health
-from gateway.intake import Intake
-from gateway.settings import SerialSource
+from gateway.ingest.committer import Committer
+from gateway.ingest.intake import Intake
+from gateway.sources.serial_device import SerialDevice
 
 Build = Callable[..., list[SerialDevice]]
 

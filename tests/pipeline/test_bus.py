@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway import sources
 from gateway.clock import Timekeeper
-from gateway.commit import Committer
+from gateway.config.models import Gateway
 from gateway.contract import Measurement, Reject
-from gateway.devices import SHARE, SerialDevice
-from gateway.encoding import FieldEncoder
 from gateway.health import Health
-from gateway.intake import Intake, Origin
+from gateway.ingest.committer import Committer
+from gateway.ingest.fields import FieldEncoder
+from gateway.ingest.intake import Intake, Origin
 from gateway.links.serial import SerialSettings
-from gateway.settings import Gateway
-from gateway.sources import SerialIngest
+from gateway.sources import mqtt as sources
+from gateway.sources.mqtt import SerialIngest
+from gateway.sources.serial_device import SHARE, SerialDevice
 
 HOUR = 3600.0
 ANSWERS_AFTER = 0.02

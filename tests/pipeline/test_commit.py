@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from gateway import commit
-from gateway.commit import HOLD_BYTES, HOLD_LINES, Committer
 from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.health import Health
+from gateway.ingest import committer as commit
+from gateway.ingest.committer import HOLD_BYTES, HOLD_LINES, Committer
 from gateway.spool import MAX_IDENTITIES, Identity
-from gateway.spool.format import MAX_TEXT
+from gateway.spool.member import MAX_TEXT
 
 if TYPE_CHECKING:
     from tests.pipeline.conftest import FakeStore

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway import deliver
-from gateway.deliver import SMALL, Courier, Limits, Pace, Parcel
+from gateway.delivery import courier as deliver
+from gateway.delivery.courier import SMALL, Courier, Limits, Pace, Parcel
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkSlow
 from gateway.health import SinkHealth
 from gateway.spool import Cursors, Quarantine

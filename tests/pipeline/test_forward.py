@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.influx import gunzip
-from gateway import deliver
 from gateway.clock import Timekeeper
+from gateway.delivery import courier as deliver
+from gateway.delivery.forwarder import Forwarder, Limits
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld
-from gateway.forward import Forwarder, Limits
 from gateway.health import SinkHealth
 from gateway.spool import Batch, Spool, SpoolSettings
 from gateway.supervise import Liveness

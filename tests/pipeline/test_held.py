@@ -12,10 +12,11 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import deliver, forward
 from gateway.clock import Timekeeper
+from gateway.delivery import courier as deliver
+from gateway.delivery import forwarder as forward
+from gateway.delivery.forwarder import Forwarder, Limits
 from gateway.errors import SinkAway
-from gateway.forward import Forwarder, Limits
 from gateway.health import SinkHealth
 from gateway.spool import Batch, Progress, Spool, SpoolSettings, SpoolView
 from gateway.supervise import Liveness

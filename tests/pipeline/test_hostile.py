@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 import drivers
 from firmware_sim import line_protocol
 from firmware_sim.points import StoredPoint
-from gateway import intake as intake_module
 from gateway.clock import Timekeeper
-from gateway.commit import Committer
+from gateway.config.models import Gateway, SensorSettings
 from gateway.contract import VOCABULARY
-from gateway.encoding import FieldEncoder
 from gateway.health import Health, SourceHealth
-from gateway.intake import Intake, Origin
-from gateway.links.mqtt_client import MqttSettings
-from gateway.links.mqtt_packets import Message
-from gateway.settings import Gateway, SensorSettings
-from gateway.sources import MqttIngest
+from gateway.ingest import intake as intake_module
+from gateway.ingest.committer import Committer
+from gateway.ingest.fields import FieldEncoder
+from gateway.ingest.intake import Intake, Origin
+from gateway.links.mqtt.client import MqttSettings
+from gateway.links.mqtt.packets import Message
+from gateway.sources.mqtt import MqttIngest
 from gateway.spool import Spool, SpoolSettings
 
 LAW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from firmware_sim import line_protocol
 from firmware_sim.points import StoredPoint
-from gateway import commit, intake
 from gateway.clock import Timekeeper
-from gateway.commit import Committer
+from gateway.config.models import Gateway, SensorSettings
 from gateway.contract import VOCABULARY, Field, Measurement, Quality, Reject, field
-from gateway.encoding import FieldEncoder
 from gateway.health import Health
-from gateway.intake import Intake, Origin, Reading
-from gateway.settings import Gateway, SensorSettings
+from gateway.ingest import committer as commit
+from gateway.ingest import intake
+from gateway.ingest.committer import Committer
+from gateway.ingest.fields import FieldEncoder
+from gateway.ingest.intake import Intake, Origin, Reading
 
 if TYPE_CHECKING:
     from tests.pipeline.conftest import FakeClock, FakeStore

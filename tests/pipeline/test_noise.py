@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import drivers
 from gateway.contract import Driver, Measurement, Reject, SerialLink
-from gateway.noise import BUDGET, QUIET_RUN, SAMPLE, Noise, makes_sense
+from gateway.sources.line_noise import BUDGET, QUIET_RUN, SAMPLE, Noise, makes_sense
 
 GOOD = Measurement("air_quality", {"pm25": 1.0})
 NOISE = Reject("noise", b"?")

@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 
 from gateway.clock import Timekeeper
-from gateway.forward import Forwarder, Limits
-from gateway.replays import Replays
+from gateway.delivery.forwarder import Forwarder, Limits
+from gateway.delivery.replays import Replays
 from gateway.spool import Batch, Spool, SpoolSettings
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway import sources
 from gateway.clock import Timekeeper
-from gateway.commit import Committer
+from gateway.config.models import Gateway
 from gateway.contract import Measurement, Reject
-from gateway.devices import SerialDevice
-from gateway.encoding import FieldEncoder
 from gateway.errors import LinkDown
 from gateway.health import Health, SourceHealth
-from gateway.intake import Intake, Origin
+from gateway.ingest.committer import Committer
+from gateway.ingest.fields import FieldEncoder
+from gateway.ingest.intake import Intake, Origin
 from gateway.links.serial import Line, SerialSettings
-from gateway.noise import BUDGET, SAMPLE
-from gateway.settings import Gateway
-from gateway.sources import SerialIngest
+from gateway.sources import mqtt as sources
+from gateway.sources.line_noise import BUDGET, SAMPLE
+from gateway.sources.mqtt import SerialIngest
+from gateway.sources.serial_device import SerialDevice
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway import commit, sources
-from gateway.brokers import ABRUPT_ENDS
 from gateway.clock import Timekeeper
-from gateway.commit import Committer
+from gateway.config.models import Gateway
 from gateway.contract import Codec, Command, Measurement, Options, Reject, Uplink
-from gateway.encoding import FieldEncoder
 from gateway.errors import LinkDown, LinkDropped
 from gateway.health import Health, SourceHealth
-from gateway.intake import Intake, Origin
-from gateway.links.commands import STRIKES
-from gateway.links.mqtt_client import MqttSettings
-from gateway.links.mqtt_packets import Message
-from gateway.settings import Gateway
-from gateway.sources import MqttIngest
+from gateway.ingest import committer as commit
+from gateway.ingest.committer import Committer
+from gateway.ingest.fields import FieldEncoder
+from gateway.ingest.intake import Intake, Origin
+from gateway.links.mqtt.client import MqttSettings
+from gateway.links.mqtt.packets import Message
+from gateway.mqtt.reasons import ABRUPT_ENDS
+from gateway.sources import mqtt as sources
+from gateway.sources.commands import STRIKES
+from gateway.sources.mqtt import MqttIngest
 from gateway.spool import Identity
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Words:
 
 
 class FakeConnection:
-    """What `gateway.links.mqtt.Connection` is to its source; ``deliver`` is the broker."""
+    """What `gateway.links.mqtt.connection.Connection` is to its source; ``deliver`` is the broker."""
 
     made: list["FakeConnection"]
     session_present = False

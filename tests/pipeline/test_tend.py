@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
-from gateway import tend
-from gateway.commit import Committer
+from gateway.config.models import Gateway, SensorSettings
 from gateway.contract import Measurement
-from gateway.encoding import FieldEncoder
+from gateway.daemon import housekeeping as tend
+from gateway.daemon.housekeeping import Tending
 from gateway.errors import QuarantineFull
 from gateway.health import Health
-from gateway.intake import Intake, Origin
-from gateway.settings import Gateway, SensorSettings
+from gateway.ingest.committer import Committer
+from gateway.ingest.fields import FieldEncoder
+from gateway.ingest.intake import Intake, Origin
 from gateway.spool import Batch, Spool, SpoolSettings
-from gateway.tend import Tending
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -86,7 +86,7 @@ async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_
     intake = Intake(Gateway(id="g", city="c"), {}, committer=committer, timekeeper=timekeeper, health=health)
     health.source("tito")
     origin = Origin("tito", FieldEncoder({}), sensor="aq-tito", settings=SensorSettings(id="aq-1"))
-    monkeypatch.setattr("gateway.commit.HOLD_LINES", 0)
+    monkeypatch.setattr("gateway.ingest.committer.HOLD_LINES", 0)
     for _ in range(3):
         intake.accept(Measurement("air_quality", {"pm10": 1.0}), origin)
     await tending.look()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway import watchdog
-from gateway.commit import Committer
+from gateway.daemon import watchdog
+from gateway.daemon.watchdog import Watchdog
+from gateway.delivery.forwarder import Forwarder, Limits, Sink
 from gateway.errors import SinkAway, SpoolFull
-from gateway.forward import Forwarder, Limits, Sink
 from gateway.health import Health
+from gateway.ingest.committer import Committer
 from gateway.spool import Batch, Spool
-from gateway.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from gateway.clock import Timekeeper
@@ -152,7 +152,7 @@ async def test_a_full_disk_feeds_it(
     until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gateway.commit.RETRY", 0.0)
+    monkeypatch.setattr("gateway.ingest.committer.RETRY", 0.0)
 
     def full(_batch: Batch) -> object:
         raise SpoolFull("no space left")
@@ -196,8 +196,8 @@ async def test_a_database_that_is_away_feeds_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gateway.deliver.LONGEST_WAIT", 0.01)
-    monkeypatch.setattr("gateway.deliver.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("gateway.delivery.courier.LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("gateway.delivery.courier.FIRST_WAIT", 0.01)
     with Spool.open(tmp_path / "spool", sinks=["influx"]) as spool:
         spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
         forwarder = a_forwarder(spool, AwaySink(), timekeeper, health, committed=1)

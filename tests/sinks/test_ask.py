@@ -14,7 +14,7 @@ from aiohttp import web
 from firmware_sim.readback import read_victoria_metrics
 from firmware_sim.servers import Influxd, VictoriaMetrics
 from gateway.errors import SinkAway
-from gateway.sinks import ask
+from gateway.sinks import duplicates_query as ask
 from gateway.sinks.influxdb import InfluxSettings, InfluxSink
 from tests.support.requirements import require_program
 

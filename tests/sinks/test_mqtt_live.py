@@ -12,8 +12,8 @@ import pytest
 
 from firmware_sim.servers import Mosquitto
 from gateway.errors import LinkDown, LinkRefused
-from gateway.sinks import mqtt
-from gateway.sinks.mqtt import LiveSettings, LiveSink
+from gateway.sinks import live_mqtt as mqtt
+from gateway.sinks.live_mqtt import LiveSettings, LiveSink
 from tests.support.requirements import require_program
 
 NAMES = {"gateway": "koper-01", "city": "Koper", "measurement": "air_quality", "sensor": "aq-1"}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.sinks import line_protocol
-from gateway.sinks.resend import MOST_QUESTIONS, Comparison, key_of
+from gateway import line_protocol
+from gateway.sinks.duplicates import MOST_QUESTIONS, Comparison, key_of
 from gateway.vocabulary import FieldValue
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.spool import MAX_IDENTITIES, Batch, Header, Identity, Member, MemberDamaged, decode_member, encode_member
-from gateway.spool.format import FIXED, Damaged, Incomplete, parse_header, read_member
+from gateway.spool.member import FIXED, Damaged, Incomplete, parse_header, read_member
 
 LINE = b"air_quality,city=koper,sensor=aq-7 pm10=12.3,pm25=7.1,quality=0i 1732281600000000000\n"
 BOOT = bytes(range(16))

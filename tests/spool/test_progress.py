@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.spool import Batch, Progress, Spool, SpoolSettings
-from gateway.spool.format import Header
+from gateway.spool.member import Header
 
 A, B = bytes(16), bytes(range(16))
 

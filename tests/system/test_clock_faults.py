@@ -22,7 +22,7 @@ from firmware_sim.readback import read_points
 from firmware_sim.servers import Influxd, Mosquitto
 from firmware_sim.truth import Truth
 from gateway.clock import _kernel_synchronized
-from gateway.gnss import metres
+from gateway.sources.gnss import metres
 from tests.support.requirements import OWN_MOUNTS, require_faketime, require_own_mounts
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""A driver's sheet, options and sample configuration, as `prehod drivers NAME` prints them."""

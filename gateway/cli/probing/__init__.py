@@ -1,0 +1,1 @@
+"""Which device is on a serial port: the search, and what counts as evidence."""

@@ -1,0 +1,1 @@
+"""What a person may configure: the models, reading a file, and explaining its mistakes."""

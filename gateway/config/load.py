@@ -1,0 +1,200 @@
+"""The configuration file: TOML in, frozen models out, or every problem at once.
+
+`load` never connects to anything. What it returns is complete: defaults filled in, drivers and codecs found, their
+options checked against the models that they declare. Passwords and tokens are named by file and read when needed.
+"""
+
+import re
+import tomllib
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.config.explain import explain, nearest
+from gateway.config.models import Configuration, Gateway, MqttSource, SensorSettings, SerialSource
+from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
+from gateway.errors import ConfigurationError
+from gateway.spool.holding import HELD
+
+_EUI = re.compile(r"[0-9A-Fa-f]{16}")
+
+
+class Catalogue(Protocol):
+    """Where drivers and codecs are looked up by name; `LookupError` says what is nearest."""
+
+    def names(self) -> list[str]: ...  # noqa: D102 -- the protocol's docstring says it
+    def load(self, name: str) -> Driver: ...  # noqa: D102 -- the same
+    def codec_names(self) -> list[str]: ...  # noqa: D102 -- the same
+    def load_codec(self, name: str) -> Codec: ...  # noqa: D102 -- the same
+
+
+def load(path: Path, catalogue: Catalogue) -> Configuration:
+    """Read and check a file; a `ConfigurationError` names every problem by its place."""
+    return check(_parse(path), catalogue, str(path))
+
+
+def check(data: Mapping[str, Any], catalogue: Catalogue, where: str = "configuration") -> Configuration:
+    """Check what a file holds; see `load`."""
+    problems: list[str] = []
+    try:
+        configuration = Configuration.model_validate(data)
+    except ValidationError as error:
+        problems = explain(error, Configuration, where)
+        configuration = _what_fits(data)
+    problems += [f"{where}: {problem}" for problem in _cross_check(configuration, catalogue)]
+    if problems:
+        raise ConfigurationError(problems)
+    return configuration
+
+
+def _what_fits(data: Mapping[str, Any]) -> Configuration:
+    """Keep the sources and sensors that are right in themselves, so that their drivers can be checked as well."""
+    parts: dict[str, dict[str, Any]] = {}
+    for section in ("sources", "sensors"):
+        adapter: TypeAdapter[Any] = TypeAdapter(get_args(Configuration.model_fields[section].annotation)[1])
+        given = data.get(section, {})
+        parts[section] = {}
+        for name, value in given.items() if isinstance(given, dict) else ():
+            with suppress(ValidationError):
+                parts[section][name] = adapter.validate_python(value)
+    return Configuration.model_construct(
+        None, gateway=Gateway.model_construct(id="", city=""), sources=parts["sources"], sensors=parts["sensors"]
+    )
+
+
+def load_gateway_data_dir(path: Path) -> Path:
+    """Return ``gateway.data_dir`` of a file without checking the rest, for commands that only look at the disk."""
+    section = _parse(path).get("gateway", {})
+    directory = section.get("data_dir") if isinstance(section, dict) else None
+    return Path(directory) if isinstance(directory, str) else Gateway.model_fields["data_dir"].default
+
+
+def options_of(driver: Driver | Codec, given: Mapping[str, Any], address: int | None = None) -> Options:
+    """Return a driver's options from what the configuration gives; `ValidationError` where they do not fit."""
+    addressed = {} if address is None else {"address": address}
+    return driver.options.model_validate({**given, **addressed})
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError([f"{path}: no such file; start from config/minimal.toml"]) from None
+    except OSError as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error.strerror or error}"]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            [f"{path}: not UTF-8 text: byte {error.start} is {error.object[error.start]:02X}"]
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"{path}: not TOML: {error}"]) from None
+
+
+def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator[str]:
+    """Find what no single model can see: drivers, codecs, their options, names used twice."""
+    owners: dict[tuple[object, ...], str] = {}
+    for name, source in configuration.sources.items():
+        place = f"sources.{name}"
+        if isinstance(source, MqttSource):
+            driver = yield from _find(place, source.driver, MqttLink, catalogue)
+            if driver is not None:
+                yield from _option_problems(f"{place}.options", driver, source.options)
+        else:
+            yield from _claim(owners, "port", source.port, place)
+            yield from _check_line(place, source, catalogue, owners)
+    yield from _check_gnss(configuration, catalogue)
+    if HELD in configuration.sinks:
+        yield f"sinks.{HELD}: the quarantine keeps lines of unknown sensors under that name; choose another"
+    for identity, sensor in configuration.sensors.items():
+        if _EUI.fullmatch(identity) and identity != identity.lower():
+            yield f"sensors.{identity}: a LoRaWAN device's EUI is written in lower case: {identity.lower()!r}"
+        yield from _check_sensor(f"sensors.{identity}", sensor, catalogue)
+
+
+def _check_gnss(configuration: Configuration, catalogue: Catalogue) -> Iterator[str]:
+    name, sources = configuration.gateway.gnss, configuration.sources
+    if name is None or (name in sources and _finds_position(sources[name], catalogue)):
+        return
+    if name in sources:
+        yield f"gateway.sources.gnss: {name!r} is no serial source with a driver that finds a position"
+    else:
+        fitting = [name for name, source in sources.items() if _finds_position(source, catalogue)]
+        yield f"gateway.sources.gnss: {nearest(name, fitting, 'satellite receiver')}"
+
+
+def _finds_position(source: SerialSource | MqttSource, catalogue: Catalogue) -> bool:
+    """Tell whether a source is a serial line with a satellite receiver on it; an unknown driver may be one."""
+    if isinstance(source, MqttSource):
+        return False
+    used = {device.driver for device in source.all_devices()}
+    return not used <= set(catalogue.names()) or any("position" in catalogue.load(name).kinds for name in used)
+
+
+def _check_sensor(place: str, sensor: SensorSettings, catalogue: Catalogue) -> Iterator[str]:
+    if sensor.codec is None:
+        if sensor.options:
+            yield f"{place}.options: these are a codec's, and no codec is set"
+        return
+    try:
+        codec = catalogue.load_codec(sensor.codec)
+    except LookupError:
+        yield f"{place}.codec: {nearest(sensor.codec, catalogue.codec_names(), 'codec')}"
+    else:
+        yield from _option_problems(f"{place}.options", codec, sensor.options)
+
+
+def _check_line(
+    place: str, source: SerialSource, catalogue: Catalogue, owners: dict[tuple[object, ...], str]
+) -> Iterator[str]:
+    for index, device in enumerate(source.all_devices()):
+        here = f"{place}.devices[{index}]" if source.devices else place
+        yield from _claim(owners, "sensor", device.sensor, here)
+        if device.address is not None:
+            yield from _claim(owners, "address", device.address, here, within=place)
+        driver = yield from _find(here, device.driver, SerialLink, catalogue)
+        if driver is None:
+            continue
+        address = device.address
+        if isinstance(driver.link, SerialLink) and not driver.link.bus:
+            if len(source.devices) > 1:
+                yield f"{here}.driver: {device.driver!r} has no address, it cannot share a line"
+            elif address is not None:
+                yield f"{here}.address: {device.driver!r} has no address"
+            address = None
+        yield from _option_problems(f"{here}.options", driver, device.options, address)
+
+
+def _claim(
+    owners: dict[tuple[object, ...], str], what: str, value: object, place: str, within: str = ""
+) -> Iterator[str]:
+    """Say so where two places name the same thing."""
+    if (first := owners.setdefault((what, within, value), place)) != place:
+        yield f"{place}.{what}: {value!r} is already the {what} of {first}"
+
+
+def _find(
+    place: str, name: str, link: type[SerialLink | MqttLink], catalogue: Catalogue
+) -> Generator[str, None, Driver | None]:
+    try:
+        driver = catalogue.load(name)
+    except LookupError:
+        yield f"{place}.driver: {nearest(name, catalogue.names(), 'driver')}"
+        return None
+    if not isinstance(driver.link, link):
+        other = "serial" if link is MqttLink else "mqtt"
+        yield f'{place}.driver: {name!r} belongs to a source of type = "{other}"'
+        return None
+    return driver
+
+
+def _option_problems(
+    place: str, driver: Driver | Codec, given: Mapping[str, Any], address: int | None = None
+) -> list[str]:
+    try:
+        options_of(driver, given, address)
+    except ValidationError as error:
+        return explain(error, driver.options, place, separator=".")
+    return []

@@ -1,0 +1,1 @@
+"""The program: what is built, what runs, and how it stops."""

@@ -1,0 +1,260 @@
+"""From a measurement to a line on its way to disk: range check, identity, time, encoding.
+
+Every reading becomes one line of InfluxDB line protocol here and is never encoded again. What does not change from
+one reading to the next (the series: measurement and tags) is worked out once and remembered: that makes it cheap.
+
+Time: a device's own time where the driver vouches for it; else ours, strictly increasing within a series, unless the
+clock turns out to have been far ahead, and marked where it had to be made up for that. While the machine's clock is
+not known to be right, lines carry the time since boot, and `gateway.delivery.forwarder` holds them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from types import MappingProxyType
+from typing import NamedTuple
+
+import structlog
+
+from gateway import line_protocol
+from gateway.clock import STEP, Timekeeper
+from gateway.config.models import Gateway, SensorSettings
+from gateway.contract import FieldValue, Measurement, Quality, Reject
+from gateway.health import Health, SensorHealth, SourceHealth
+from gateway.ingest.committer import Committer
+from gateway.ingest.fields import FieldEncoder
+
+MAX_SERIES = 20_000
+"""More series than this are held back: somebody is inventing identities, and a database never forgets one."""
+
+FAR = 600 * 1_000_000_000
+"""A clock that is set back by less (ns) lets times stand still; one that is set back further was wrong before."""
+
+LATEST = 2**63 - 2
+"""The latest time that databases take, nanoseconds UTC: in the year 2262."""
+
+
+class Reading(NamedTuple):
+    """A measurement that was checked, named and stamped; what live sinks show."""
+
+    kind: str
+    sensor: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, FieldValue]
+    quality: Quality
+    time: int
+    location: tuple[float, float] | None
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where measurements come from, as the configuration says it.
+
+    ``sensor`` names the one sensor of a serial device; None where messages name their own. ``hold_unknown`` puts
+    aside what is not in ``[sensors]``.
+    """
+
+    source: str
+    encoder: FieldEncoder
+    sensor: str | None = None
+    settings: SensorSettings = field(default_factory=SensorSettings)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    hold_unknown: bool = False
+
+
+@dataclass(slots=True)
+class _Last:
+    """The last of our stamps; one for all that goes into the same series of a database, whoever hears it."""
+
+    time: int
+
+
+@dataclass(slots=True)
+class _Series:
+    prefix: bytes
+    sensor: SensorHealth
+    tags: dict[str, str]
+    location: tuple[float, float] | None
+    hold: str
+    last: _Last
+    newest: int = -LATEST
+    """The newest of the device's own times."""
+    last_line: bytes = b""
+    last_key: tuple[str | None, int | None] = (None, None)
+    """Key and time: a message that holds several readings gives all of them one key."""
+
+
+class Intake:
+    """Takes measurements from every source and puts lines into the committer.
+
+    ``ahead`` has the newest time of each series that is stored already and still to come:
+    see `gateway.ingest.recent_times`.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        sensors: Mapping[str, SensorSettings],
+        *,
+        committer: Committer,
+        timekeeper: Timekeeper,
+        health: Health,
+        ahead: Mapping[bytes, int] = MappingProxyType({}),
+    ) -> None:
+        self.subscribers: list[Callable[[Reading], None]] = []
+        self._location = gateway.location
+        self._gateway = gateway
+        self._sensors = sensors
+        self._committer = committer
+        self._timekeeper = timekeeper
+        self._health = health
+        self._ahead = ahead
+        self._told_over = False
+        self._series: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], _Series] = {}
+        self._lasts: dict[bytes, _Last] = {}
+
+    def stand(self, location: tuple[float, float]) -> None:
+        """Hear where the gateway stands, and with it every sensor that has no place of its own."""
+        self._location = location
+
+    def accept(self, measurement: Measurement, origin: Origin, *, retained: bool = False) -> Reject | None:
+        """Take one measurement; return a `Reject` where it cannot become a reading."""
+        if self._passed_over(measurement, origin, retained=retained):
+            return None
+        try:
+            series = self._series_of(measurement, origin)
+            text, doubt = origin.encoder.encode(measurement.fields)
+            fields = text.encode()
+            if measurement.time is not None and not -LATEST <= measurement.time <= LATEST:
+                return Reject("range", b"", f"the time {measurement.time} ns is outside what a database can hold")
+        except ValueError as error:
+            return Reject("range", b"", str(error))
+        if series is None:
+            return Reject("unsupported", b"", "the message names no sensor")
+        if not fields:
+            return Reject("unsupported", b"", "no known field")
+        self._take(
+            measurement,
+            series,
+            fields,
+            (measurement.quality | doubt) if doubt else measurement.quality,
+            self._health.sources[origin.source],
+            retained=retained,
+        )
+        return None
+
+    def _passed_over(self, measurement: Measurement, origin: Origin, *, retained: bool) -> bool:
+        if retained and measurement.time is None:
+            # A retained message is what somebody once said; without its own time nobody knows when.
+            self._health.sources[origin.source].retained += 1
+            return True
+        if origin.sensor is not None and self._committer.full:
+            # Nothing upstream of a serial line can hold: past the bound its readings go, and are counted.
+            why = "the disk takes nothing, and a serial line cannot wait"
+            self._health.refuse("serial_refused", why, 1, (origin.settings.id or origin.sensor,))
+            return True
+        return False
+
+    def _take(
+        self,
+        measurement: Measurement,
+        series: _Series,
+        fields: bytes,
+        quality: Quality,
+        health: SourceHealth,
+        *,
+        retained: bool,
+    ) -> None:
+        """Stamp, and pass on unless it is a reading repeated."""
+        time, key = measurement.time, (measurement.key, measurement.time)
+        if measurement.key is not None and key == series.last_key:
+            health.repeated += 1
+            return
+        since_boot = False
+        if time is not None:
+            stamped = time
+        else:
+            stamped, since_boot, doubt = self._stamp(series)
+            quality |= doubt
+        line = b"%s%s,quality=%di %d" % (series.prefix, fields, quality, stamped)
+        if time is not None:
+            # A device's own time is its identity: the same again is the same reading repeated. So is what a broker
+            # retained, once something newer came: MQTT 3.1.1 brings it again with every connection.
+            if line == series.last_line or (retained and time < series.newest):
+                health.repeated += 1
+                return
+            series.newest = max(series.newest, time)
+        series.last_line, series.last_key = line, key
+        health.readings += 1
+        series.sensor.heard(measurement.fields, quality)
+        if series.hold:
+            self._committer.hold(series.hold, line, since_boot=since_boot)
+        else:
+            self._committer.put(line, stamped, since_boot=since_boot)
+            if self.subscribers:
+                shown = self._timekeeper.clock.wall() if since_boot else stamped
+                self._show(series, measurement, quality | Quality.ESTIMATED_TIME if since_boot else quality, shown)
+
+    def _series_of(self, measurement: Measurement, origin: Origin) -> _Series | None:
+        identity = origin.sensor or measurement.sensor
+        if not identity:
+            return None
+        kind, tags = measurement.kind, measurement.tags
+        key = (identity, kind, origin.source, tuple(sorted(tags.items())) if tags else ())
+        series = self._series.get(key)
+        if series is None:
+            series = self._new_series(identity, kind, tags, origin)
+            if len(self._series) < MAX_SERIES or not series.hold:
+                self._series[key] = series
+                self._lasts[series.prefix] = series.last
+        return series
+
+    def _show(self, series: _Series, measurement: Measurement, quality: Quality, time: int) -> None:
+        sensor, fields = series.sensor.sensor, measurement.fields
+        location = series.location or self._location
+        reading = Reading(measurement.kind, sensor, series.tags, fields, quality, time, location)
+        for subscriber in self.subscribers:
+            subscriber(reading)
+
+    def _stamp(self, series: _Series) -> tuple[int, bool, Quality]:
+        """Return our time for a reading, whether it is since boot, and the doubt about it."""
+        now = self._timekeeper.now()
+        stamped = self._timekeeper.clock.since_boot() if now is None else now
+        ahead = series.last.time - stamped
+        if 0 <= ahead < FAR:
+            stamped = series.last.time + 1
+        # Beyond that the clock was wrong before: one that was a year ahead must not hold the series for a year.
+        series.last.time = stamped
+        return stamped, now is None, Quality.ESTIMATED_TIME if STEP <= ahead < FAR else Quality.GOOD
+
+    def _new_series(self, identity: str, kind: str, tags: Mapping[str, str], origin: Origin) -> _Series:
+        configured = origin.sensor is not None or identity in self._sensors
+        settings = origin.settings if origin.sensor else self._sensors.get(identity, origin.settings)
+        name = settings.id or identity
+        own = self._gateway
+        all_tags = {**own.tags, **origin.tags, **settings.tags, **tags}
+        all_tags |= {"city": own.city, "gateway": own.id, "sensor": name}
+        hold = "" if configured or not origin.hold_unknown else f"unknown sensor {identity}"
+        over = len(self._series) >= MAX_SERIES and not configured
+        if over:
+            hold = f"more than {MAX_SERIES} series"
+        if hold and not (over and self._told_over):
+            self._told_over = over
+            structlog.get_logger().warning("readings are held", reason=hold, source=origin.source)
+        sensor = self._health.sensors.get(name)
+        if sensor is None:
+            sensor = SensorHealth(name, origin.source, kind, configured, settings.expect_every, monotonic())
+            if len(self._health.sensors) < MAX_SERIES:
+                self._health.sensors[name] = sensor
+        prefix = line_protocol.series(kind, all_tags)
+        last = self._lasts.get(prefix) or _Last(self._floor(prefix))
+        return _Series(prefix, sensor, all_tags, settings.location, hold, last)
+
+    def _floor(self, prefix: bytes) -> int:
+        """Return the time below which a new series must not begin: what an earlier run stored of it, if that is near.
+
+        A clock that was a little ahead before the restart must not make two readings share a time; one that was a
+        year ahead must not hold the clock for a year.
+        """
+        now, newest = self._timekeeper.now(), self._ahead.get(prefix, 0)
+        return newest if now is not None and 0 <= newest - now < FAR else 0

@@ -1,0 +1,1 @@
+"""A connection to an MQTT broker with manual acknowledgement: paho, driven by the event loop."""

@@ -1,0 +1,177 @@
+"""Live topics for people and other systems: the newest readings as JSON, and the gateway's status, retained.
+
+A view, not a store: what cannot be published now is dropped once newer readings push it out of a short queue, and
+nothing upstream ever waits. The status carries a last will, so that a dead gateway is seen to be dead.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import orjson
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.errors import LinkDown, LinkDropped, LinkRefused
+from gateway.mqtt.reasons import connection_ended, connection_refused
+
+QUEUE = 2000
+"""Messages that wait for a slow broker; older ones make room."""
+
+_SILENT_ENDS = {
+    0x80: "the broker closed the connection without a word",
+    0x8D: "no answer: the network is cut, or the broker hangs",
+}
+"""What paho itself calls the end of a connection of which the broker said nothing."""
+
+_FORBIDDEN = str.maketrans({"/": "_", "+": "_", "#": "_", "\0": "_"})
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """How to reach the broker and what to call things there; durations in seconds."""
+
+    host: str
+    port: int
+    client_id: str
+    topic: str
+    status_topic: str
+    qos: int = 0
+    retain: bool = False
+    protocol: str = "5"
+    keepalive: float = 60.0
+    username: str | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+
+class LiveSink:
+    """Publishes what it is shown; `run` lasts as long as one connection.
+
+    ``took`` hears how many readings the broker has confirmed.
+    """
+
+    def __init__(
+        self,
+        settings: LiveSettings,
+        status: Callable[[], Mapping[str, Any]],
+        took: Callable[[int], None],
+        interval: float = 10.0,
+    ) -> None:
+        self.dropped = 0
+        self._took = took
+        self._settings = settings
+        self._status = status
+        self._interval = interval
+        self._queue: deque[tuple[str, bytes]] = deque()
+        self._shown = asyncio.Event()
+
+    def show(self, names: Mapping[str, str], payload: Mapping[str, Any]) -> None:
+        """Queue one message; ``names`` fill the topic's placeholders."""
+        topic = self._settings.topic.format(**{key: value.translate(_FORBIDDEN) for key, value in names.items()})
+        if len(self._queue) >= QUEUE:
+            self._queue.popleft()
+            self.dropped += 1
+        self._queue.append((topic, orjson.dumps(payload)))
+        self._shown.set()
+
+    async def run(self, up: Callable[[], None]) -> None:
+        """Connect, call ``up``, publish until the connection ends; then raise `LinkDown`."""
+        settings = self._settings
+        will = aiomqtt.Will(settings.status_topic, orjson.dumps({"online": False}), qos=1, retain=True)
+        is_up = False
+        try:
+            async with self._client(will) as client:
+                is_up = True
+                up()
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._tell_status(client))
+                    tasks.create_task(self._publish(client))
+                    tasks.create_task(_until_it_ends(client))
+        except* (aiomqtt.MqttError, OSError) as group:
+            raise self._problem(group, up=is_up) from None
+
+    async def say_goodbye(self) -> None:
+        """Publish that the gateway stops in good order, in place of the last will; silent where that fails."""
+        try:
+            async with asyncio.timeout(2), self._client(None) as client:
+                await client.publish(self._settings.status_topic, self._state(online=False), qos=1, retain=True)
+        except (aiomqtt.MqttError, TimeoutError, OSError, LinkDown):
+            return
+
+    async def _tell_status(self, client: aiomqtt.Client) -> None:
+        while True:
+            await client.publish(self._settings.status_topic, self._state(online=True), qos=1, retain=True)
+            await asyncio.sleep(self._interval)
+
+    async def _publish(self, client: aiomqtt.Client) -> None:
+        settings = self._settings
+        while True:
+            self._shown.clear()
+            while self._queue:
+                topic, payload = self._queue[0]
+                await client.publish(topic, payload, qos=settings.qos, retain=settings.retain)
+                self._took(1)
+                # Newer messages may have pushed it out while the broker took it.
+                if self._queue and self._queue[0][1] is payload:
+                    self._queue.popleft()
+            await self._shown.wait()
+
+    def _problem(self, error: BaseException, *, up: bool) -> LinkDown:
+        """Return what it means that a connection ended, or that there was none."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error.__cause__, aiomqtt.MqttError):
+            error = error.__cause__  # "disconnected", and here is why
+        settings, reason = self._settings, getattr(error, "rc", None)
+        where = f"{settings.host}:{settings.port}"
+        if not isinstance(reason, ReasonCode):
+            return LinkDown(f"{where}: {error}")
+        if not up:
+            return connection_refused(reason.value, str(reason))
+        if words := _SILENT_ENDS.get(reason.value):
+            return LinkDropped(f"{where}: {words}")
+        return connection_ended(reason.value, str(reason), client_id=settings.client_id)
+
+    def _state(self, *, online: bool) -> bytes:
+        return orjson.dumps({"online": online, **self._status()})
+
+    def _client(self, will: aiomqtt.Will | None) -> aiomqtt.Client:
+        settings = self._settings
+        context = None
+        try:
+            password = settings.password_file.read_text(encoding="utf-8").strip() if settings.password_file else None
+            if settings.tls:
+                context = ssl.create_default_context(cafile=settings.ca_file)
+                if settings.certificate_file is not None:
+                    context.load_cert_chain(settings.certificate_file, settings.key_file)
+        except (OSError, UnicodeDecodeError) as error:
+            raise LinkRefused(f"{settings.host}:{settings.port}: {error}") from error
+        v5 = settings.protocol == "5"
+        return aiomqtt.Client(
+            settings.host,
+            settings.port,
+            identifier=settings.client_id,
+            username=settings.username,
+            password=password,
+            protocol=aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
+            keepalive=max(1, round(settings.keepalive)),
+            tls_context=context,
+            will=will,
+            # A reading is small: without this the kernel keeps it back until the one before is acknowledged.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+
+
+async def _until_it_ends(client: aiomqtt.Client) -> None:
+    """Raise ``MqttError`` when the connection ends; who waits for an acknowledgement learns it only much later."""
+    async for _ in client.messages:
+        pass
