@@ -10,8 +10,8 @@ it by its file name. Another package adds its own by entry points::
     my_payload = "my_package.my_payload:CODEC"
 
 Only the module asked for is imported: a small board starts with what its configuration names, and listing the names
-imports nothing. Modules that begin with an underscore are shared parts, not drivers. A name of ours wins over the
-same name in another package.
+imports nothing. The packages ``common`` have the parts that several share, and a device that is more than a page is a
+package. A name of ours wins over the same name in another package.
 """
 
 from dataclasses import dataclass
@@ -25,6 +25,9 @@ from typing import Generic, TypeVar
 from gateway.contract import Codec, Driver
 
 __all__ = ["UnknownName", "codec_names", "load", "load_all", "load_all_codecs", "load_codec", "names"]
+
+NO_DEVICES = frozenset({"common", "codecs"})
+"""Packages among the devices that are none."""
 
 Entry = TypeVar("Entry", bound=Driver | Codec)
 
@@ -43,7 +46,7 @@ class _Table(Generic[Entry]):
 
     def own(self) -> set[str]:
         path = import_module(self.package).__path__
-        return {module.name for module in iter_modules(path) if not module.ispkg and not module.name.startswith("_")}
+        return {module.name for module in iter_modules(path) if not module.name.startswith("_")} - NO_DEVICES
 
     def others(self) -> dict[str, EntryPoint]:
         return {entry.name: entry for entry in entry_points(group=self.group)}

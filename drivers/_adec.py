@@ -15,7 +15,7 @@ Source: ADEC's protocol as in the Minnesota DOT's IRIS (tms.server.comm.adectdc)
 
 from struct import unpack_from
 
-from drivers._lanes import Vehicle
+from drivers.common.lanes import Vehicle
 from gateway.contract import FieldValue
 
 FAULTS, QUEUE, WRONG_WAY = 0b11001111, 0b00100000, 0b00010000

@@ -16,7 +16,7 @@ from operator import xor
 from struct import iter_unpack
 from typing import NamedTuple
 
-from drivers._loops import Event
+from drivers.common.loops import Event
 from gateway.contract import Reject
 
 EVENTS = 37

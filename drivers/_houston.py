@@ -13,7 +13,7 @@ from binascii import crc_hqx
 from enum import IntEnum
 from typing import NamedTuple
 
-from drivers._framing import Frames
+from drivers.common.framing import Frames
 from gateway.contract import Reject
 
 BEGIN, ESCAPE, END = 0xF3, 0xFA, 0xFC

@@ -4,7 +4,7 @@ import re
 from collections import deque
 from typing import NamedTuple
 
-from drivers._times import nanoseconds
+from drivers.common.times import nanoseconds
 from gateway.contract import FieldValue, Reject
 
 CODES = frozenset(("cs", "dc", "ds", "mc", "ms", "mt", "ps", "sa", "sc", "v."))

@@ -5,7 +5,7 @@ from functools import reduce
 from operator import xor
 from typing import NamedTuple
 
-from drivers._times import nanoseconds
+from drivers.common.times import nanoseconds
 from gateway.contract import FieldValue, Reject
 
 MODES = frozenset("ADFPR")

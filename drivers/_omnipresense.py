@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from drivers._passages import Direction
+from drivers.common.passages import Direction
 from gateway.contract import Reject
 
 KMH = {

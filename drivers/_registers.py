@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from drivers._modbus import COILS, HOLDING, INPUT, INPUTS, Answer
+from drivers.common.modbus_rtu import COILS, HOLDING, INPUT, INPUTS, Answer
 from gateway.contract import VOCABULARY, FieldValue, Options
 
 Table = Literal["coil", "discrete", "holding", "input"]

@@ -1,4 +1,4 @@
-"""What the data of an SPS30's answers mean; the sheet is in `drivers.sps30`, the frames are in `drivers._shdlc`."""
+"""What the data of an SPS30's answers mean; the sheet is in `drivers.sps30`, frames are in `common.shdlc`."""
 
 from struct import unpack
 

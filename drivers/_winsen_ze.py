@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from drivers._gases import micrograms
-from drivers._winsen import Frame
+from drivers.common.gases import micrograms
+from drivers.common.winsen import Frame
 from gateway.contract import Duration, Measurement, Options, Quality, Reject
 
 GASES = {0x02: "nh3", 0x03: "h2s", 0x04: "co", 0x17: "ch2o", 0x2A: "o3", 0x2B: "so2", 0x2C: "no2"}

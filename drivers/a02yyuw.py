@@ -21,8 +21,8 @@ Sources: DFRobot wiki SEN0311 and SEN0313; a captured A01NYUB stream repeats FF 
 from collections.abc import Iterable
 from typing import Literal
 
-from drivers._occupancy import Bay, BayOptions, State
-from drivers._sonar import FRAME, Echo, frames
+from drivers.common.occupancy import Bay, BayOptions, State
+from drivers.common.sonar import FRAME, Echo, frames
 from gateway.contract import Driver, Measurement, Reject, SerialLink, field
 
 RANGES = {"a02yyuw": (30, 4500), "a01nyub": (280, 7500)}

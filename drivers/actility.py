@@ -21,9 +21,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from drivers._lorawan import Impossible, eui, whole
-from drivers._messages import MAX_MESSAGE, parse, refuse
-from drivers._times import nanoseconds
+from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.lorawan import Impossible, eui, whole
+from drivers.common.times import nanoseconds
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Uplink, field
 
 

@@ -1,7 +1,7 @@
 """ADEC TDC1, TDC3, TDC4: detectors over one lane by radar, ultrasound and infrared, each vehicle by itself.
 
 RS-485, addresses 1 to 255, speed and parity as set there (9600 8N1 unless the line says otherwise; FT1.2 by the book
-has even parity). `drivers._ft12` draws the frames, `drivers._adec` the data::
+has even parity). `drivers.common.ft12` draws the frames, `drivers._adec` the data::
 
     40        reset: the next frame count bit is a new one; answered by E5
     58 or 78  vehicles: E5 for nothing to report, or 08 (in SiTOS mode 00) with up to four vehicles
@@ -25,8 +25,8 @@ from collections.abc import Iterable, Iterator
 from pydantic import Field
 
 from drivers._adec import HEAD, MOST_DATA, state, vehicles
-from drivers._ft12 import AROUND, Answer, frames, question
-from drivers._lanes import Tally, Vehicle
+from drivers.common.ft12 import AROUND, Answer, frames, question
+from drivers.common.lanes import Tally, Vehicle
 from gateway.contract import Driver, FieldValue, Measurement, Options, Reject, SerialLink, field
 
 RESET, VEHICLES, STATUS, STATUS_ANSWER = 0, 8, 9, 0x0B

@@ -18,8 +18,8 @@ Source: AirGradient's description of the local server in the firmware's document
 
 from collections.abc import Iterable
 
-from drivers._flat import PER_DECILITRE, PERCENT, Term, declared, report
-from drivers._messages import MAX_MESSAGE, parse, refuse
+from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, report
+from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject
 
 PLAIN = {

@@ -27,11 +27,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from drivers._agenda import Agenda
 from drivers._canoga import EVENTS, LONGEST, TEXT, Text, parse_events, parse_text, text, text_length
-from drivers._framing import Frames
-from drivers._lanes import Lanes, Vehicle
-from drivers._loops import LOOPS, Event, Pair, Watch, was_reset
+from drivers.common.agenda import Agenda
+from drivers.common.framing import Frames
+from drivers.common.lanes import Lanes, Vehicle
+from drivers.common.loops import LOOPS, Event, Pair, Watch, was_reset
 from gateway.contract import Driver, Duration, Measurement, Options, Reject, SerialLink, field
 
 ABOUT = {b"a": "serial_number", b"B": "firmware_version"}

@@ -24,9 +24,9 @@ from typing import Any
 
 import orjson
 
-from drivers._lorawan import loudest
-from drivers._messages import MAX_MESSAGE, SHOWN, parse, refuse
-from drivers._times import nanoseconds
+from drivers.common.json_messages import MAX_MESSAGE, SHOWN, parse, refuse
+from drivers.common.lorawan import loudest
+from drivers.common.times import nanoseconds
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Uplink, field
 
 _EUI = re.compile("[0-9a-fA-F]{16}")

@@ -22,9 +22,9 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from drivers._flat import PERCENT, Term, declared, report
-from drivers._messages import MAX_MESSAGE, parse, refuse
-from drivers._times import nanoseconds
+from drivers.common.flat_json import PERCENT, Term, declared, report
+from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject
 
 MILES_PER_HOUR = 0.44704

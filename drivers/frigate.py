@@ -19,8 +19,8 @@ Source: Frigate documentation, MQTT.
 from collections.abc import Iterable
 from typing import Any
 
-from drivers._messages import MAX_MESSAGE, find, parse, refuse
-from drivers._times import moment
+from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
+from drivers.common.times import moment
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, field
 
 REMEMBERED = 1024

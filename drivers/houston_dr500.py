@@ -24,8 +24,8 @@ from typing import Annotated
 
 from pydantic import Field as Bounded
 
-from drivers._agenda import Agenda
 from drivers._houston import LONGEST, Code, Packet, frames, packet
+from drivers.common.agenda import Agenda
 from gateway.contract import Driver, Duration, FieldValue, Measurement, Options, Reject, SerialLink, field
 
 KNOWN = {b"\0UN": "UN", b"\0TA": "TA"}

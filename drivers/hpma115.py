@@ -27,9 +27,9 @@ from itertools import pairwise
 from struct import unpack
 from typing import NamedTuple
 
-from drivers._framing import Frames
-from drivers._plantower import unpack_words
-from drivers._waking import Cycle, Sleeping, Turn
+from drivers.common.duty_cycle import Cycle, Sleeping, Turn
+from drivers.common.framing import Frames
+from drivers.common.plantower import unpack_words
 from gateway.contract import Driver, Measurement, Quality, Reject, SerialLink, field
 
 START, STOP, READ, COEFFICIENT, AUTO_OFF, AUTO_ON = 0x01, 0x02, 0x04, 0x10, 0x20, 0x40

@@ -21,8 +21,8 @@ Sources: data sheets of JSN-SR04T V3.0 and AJ-SR04M; the sum as others found it 
 from collections.abc import Iterable
 from typing import Literal
 
-from drivers._occupancy import Bay, BayOptions, State
-from drivers._sonar import FRAME, Echo, frames
+from drivers.common.occupancy import Bay, BayOptions, State
+from drivers.common.sonar import FRAME, Echo, frames
 from gateway.contract import Driver, Duration, Measurement, Reject, SerialLink, field
 
 ASK = b"\x55"

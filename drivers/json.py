@@ -22,8 +22,8 @@ from typing import Annotated, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from drivers._messages import MAX_MESSAGE, READERS, Source, check_sources, find, parse, refuse, split
-from drivers._times import TimeFormat, moment
+from drivers.common.json_messages import MAX_MESSAGE, READERS, Source, check_sources, find, parse, refuse, split
+from drivers.common.times import TimeFormat, moment
 from gateway.contract import VOCABULARY, Driver, FieldValue, Kind, Measurement, MqttLink, Options, Reason, Reject
 
 

@@ -25,8 +25,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field as Bounded
 
-from drivers._framing import Lines
-from drivers._occupancy import Bay, BayOptions, State
+from drivers.common.framing import Lines
+from drivers.common.occupancy import Bay, BayOptions, State
 from gateway.contract import Driver, Measurement, Reject, SerialLink, field
 
 MAX_LINE = 64

@@ -23,8 +23,8 @@ Sources: MH-Z19B manual v1.6 (Winsen); the unprinted bytes as others recorded th
 from collections.abc import Iterable
 from typing import Literal
 
-from drivers._agenda import Agenda
-from drivers._winsen import LENGTH, READ, Frame, command, frames
+from drivers.common.agenda import Agenda
+from drivers.common.winsen import LENGTH, READ, Frame, command, frames
 from gateway.contract import Driver, Duration, Measurement, Options, Quality, Reject, SerialLink, field
 
 ABC, ZERO, SPAN, RANGE = 0x79, 0x87, 0x88, 0x99

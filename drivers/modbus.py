@@ -1,6 +1,6 @@
 """Any device that answers Modbus RTU: loop detectors and counters, weather stations, meters, as configured.
 
-`drivers._modbus` draws the frames. A register of an LD120 loop detector (9600 8N1, id 254 as delivered, at most 8
+`common.modbus_rtu` draws the frames. A register of an LD120 loop detector (9600 8N1, id 254 as delivered, at most 8
 registers a question), whose manual calls the count 40010 and 40011, high word first, and the fault bit 30002.0::
 
     driver = "modbus"
@@ -22,7 +22,7 @@ A ``counter`` gives what was counted since the last answer, and traffic the peri
 It begins again behind ``highest``, or behind what its words hold. A step of more than ``most`` (half of that, if not
 set) means that it was reset: what it shows then is kept, and marked as too low.
 
-Sources: as in `drivers._modbus`; LD120 manual (PROCON, PCE), pages 9 and 10.
+Sources: as in `drivers.common.modbus_rtu`; LD120 manual (PROCON, PCE), pages 9 and 10.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,8 +30,8 @@ from typing import get_args
 
 from pydantic import Field, model_validator
 
-from drivers._modbus import Answer, Exchange, question
 from drivers._registers import Block, Counter, Register, blocks
+from drivers.common.modbus_rtu import Answer, Exchange, question
 from gateway.contract import VOCABULARY, Driver, FieldValue, Kind, Measurement, Options, Quality, Reject, SerialLink
 
 LONGEST = 125

@@ -27,9 +27,10 @@ from collections.abc import Iterable
 from pydantic import Field, model_validator
 
 from drivers import nextpm_modbus
-from drivers._agenda import Agenda
-from drivers._framing import Frames
-from drivers._nextpm import (
+from drivers.common.agenda import Agenda
+from drivers.common.duty_cycle import Sleeping
+from drivers.common.framing import Frames
+from drivers.common.nextpm import (
     ASLEEP,
     ERRORS,
     FIELDS,
@@ -45,7 +46,6 @@ from drivers._nextpm import (
     question,
     reading,
 )
-from drivers._waking import Sleeping
 from gateway.contract import Driver, Measurement, Quality, Reject, SerialLink, field
 
 

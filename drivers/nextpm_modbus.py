@@ -20,9 +20,9 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from drivers._agenda import Agenda
-from drivers._modbus import HOLDING, Answer, Exchange, longest, question
-from drivers._nextpm import ASLEEP, ERRORS, FIELDS, NOT_READY, Average, reading
+from drivers.common.agenda import Agenda
+from drivers.common.modbus_rtu import HOLDING, Answer, Exchange, longest, question
+from drivers.common.nextpm import ASLEEP, ERRORS, FIELDS, NOT_READY, Average, reading
 from gateway.contract import Driver, Measurement, Options, Reject, SerialLink, field
 
 FIRMWARE, STATE, MEANS = 1, 19, {"10s": 50, "60s": 62, "15min": 74}

@@ -22,8 +22,8 @@ Sources: NMEA 0183 as u-blox's receiver descriptions give it; sentences of other
 
 from collections.abc import Iterable, Iterator
 
-from drivers._framing import Lines
 from drivers._nmea import fix, parse
+from drivers.common.framing import Lines
 from gateway.contract import Driver, Duration, Measurement, Options, Reject, SerialLink, field
 
 MAX_LINE = 128

@@ -33,9 +33,9 @@ from typing import Annotated
 
 from pydantic import Field as Bounded
 
-from drivers._framing import Lines
 from drivers._omnipresense import KMH, Answer, Report, parse
-from drivers._passages import Direction, Traffic
+from drivers.common.framing import Lines
+from drivers.common.passages import Direction, Traffic
 from gateway.contract import Driver, Duration, Measurement, Options, Reject, SerialLink, field
 
 MAX_LINE = 512

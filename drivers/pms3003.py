@@ -9,7 +9,7 @@ UART 9600 8N1, 3.3 V levels, 5 V supply. A report every 2.3 s, more often while 
     42 4D 00 14  0003 0005 0009  0003 0005 0008  0000 0000 0051  0115
                  outdoors PM1 3, PM2.5 5, PM10 8
 
-The masses outdoors are taken. Good up to 500 ug/m3. Commands: see `drivers._plantower`.
+The masses outdoors are taken. Good up to 500 ug/m3. Commands: see `drivers.common.plantower`.
 Quirks: it counts no particles, so nothing tells the first reports after a start from good ones: they are marked for
 30 s, but for one of nothing but zeros, which is refused. What 0051 in the last word means is not known (the Honeywell
 HPMA115 sends 51 there too): it is left alone.
@@ -19,8 +19,8 @@ Sources: PMS3003 data manual V2.0 (Plantower); one captured frame for the last w
 
 from functools import partial
 
-from drivers._plantower import MASSES, Decoder, Reply, Report, unpack_words
-from drivers._waking import Sleeping
+from drivers.common.duty_cycle import Sleeping
+from drivers.common.plantower import MASSES, Decoder, Reply, Report, unpack_words
 from gateway.contract import Driver, Reject, SerialLink, field
 
 FRAME = 24

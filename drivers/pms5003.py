@@ -10,7 +10,7 @@ UART 9600 8N1, 3.3 V levels, 5 V supply. A report every 2.3 s, more often while 
     42 4D 00 1C  0000 0008 0008  0000 0008 0008  00D2 0046 002D 001E 0000 0000  97 00  02C5
                  outdoors PM1 0, PM2.5 8, PM10 8; 210 particles above 0.3 um in 0.1 l, so 2.1 in a cm3
 
-The masses outdoors are taken. Good up to 500 ug/m3, defined up to 1000. Commands: see `drivers._plantower`.
+The masses outdoors are taken. Good up to 500 ug/m3, defined up to 1000. Commands: see `drivers.common.plantower`.
 Quirks: in clean air a report ends in 01 42, and the next begins with 42 4D: the search goes on one byte later.
 The first reports after a start hold mass and no particles, values are stable after 30 s, and asleep it hears only
 the wake-up. The PMS5003T sends the same length with temperature and humidity in place of n4 and n5, which then
@@ -22,8 +22,8 @@ Sources: PMS5003 data manual V2.3 and V2.5, PMS7003 V2.5 (Plantower); a clean-ai
 
 from functools import partial
 
-from drivers._plantower import MASSES, PARTICLES, Decoder, Reply, Report, unpack_words
-from drivers._waking import Sleeping
+from drivers.common.duty_cycle import Sleeping
+from drivers.common.plantower import MASSES, PARTICLES, Decoder, Reply, Report, unpack_words
 from gateway.contract import Driver, Reject, SerialLink, field
 
 FRAME = 32

@@ -12,7 +12,7 @@ sum of all bytes before it; 40 bytes (ST) or 32 (S)::
     42 4D 00 24  0005 0008 000A  0005 0008 000A  0672 01E1 0052 0006 0002 0000  000C  00D5 01C9  0000  97 00  04D7
                  outdoors PM1 5, PM2.5 8, PM10 10; formaldehyde 12 ug/m3; 21.3 degrees, 45.7 %
 
-The masses outdoors are taken. Commands: see `drivers._plantower`.
+The masses outdoors are taken. Commands: see `drivers.common.plantower`.
 Quirks: as the PMS5003, whose reports are as long as those of the S and hold version and error in place of c: that
 would be tens of mg/m3, and is refused. The first reports of an ST after a start say 0 % humidity: refused as well.
 
@@ -21,8 +21,8 @@ Sources: PMS5003ST data manual V1.0, PMS5003S V2.3 (Plantower). No capture of ei
 
 from functools import partial
 
-from drivers._plantower import MASSES, PARTICLES, Decoder, Reply, Report, unpack_words
-from drivers._waking import Sleeping
+from drivers.common.duty_cycle import Sleeping
+from drivers.common.plantower import MASSES, PARTICLES, Decoder, Reply, Report, unpack_words
 from gateway.contract import Driver, Reject, SerialLink, field
 
 FRAME, FRAME_S = 40, 32

@@ -11,7 +11,7 @@ UART 9600 8N1, 3.3 V levels, 5 V supply. A report every 2.3 s, more often while 
     42 4D 00 1C  0017 0027 0029  0016 0023 0029  1008 04A9 0116 000C  00D4 00E0  9A 00  04AA
                  outdoors PM1 22, PM2.5 35, PM10 41; 21.2 degrees, 22.4 %; version 9A
 
-The masses outdoors are taken. Good up to 500 ug/m3, defined up to 1000. Commands: see `drivers._plantower`.
+The masses outdoors are taken. Good up to 500 ug/m3, defined up to 1000. Commands: see `drivers.common.plantower`.
 Quirks: as the PMS5003, whose reports have the same length and no other mark: there t and h are particles above 5 and
 10 um, so that the humidity would be next to nothing; below 3 % a report is refused. The same keeps out the first
 reports after a start, which say zero. Inside its housing the air is warmer and drier than outdoors.
@@ -21,8 +21,8 @@ Source: PMS5003T data manual V2.0 (Plantower).
 
 from functools import partial
 
-from drivers._plantower import MASSES, PARTICLES, Decoder, Reply, Report, unpack_words
-from drivers._waking import Sleeping
+from drivers.common.duty_cycle import Sleeping
+from drivers.common.plantower import MASSES, PARTICLES, Decoder, Reply, Report, unpack_words
 from gateway.contract import Driver, Reject, SerialLink, field
 
 FRAME = 32

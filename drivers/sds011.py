@@ -25,7 +25,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field as Bounded
 
-from drivers._framing import Frames
+from drivers.common.framing import Frames
 from gateway.contract import Driver, Duration, Measurement, Options, Quality, Reject, SerialLink, field
 
 FRAME = 10

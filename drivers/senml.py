@@ -21,10 +21,10 @@ Source: RFC 8428, sections 4 and 5, and its examples.
 
 from collections.abc import Iterable
 
-from drivers._flat import Term, declared, report
-from drivers._messages import MAX_MESSAGE, parse, refuse
 from drivers._senml import RELATIVE, Record, resolve
-from drivers._times import moment
+from drivers.common.flat_json import Term, declared, report
+from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.times import moment
 from gateway.contract import VOCABULARY, Driver, Measurement, MqttLink, Options, Quality, Reject
 
 BY_UNIT = {

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from drivers._modbus import Answer, Exchange, longest, with_crc, words
+from drivers.common.modbus_rtu import Answer, Exchange, longest, with_crc, words
 from gateway.contract import Driver, Measurement, Options, Reject, SerialLink, field
 
 ANY = 0xFE

@@ -26,8 +26,8 @@ from collections.abc import Hashable, Iterable
 
 from pydantic import Field, field_validator
 
-from drivers._agenda import Agenda
-from drivers._modbus import INPUT, WRITE, Answer, Exchange, longest, question, words
+from drivers.common.agenda import Agenda
+from drivers.common.modbus_rtu import INPUT, WRITE, Answer, Exchange, longest, question, words
 from gateway.contract import Driver, Duration, Measurement, Options, Quality, Reject, SerialLink, field
 
 ANY = 0xFE

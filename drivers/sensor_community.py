@@ -22,8 +22,8 @@ Source: the messages of airrohr firmware NRZ-2016 to NRZ-2020, and its documenta
 
 from collections.abc import Iterable
 
-from drivers._flat import PERCENT, Term, declared, report
-from drivers._messages import MAX_MESSAGE, find, parse, refuse
+from drivers.common.flat_json import PERCENT, Term, declared, report
+from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject
 
 _DUST = {"P0": "pm1", "P1": "pm10", "P2": "pm25", "P4": "pm4"}

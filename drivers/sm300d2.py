@@ -21,8 +21,8 @@ Sources: ESPHome's component sm300d2; a capture of the second dialect in esp-air
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from drivers._framing import Frames
-from drivers._modbus import crc
+from drivers.common.framing import Frames
+from drivers.common.modbus_rtu import crc
 from gateway.contract import Driver, Duration, Measurement, Options, Quality, Reject, SerialLink, field
 
 PLAIN, MODBUS = b"\x3c\x02", b"\x01\x03\x0e"

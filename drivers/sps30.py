@@ -1,7 +1,7 @@
 """Sensirion SPS30: dust by laser scattering, as masses, as particle counts, and their typical size.
 
 UART 115200 8N1, 5 V supply, pin SEL open. The host asks, the sensor answers within 20 ms; frames, checks and states
-are those of `drivers._shdlc`, numbers big endian::
+are those of `drivers.common.shdlc`, numbers big endian::
 
     7E 00 03 00 FC 7E                                    read
     7E 00 03 ss 28  ff ff ff ff  .. ten times  kk 7E     floats; or 14 in place of 28, and ten times two bytes
@@ -24,10 +24,10 @@ Source: SPS30 datasheet v2.0 D1, June 2023 (Sensirion).
 from collections.abc import Iterable
 from typing import Literal
 
-from drivers._agenda import Agenda
-from drivers._framing import Frames
-from drivers._shdlc import HEADER, NOT_NOW, UNKNOWN_COMMAND, Reply, command, length, longest, parse
 from drivers._sps30 import CLEAN, READ, SERIAL, START, STATUS, VALUES, VERSION, WAKE_UP, about, values
+from drivers.common.agenda import Agenda
+from drivers.common.framing import Frames
+from drivers.common.shdlc import HEADER, NOT_NOW, UNKNOWN_COMMAND, Reply, command, length, longest, parse
 from gateway.contract import Driver, Duration, Measurement, Options, Quality, Reject, SerialLink, field
 
 OUTPUT = {"float": b"\x01\x03", "integer": b"\x01\x05"}

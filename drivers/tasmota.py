@@ -20,8 +20,8 @@ Source: the messages of Tasmota, and its documentation on MQTT and sensors.
 from collections.abc import Iterable
 from typing import Any
 
-from drivers._flat import PER_DECILITRE, PERCENT, Term, declared, report
-from drivers._messages import MAX_MESSAGE, parse, refuse
+from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, report
+from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject
 
 TEMPERATURES = {"C": Term("temperature"), "F": Term("temperature", 1 / 1.8, -32 / 1.8)}

@@ -20,9 +20,9 @@ Source: Telraam's API documentation, POST /v1/reports/traffic.
 from collections.abc import Iterable
 from typing import Any
 
-from drivers._flat import number
-from drivers._messages import MAX_MESSAGE, find, parse, refuse
-from drivers._times import nanoseconds
+from drivers.common.flat_json import number
+from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
+from drivers.common.times import nanoseconds
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, field
 
 KINDS = ("car", "heavy", "bike", "pedestrian")

@@ -23,8 +23,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field as Bounded
 
-from drivers._framing import Frames
-from drivers._occupancy import Bay, BayOptions, State
+from drivers.common.framing import Frames
+from drivers.common.occupancy import Bay, BayOptions, State
 from gateway.contract import Driver, Measurement, Reject, SerialLink, field
 
 FRAME, HEADERS = 9, (b"\x59\x59", b"\x5a")

@@ -24,9 +24,9 @@ from binascii import a2b_base64
 from collections.abc import Iterable
 from typing import Any
 
-from drivers._lorawan import Impossible, eui, loudest, whole
-from drivers._messages import MAX_MESSAGE, parse, refuse
-from drivers._times import nanoseconds
+from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.lorawan import Impossible, eui, loudest, whole
+from drivers.common.times import nanoseconds
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Uplink, field
 
 

@@ -13,7 +13,7 @@ RS-485 or RS-232, often 9600 8N1. It answers when asked, in text; numbers are he
 Instead of all that ``Failure``, ``Invalid`` or ``Empty`` may come, without a sum. ``S5`` asks for the firmware, which
 is not documented, and has no sum: a HD sensor that plays this one does not know it.
 
-The time of a reading: `drivers._intervals` says which it bears, and why the interval found first is passed over.
+The time of a reading: `common.intervals` says which it bears, and why the interval found first is passed over.
 
 Source: IRIS of the Minnesota DOT, comm/ss105. No capture backs it.
 """
@@ -23,10 +23,10 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
-from drivers._agenda import Agenda
-from drivers._framing import Lines
-from drivers._intervals import FOUND_FIRST, Clock, Stamps
 from drivers._smartsensor105 import interval
+from drivers.common.agenda import Agenda
+from drivers.common.framing import Lines
+from drivers.common.intervals import FOUND_FIRST, Clock, Stamps
 from gateway.contract import Driver, Measurement, Options, Reject, SerialLink, field
 
 LONGEST = 280

@@ -25,8 +25,8 @@ Sources: manuals of ZE07-CH2O, ZE07-CO, ZE08-CH2O (Winsen); for ZE03 and ZE15 wh
 
 from collections.abc import Iterable
 
-from drivers._winsen import ASKED, LENGTH, READ, SWITCH, UPLOAD, Frame, command, frames
 from drivers._winsen_ze import GASES, OTHERS, ZE03_ASKED, WinsenZeOptions, answered, uploaded
+from drivers.common.winsen import ASKED, LENGTH, READ, SWITCH, UPLOAD, Frame, command, frames
 from gateway.contract import Driver, Measurement, Quality, Reject, SerialLink, field
 
 

@@ -20,8 +20,8 @@ Sources: ZH03B manual (Winsen); the order in the answer as others found it.
 
 from collections.abc import Iterable
 
-from drivers._waking import Sleeping
-from drivers._winsen import ASKED, LENGTH, READ, SWITCH, Frame, command, frames
+from drivers.common.duty_cycle import Sleeping
+from drivers.common.winsen import ASKED, LENGTH, READ, SWITCH, Frame, command, frames
 from gateway.contract import Driver, Measurement, Quality, Reject, SerialLink, field
 
 SLEEP, ASLEEP, AWAKE = 0xA7, 1, 0

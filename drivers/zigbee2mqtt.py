@@ -21,9 +21,9 @@ Source: Zigbee2MQTT documentation, MQTT topics and messages, and its pages on de
 
 from collections.abc import Iterable
 
-from drivers._flat import PERCENT, Term, declared, report
-from drivers._messages import MAX_MESSAGE, parse, refuse
-from drivers._times import moment
+from drivers.common.flat_json import PERCENT, Term, declared, report
+from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.times import moment
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject
 
 TABLE = {

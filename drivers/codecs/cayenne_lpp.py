@@ -19,8 +19,8 @@ Sources: Cayenne Low Power Payload 1.2; the other types are IPSO object ids less
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from drivers.codecs._distance import DistanceOptions, surface
-from drivers.codecs._entries import Part, joined
+from drivers.codecs.common.distance import DistanceOptions, surface
+from drivers.codecs.common.entries import Part, joined
 from gateway.contract import Codec, FieldValue, Measurement, Reject, field
 
 LIGHT, PRESENCE, TEMPERATURE, HUMIDITY, PRESSURE = 0x65, 0x66, 0x67, 0x68, 0x73

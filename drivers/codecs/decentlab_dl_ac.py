@@ -1,6 +1,6 @@
 """Decentlab DL-AC: nitrogen oxides, ozone and carbon monoxide, by Alphasense cells with four electrodes.
 
-LoRaWAN, frame as in `drivers.codecs._decentlab`; the groups::
+LoRaWAN, frame as in `drivers.codecs.common.decentlab`; the groups::
 
     0  temperature, humidity        1 NO2   2 NO   3 Ox   4 CO, each two words        5  battery, mV
        a word w is 3 (w / 32768 - 1) V: the working electrode, and the working less the auxiliary one
@@ -13,14 +13,14 @@ They are options; the voltages are always given, so that what was stored without
 Quirks: Ox is ozone and NO2 together, so no concentration is made of it. Near zero the result is negative: it is
 given as it is, and the range check marks it.
 
-Source: as in `drivers.codecs._decentlab`.
+Source: as in `drivers.codecs.common.decentlab`.
 """
 
 from collections.abc import Iterable
 
-from drivers._gases import micrograms
-from drivers.codecs import _decentlab as decentlab
-from drivers.codecs._decentlab import Fields, Group, Words
+from drivers.codecs.common import decentlab
+from drivers.codecs.common.decentlab import Fields, Group, Words
+from drivers.common.gases import micrograms
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 CELLS = ("no2", "no", "ox", "co")

@@ -1,6 +1,6 @@
 """Decentlab DL-LID: distance by laser.
 
-LoRaWAN, frame as in `drivers.codecs._decentlab`; the groups::
+LoRaWAN, frame as in `drivers.codecs.common.decentlab`; the groups::
 
     0  average, least, greatest, median, percentiles 10, 25, 75, 90 and most frequent distance, mm;
        number of samples; time they took
@@ -11,14 +11,14 @@ LoRaWAN, frame as in `drivers.codecs._decentlab`; the groups::
 
 ``distance`` is the median, which a passing bird does not move.
 
-Source: as in `drivers.codecs._decentlab`.
+Source: as in `drivers.codecs.common.decentlab`.
 """
 
 from collections.abc import Iterable
 
-from drivers.codecs import _decentlab as decentlab
-from drivers.codecs._decentlab import Group, Words
-from drivers.codecs._distance import DistanceOptions, surface
+from drivers.codecs.common import decentlab
+from drivers.codecs.common.decentlab import Group, Words
+from drivers.codecs.common.distance import DistanceOptions, surface
 from gateway.contract import Codec, Measurement, Reject, field
 
 MEDIAN, SAMPLES = 3, 9

@@ -1,6 +1,6 @@
 """Decentlab DL-LP8P: carbon dioxide, by a SenseAir LP8.
 
-LoRaWAN, frame as in `drivers.codecs._decentlab`; the groups::
+LoRaWAN, frame as in `drivers.codecs.common.decentlab`; the groups::
 
     0  temperature, humidity
     1  the barometer's own temperature, 5000 + 100 t; pressure, 2 Pa
@@ -13,13 +13,13 @@ LoRaWAN, frame as in `drivers.codecs._decentlab`; the groups::
 
 ``co2`` is the plain value; the cell's status is ``device_error``.
 
-Source: as in `drivers.codecs._decentlab`.
+Source: as in `drivers.codecs.common.decentlab`.
 """
 
 from collections.abc import Iterable
 
-from drivers.codecs import _decentlab as decentlab
-from drivers.codecs._decentlab import Fields, Words
+from drivers.codecs.common import decentlab
+from drivers.codecs.common.decentlab import Fields, Words
 from gateway.contract import Codec, Measurement, Options, Reject, field
 
 

@@ -1,6 +1,6 @@
 """Decentlab DL-MBX: distance by ultrasound, with a MaxBotix head.
 
-LoRaWAN, frame as in `drivers.codecs._decentlab`; the groups::
+LoRaWAN, frame as in `drivers.codecs.common.decentlab`; the groups::
 
     0  distance, mm; number of valid samples
     1  battery, mV
@@ -9,14 +9,14 @@ LoRaWAN, frame as in `drivers.codecs._decentlab`; the groups::
 
 Quirk: where no sample was valid there was no echo that could be trusted: no distance is given then.
 
-Source: as in `drivers.codecs._decentlab`.
+Source: as in `drivers.codecs.common.decentlab`.
 """
 
 from collections.abc import Iterable
 
-from drivers.codecs import _decentlab as decentlab
-from drivers.codecs._decentlab import Group, Words
-from drivers.codecs._distance import DistanceOptions, surface
+from drivers.codecs.common import decentlab
+from drivers.codecs.common.decentlab import Group, Words
+from drivers.codecs.common.distance import DistanceOptions, surface
 from gateway.contract import Codec, Measurement, Reject, field
 
 

@@ -1,6 +1,6 @@
 """Decentlab DL-PM: dust, by a Sensirion SPS30 in a weather-proof case.
 
-LoRaWAN, frame as in `drivers.codecs._decentlab`; the groups::
+LoRaWAN, frame as in `drivers.codecs.common.decentlab`; the groups::
 
     0  battery, mV
     1  PM1, PM2.5, PM4, PM10 in 0.1 ug/m3; typical size in nm; particles up to 0.5, 1, 2.5, 4, 10 um in 0.1 / cm3
@@ -12,13 +12,13 @@ LoRaWAN, frame as in `drivers.codecs._decentlab`; the groups::
 
 Quirk: PM4 and PM10 are worked out from the smaller ones, as in every SPS30.
 
-Source: as in `drivers.codecs._decentlab`.
+Source: as in `drivers.codecs.common.decentlab`.
 """
 
 from collections.abc import Iterable
 
-from drivers.codecs import _decentlab as decentlab
-from drivers.codecs._decentlab import Fields, Words
+from drivers.codecs.common import decentlab
+from drivers.codecs.common.decentlab import Fields, Words
 from gateway.contract import Codec, Measurement, Options, Reject, field
 
 MASSES = ("pm1", "pm25", "pm4", "pm10")

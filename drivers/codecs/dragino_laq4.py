@@ -14,8 +14,8 @@ Source: the vendor's codec in The Things Network's device repository.
 
 from collections.abc import Iterable
 
-from drivers.codecs import _dragino as dragino
-from drivers.codecs._dragino import number
+from drivers.codecs.common import dragino
+from drivers.codecs.common.dragino import number
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 READING = 2

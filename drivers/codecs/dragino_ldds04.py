@@ -15,8 +15,8 @@ Sources: LDDS04 user manual; the vendor's codec in The Things Network's device r
 
 from collections.abc import Iterable
 
-from drivers.codecs import _dragino as dragino
-from drivers.codecs._distance import DistanceOptions, surface
+from drivers.codecs.common import dragino
+from drivers.codecs.common.distance import DistanceOptions, surface
 from gateway.contract import Codec, FieldValue, Measurement, Reject, field
 
 READING = 2

@@ -5,7 +5,7 @@ LoRaWAN, big endian; b battery in mV, its upper bits flags::
     port 2   bb bb dd dd [ii [tt tt ss]]  d distance, mm; i woken from outside; t probe DS18B20; s sensor is there
              (bit 4 of the first byte)    DDS75-LB with several samples: from byte 8 on a distance each
     port 3   bb bb dd dd tt tt ff uu uu uu uu    one reading kept, with flags and Unix time; several in a row
-    port 5   device information, see `drivers.codecs._dragino`
+    port 5   device information, see `drivers.codecs.common.dragino`
 
     0D 3B  0A EF  00  00 00  01      3.387 V, 2799 mm, nothing woke it, sensor there
 
@@ -20,10 +20,10 @@ Sources: LDDS75 and DDS75-LB user manuals; the vendor's dragino-end-node-decoder
 
 from collections.abc import Iterable
 
-from drivers.codecs import _dragino as dragino
-from drivers.codecs._distance import surface
-from drivers.codecs._dragino import DraginoOptions, number
-from drivers.codecs._entries import Part, joined, kept
+from drivers.codecs.common import dragino
+from drivers.codecs.common.distance import surface
+from drivers.codecs.common.dragino import DraginoOptions, number
+from drivers.codecs.common.entries import Part, joined, kept
 from gateway.contract import Codec, FieldValue, Measurement, Quality, Reject, field
 
 READING, KEPT, INFORMATION = 2, 3, 5

@@ -5,7 +5,7 @@ LoRaWAN, big endian; a reading has eleven bytes::
     tt tt hh hh pp pp xx uu uu uu uu     t int16, 0.01 C; h humidity, 0.1 %; p probe, int16, 0.01 C; x its kind;
                                          u Unix time
     port 2  a reading      port 3  readings kept while the network was away, one after the other
-    port 5  device information, see `drivers.codecs._dragino`
+    port 5  device information, see `drivers.codecs.common.dragino`
 
     0A 64  02 0F  7F FF  01  65 E0 AA 4E      26.60 C, 52.7 %, no probe, 2024-02-29 16:01:18 UTC
 
@@ -19,9 +19,9 @@ from collections.abc import Iterable
 from struct import unpack
 from typing import NamedTuple
 
-from drivers.codecs import _dragino as dragino
-from drivers.codecs._dragino import NO_PROBE
-from drivers.codecs._entries import joined, kept
+from drivers.codecs.common import dragino
+from drivers.codecs.common.dragino import NO_PROBE
+from drivers.codecs.common.entries import joined, kept
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 READING, KEPT, INFORMATION = 2, 3, 5

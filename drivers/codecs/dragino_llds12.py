@@ -16,9 +16,9 @@ Sources: LLDS12 user manual; the vendor's codec in The Things Network's device r
 
 from collections.abc import Iterable
 
-from drivers.codecs import _dragino as dragino
-from drivers.codecs._distance import surface
-from drivers.codecs._dragino import DraginoOptions, number
+from drivers.codecs.common import dragino
+from drivers.codecs.common.distance import surface
+from drivers.codecs.common.dragino import DraginoOptions, number
 from gateway.contract import Codec, Measurement, Quality, Reject, field
 
 READING = 2

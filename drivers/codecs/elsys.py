@@ -25,8 +25,8 @@ Sources: ELSYS LoRa payload 1.11; the vendor's decoder.
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from drivers.codecs._distance import DistanceOptions, surface
-from drivers.codecs._entries import Fixed, Part, joined, unread
+from drivers.codecs.common.distance import DistanceOptions, surface
+from drivers.codecs.common.entries import Fixed, Part, joined, unread
 from gateway.contract import Codec, FieldValue, Measurement, Reject, field
 
 SETTINGS = 0x3E

@@ -1,6 +1,6 @@
 """Milesight AM100 and AM300 ambience monitors: air in rooms and halls.
 
-LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, i signed, 16 bits little endian::
+LoRaWAN, entries as in `drivers.codecs.common.milesight`; u is unsigned, i signed, 16 bits little endian::
 
     03 67 i   temperature, 0.1 C          07 7D u   CO2, ppm                  0B 7D u   PM2.5, ug/m3
     04 68 hh  humidity, 0.5 %             08 7D u   tVOC, see below           0C 7D u   PM10, ug/m3
@@ -17,7 +17,7 @@ Quirks: 08 7D is the raw value (ppb in the AM100 guides) in older firmware and a
 nothing in the payload tells which: the option says it. All models share 20 CE with records of different lengths: the
 option ``model`` says which one it is; without it kept readings are not read. Ozone is turned into ug/m3.
 
-Sources: as in `drivers.codecs._milesight`; AM102, AM103, AM104, AM107, AM307, AM308, AM319.
+Sources: as in `drivers.codecs.common.milesight`; AM102, AM103, AM104, AM107, AM307, AM308, AM319.
 """
 
 from collections.abc import Iterable
@@ -25,11 +25,11 @@ from functools import cache
 from struct import unpack_from
 from typing import Literal
 
-from drivers._gases import micrograms
-from drivers.codecs import _milesight as milesight
-from drivers.codecs._entries import Entry, Part, Table, kept, unread
-from drivers.codecs._entries import decode as decode_entries
-from drivers.codecs._milesight import number, whole
+from drivers.codecs.common import milesight
+from drivers.codecs.common.entries import Entry, Part, Table, kept, unread
+from drivers.codecs.common.entries import decode as decode_entries
+from drivers.codecs.common.milesight import number, whole
+from drivers.common.gases import micrograms
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 LENGTHS = {"am307": 16, "am308": 20, "am319_o3": 22, "am319_hcho": 22}

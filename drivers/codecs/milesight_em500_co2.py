@@ -1,6 +1,6 @@
 """Milesight EM500-CO2: carbon dioxide outdoors.
 
-LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, i signed, 16 bits little endian::
+LoRaWAN, entries as in `drivers.codecs.common.milesight`; u is unsigned, i signed, 16 bits little endian::
 
     03 67 i   temperature, 0.1 C        05 7D u   CO2, ppm
     04 68 hh  humidity, 0.5 %           06 73 u   pressure, 0.1 hPa
@@ -11,16 +11,16 @@ LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, i signed, 16 
 
 Quirk: a reading that it kept while there was no network has the time at which it was taken, and is stored with it.
 
-Sources: as in `drivers.codecs._milesight`.
+Sources: as in `drivers.codecs.common.milesight`.
 """
 
 from collections.abc import Iterable
 from struct import unpack
 
-from drivers.codecs import _milesight as milesight
-from drivers.codecs._entries import Part, Table, kept
-from drivers.codecs._entries import decode as decode_entries
-from drivers.codecs._milesight import number
+from drivers.codecs.common import milesight
+from drivers.codecs.common.entries import Part, Table, kept
+from drivers.codecs.common.entries import decode as decode_entries
+from drivers.codecs.common.milesight import number
 from gateway.contract import Codec, Measurement, Options, Reject, field
 
 ALARMS = {0: "temperature alarm", 1: "temperature alarm over", 2: "temperature jump"}

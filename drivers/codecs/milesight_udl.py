@@ -1,6 +1,6 @@
 """Milesight EM310-UDL, EM400-MUD, -UDL, -TLD and EM500-UDL: distance by ultrasound or time of flight.
 
-LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, i signed, 16 bits little endian::
+LoRaWAN, entries as in `drivers.codecs.common.milesight`; u is unsigned, i signed, 16 bits little endian::
 
     EM310      03 82 u  distance, mm    04 00 pp  1 tilted
     EM400      04 82 u  distance, mm    05 00 pp  1 tilted    03 67 i  temperature, 0.1 C
@@ -18,17 +18,17 @@ The EM400 over NB-IoT puts a header of 86 bytes, numbers big endian, before the 
 Quirks: over NB-IoT several records may follow each other without their times: the last one holds. 06 88 (place) is
 left out. Older decoders take the EM500's distance for metres, and divide that of 83 E9 by ten: both are millimetres.
 
-Sources: as in `drivers.codecs._milesight`.
+Sources: as in `drivers.codecs.common.milesight`.
 """
 
 from collections.abc import Iterable
 from struct import unpack
 
-from drivers.codecs import _milesight as milesight
-from drivers.codecs._distance import DistanceOptions, surface
-from drivers.codecs._entries import Part, Table, kept, unread
-from drivers.codecs._entries import decode as decode_entries
-from drivers.codecs._milesight import flag, number, with_alarm
+from drivers.codecs.common import milesight
+from drivers.codecs.common.distance import DistanceOptions, surface
+from drivers.codecs.common.entries import Part, Table, kept, unread
+from drivers.codecs.common.entries import decode as decode_entries
+from drivers.codecs.common.milesight import flag, number, with_alarm
 from gateway.contract import Codec, FieldValue, Measurement, Reject, field
 
 HEADER = 86

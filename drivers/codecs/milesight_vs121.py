@@ -1,6 +1,6 @@
 """Milesight VS121: a camera that counts people at desks and doors, and sends no picture.
 
-LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, 16 bits little endian::
+LoRaWAN, entries as in `drivers.codecs.common.milesight`; u is unsigned, 16 bits little endian::
 
     04 C9 pp nn bb bb     people present, number of regions, a bit for each occupied region, BIG endian
     05 CC u u             came in and went out since the last message      0D CC u u   the same since ever
@@ -15,17 +15,17 @@ LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, 16 bits littl
 A region is a seat, so its state is `parking`; everything else is `traffic`, with tags region, direction or line.
 Quirks: the bitmap alone is big endian. The serial number (FF 08) has six bytes, in newer firmware eight.
 
-Sources: as in `drivers.codecs._milesight`.
+Sources: as in `drivers.codecs.common.milesight`.
 """
 
 from collections.abc import Iterable
 from functools import partial
 from struct import unpack
 
-from drivers.codecs import _milesight as milesight
-from drivers.codecs._entries import Part, Table, unread
-from drivers.codecs._entries import decode as decode_entries
-from drivers.codecs._milesight import dotted, in_out, text
+from drivers.codecs.common import milesight
+from drivers.codecs.common.entries import Part, Table, unread
+from drivers.codecs.common.entries import decode as decode_entries
+from drivers.codecs.common.milesight import dotted, in_out, text
 from gateway.contract import Codec, Measurement, Options, Reject, field
 
 

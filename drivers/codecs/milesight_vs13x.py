@@ -1,6 +1,6 @@
 """Milesight VS132, VS133 and VS135: people counted by time of flight, across lines and in regions.
 
-LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, 16 bits little endian, U 32 bits::
+LoRaWAN, entries as in `drivers.codecs.common.milesight`; u is unsigned, 16 bits little endian, U 32 bits::
 
     03 D2 U   line 1, all who came in         05 CC u u   line 1, in and out since the last message
     04 D2 U   line 1, all who went out        06, 07, 08 are line 2; 09, 0A, 0B line 3; 0C, 0D, 0E line 4
@@ -14,15 +14,15 @@ LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, 16 bits littl
 One measurement a line and direction (tags line, direction) and one a region. The VS132 has line 1 alone.
 Totals begin again at 2**32, at a reset and where that is scheduled in the device.
 
-Sources: as in `drivers.codecs._milesight`.
+Sources: as in `drivers.codecs.common.milesight`.
 """
 
 from collections.abc import Iterable
 
-from drivers.codecs import _milesight as milesight
-from drivers.codecs._entries import Fixed, Part, Table, kept, unread
-from drivers.codecs._entries import decode as decode_entries
-from drivers.codecs._milesight import dotted, in_out, stay, text
+from drivers.codecs.common import milesight
+from drivers.codecs.common.entries import Fixed, Part, Table, kept, unread
+from drivers.codecs.common.entries import decode as decode_entries
+from drivers.codecs.common.milesight import dotted, in_out, stay, text
 from gateway.contract import Codec, Measurement, Options, Reject, field
 
 LINES = range(4)

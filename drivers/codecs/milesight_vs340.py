@@ -1,6 +1,6 @@
 """Milesight VS330, VS340, VS341 and VS370: whether somebody is there, at a seat or in a cabin.
 
-LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, 16 bits little endian::
+LoRaWAN, entries as in `drivers.codecs.common.milesight`; u is unsigned, 16 bits little endian::
 
     03 00 oo   1 occupied                    VS330: 02 82 u   distance, mm
     04 00 ll   light (VS370): left out              03 8E oo  1 occupied, 0 vacant, anything else: unknown
@@ -10,15 +10,15 @@ LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, 16 bits littl
 A seat is a spot that is taken or not: the kind is `parking`.
 Quirk: of the VS330, 04, 08, 09, 06, 07 and 02 A5 are about learning and calibration: left out.
 
-Sources: as in `drivers.codecs._milesight`.
+Sources: as in `drivers.codecs.common.milesight`.
 """
 
 from collections.abc import Iterable
 
-from drivers.codecs import _milesight as milesight
-from drivers.codecs._entries import Part, Table, unread
-from drivers.codecs._entries import decode as decode_entries
-from drivers.codecs._milesight import flag, number
+from drivers.codecs.common import milesight
+from drivers.codecs.common.entries import Part, Table, unread
+from drivers.codecs.common.entries import decode as decode_entries
+from drivers.codecs.common.milesight import flag, number
 from gateway.contract import Codec, Measurement, Options, Reject, field
 
 CHANNELS: Table = {

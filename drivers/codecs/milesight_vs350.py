@@ -1,6 +1,6 @@
 """Milesight VS350 and VS351: people who pass, in and out.
 
-LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, i signed, 16 bits little endian::
+LoRaWAN, entries as in `drivers.codecs.common.milesight`; u is unsigned, i signed, 16 bits little endian::
 
     04 CC u u   all who came in, went out     84 CC u u aa   the same, and a bound was passed
     05 CC u u   since the last message        85 CC u u aa   the same
@@ -14,16 +14,16 @@ LoRaWAN, entries as in `drivers.codecs._milesight`; u is unsigned, i signed, 16 
 One measurement a direction (tag direction). Totals have 16 bits and begin again.
 Quirk: a count that it kept while there was no network has the end of its interval as time, and is stored with it.
 
-Sources: as in `drivers.codecs._milesight`.
+Sources: as in `drivers.codecs.common.milesight`.
 """
 
 from collections.abc import Iterable
 from struct import unpack_from
 
-from drivers.codecs import _milesight as milesight
-from drivers.codecs._entries import Part, Table, kept, unread
-from drivers.codecs._entries import decode as decode_entries
-from drivers.codecs._milesight import in_out, number, with_alarm
+from drivers.codecs.common import milesight
+from drivers.codecs.common.entries import Part, Table, kept, unread
+from drivers.codecs.common.entries import decode as decode_entries
+from drivers.codecs.common.milesight import in_out, number, with_alarm
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 

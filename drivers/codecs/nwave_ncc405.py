@@ -18,7 +18,7 @@ Source: the vendor's codec in The Things Network's device repository, whose obje
 
 from collections.abc import Iterable
 
-from drivers.codecs._nwave import objects, startup, volts
+from drivers.codecs.common.nwave import objects, startup, volts
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 COUNT, HEARTBEAT, STARTUP = 1, 2, 3

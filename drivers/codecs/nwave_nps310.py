@@ -16,7 +16,7 @@ Source: the vendor's codec in The Things Network's device repository, whose obje
 
 from collections.abc import Iterable
 
-from drivers.codecs._nwave import objects, startup
+from drivers.codecs.common.nwave import objects, startup
 from gateway.contract import Codec, Measurement, Options, Reject, field
 
 STATUS, HEARTBEAT, STARTUP = 1, 2, 3

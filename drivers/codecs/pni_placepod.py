@@ -20,8 +20,8 @@ Sources: PlacePod Sensor Communications Protocol (PNI); sjkp/PNI.PlacePod; Zenne
 
 from collections.abc import Iterable
 
-from drivers.codecs._entries import Fixed, Part, Table, unread
-from drivers.codecs._entries import decode as decode_entries
+from drivers.codecs.common.entries import Fixed, Part, Table, unread
+from drivers.codecs.common.entries import decode as decode_entries
 from gateway.contract import Codec, Measurement, Options, Reject, field
 
 RESTARTED = 0x80

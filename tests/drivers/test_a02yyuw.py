@@ -1,7 +1,7 @@
 import pytest
 
 from drivers import a02yyuw
-from drivers._sonar import Echo, parse
+from drivers.common.sonar import Echo, parse
 from gateway.contract import FieldValue, Measurement, Reject
 
 

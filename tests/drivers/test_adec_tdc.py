@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from drivers._adec import SIZES, vehicles
-from drivers._ft12 import question
 from drivers.adec_tdc import RESET, STATUS, STATUS_EVERY, VEHICLES, AdecTdcOptions, Decoder
+from drivers.common.ft12 import question
 from gateway.contract import Measurement, Reject
 
 SECOND = 10**9

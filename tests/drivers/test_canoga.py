@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from drivers._canoga import EVENTS, Text, check, parse_text, text
-from drivers._loops import STARTS, Event, Pair, passed
 from drivers.canoga import CanogaOptions, Decoder
+from drivers.common.loops import STARTS, Event, Pair, passed
 from gateway.contract import Measurement, Reject
 
 SECOND = 10**9

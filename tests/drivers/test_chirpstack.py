@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from drivers._times import nanoseconds
 from drivers.chirpstack import Decoder
+from drivers.common.times import nanoseconds
 from gateway.contract import Options, Reject, Uplink
 
 EUI = "70b3d57ed0041234"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.codecs._entries import EARLIEST, Part, Table, decode, joined, kept, unread
+from drivers.codecs.common.entries import EARLIEST, Part, Table, decode, joined, kept, unread
 from gateway.contract import Measurement, Reject
 
 TABLE: Table = {

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from drivers import _omnipresense, ops243, sds011
-from drivers._framing import Frames
-from drivers._times import nanoseconds
 from drivers.codecs import bosch_tps110
+from drivers.common.framing import Frames
+from drivers.common.times import nanoseconds
 from gateway.contract import Measurement, Options, Reject
 
 Vector = Mapping[str, Any]

@@ -1,6 +1,6 @@
 """How a byte stream is cut into frames and lines."""
 
-from drivers._framing import NOISE_RUN, NOISE_SHOWN, Frames, Lines
+from drivers.common.framing import NOISE_RUN, NOISE_SHOWN, Frames, Lines
 from gateway.contract import Reject
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers._gases import MOLAR_MASSES, micrograms
+from drivers.common.gases import MOLAR_MASSES, micrograms
 from gateway.contract import VOCABULARY
 
 

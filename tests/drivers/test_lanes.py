@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers._lanes import Lanes, Tally, Vehicle
+from drivers.common.lanes import Lanes, Tally, Vehicle
 
 SECOND = 10**9
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from drivers._winsen import command, with_sum
+from drivers.common.winsen import command, with_sum
 from drivers.mhz19 import SPAN, ZERO, Decoder, MhZ19Options
 from gateway.contract import Measurement, Quality, Reject
 

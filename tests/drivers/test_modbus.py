@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers._modbus import question, with_crc
 from drivers._registers import Counter, Register
+from drivers.common.modbus_rtu import question, with_crc
 from drivers.modbus import DRIVER, Decoder, ModbusOptions
 from gateway.contract import KINDS, Measurement, Quality, Reject
 

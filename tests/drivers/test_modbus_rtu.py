@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers._agenda import Agenda
-from drivers._modbus import HOLDING, INPUT, WRITE, Answer, Exchange, crc, longest, parse, question, with_crc
+from drivers.common.agenda import Agenda
+from drivers.common.modbus_rtu import HOLDING, INPUT, WRITE, Answer, Exchange, crc, longest, parse, question, with_crc
 from gateway.contract import Reject
 
 SIZES = {INPUT: (2, 8), WRITE: ()}

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from drivers import nextpm_modbus
-from drivers._nextpm import flags, parse, question, with_sum
+from drivers.common.nextpm import flags, parse, question, with_sum
 from drivers.nextpm import DRIVER, Decoder, NextPmOptions
 from gateway.contract import Measurement, Quality, Reject
 

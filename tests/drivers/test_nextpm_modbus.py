@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers._modbus import Answer, parse, with_crc
+from drivers.common.modbus_rtu import Answer, parse, with_crc
 from drivers.nextpm_modbus import Decoder, NextPmModbusOptions, means
 from gateway.contract import Measurement, Quality, Reject
 

@@ -2,7 +2,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from drivers._occupancy import Bay, BayOptions, State
+from drivers.common.occupancy import Bay, BayOptions, State
 
 SECOND = 10**9
 EACH = {"interval": "0s"}

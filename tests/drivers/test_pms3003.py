@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drivers._plantower import Report
+from drivers.common.plantower import Report
 from drivers.pms3003 import DRIVER, parse
 from gateway.contract import Measurement, Quality
 

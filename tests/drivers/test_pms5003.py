@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from drivers._plantower import MODE, READ, SLEEP_WAKE, Reply, Report, command
+from drivers.common.plantower import MODE, READ, SLEEP_WAKE, Reply, Report, command
 from drivers.pms5003 import DRIVER, parse
 from gateway.contract import Measurement, Quality, Reject
 

@@ -11,7 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from drivers._protobuf import COUNTED, FIXED32, FIXED64, VARINT, Malformed, Value, key, read, write_varint
+from drivers.common.protobuf import COUNTED, FIXED32, FIXED64, VARINT, Malformed, Value, key, read, write_varint
 
 EXACT = settings(deadline=None, derandomize=True, max_examples=200)
 

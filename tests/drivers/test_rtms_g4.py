@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 from pydantic import ValidationError
 
-from drivers._rtms import frame, parse, vehicle
 from drivers.rtms_g4 import EVENT, FOOTER, HEADER, INFORM, NORMAL, POLL, Decoder, RtmsG4Options
+from drivers.rtms_g4.framing import frame, parse, vehicle
 from gateway.contract import Measurement, Reject
 
 SECOND = 10**9

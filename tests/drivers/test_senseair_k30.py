@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers._modbus import with_crc
+from drivers.common.modbus_rtu import with_crc
 from drivers.senseair_k30 import Decoder, SenseairK30Options
 from gateway.contract import Measurement, Reject
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from drivers._modbus import with_crc
+from drivers.common.modbus_rtu import with_crc
 from drivers.senseair_s8 import SWALLOWED, Decoder, SenseairS8Options
 from gateway.contract import Measurement, Quality, Reject
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers._modbus import with_crc
+from drivers.common.modbus_rtu import with_crc
 from drivers.sm300d2 import Decoder, Report, Sm300d2Options, parse
 from gateway.contract import Measurement, Quality, Reject
 

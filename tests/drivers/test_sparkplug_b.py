@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers import _sparkplug_nodes
-from drivers._sparkplug import MAX_METRICS
 from drivers.sparkplug_b import DRIVER, Decoder, SparkplugOptions
+from drivers.sparkplug_b import nodes as _sparkplug_nodes
+from drivers.sparkplug_b.payload import MAX_METRICS
 from gateway.contract import Command, FieldValue, Measurement, Reject
 
 PAYLOAD = {"timestamp": (1, "UINT64"), "metrics": (2, "Metric*"), "seq": (3, "UINT64"), "uuid": (4, "STRING")}

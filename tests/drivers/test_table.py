@@ -60,7 +60,7 @@ def test_an_unknown_codec_names_the_nearest() -> None:
         drivers.load_codec("bosch_tps")
 
 
-@pytest.mark.parametrize("name", ["", "_framing", "../json", "codecs", "codecs.bosch_tps110", "os"])
+@pytest.mark.parametrize("name", ["", "common", "common.framing", "../json", "codecs", "codecs.bosch_tps110", "os"])
 def test_what_is_no_driver_cannot_be_loaded_as_one(name: str) -> None:
     with pytest.raises(drivers.UnknownName):
         drivers.load(name)
@@ -73,10 +73,11 @@ def test_listing_and_loading_import_nothing_else() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert printed.split() == [
-        "drivers._framing",
         "drivers._omnipresense",
-        "drivers._passages",
         "drivers.codecs",
+        "drivers.common",
+        "drivers.common.framing",
+        "drivers.common.passages",
         "drivers.ops243",
     ]
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from drivers._waking import Cycle, Sleeping, Turn
+from drivers.common.duty_cycle import Cycle, Sleeping, Turn
 from gateway.contract import Quality
 
 SECOND = 10**9

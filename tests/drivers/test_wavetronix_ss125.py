@@ -7,9 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers._smartsensor import fixed16, fixed24, interval, moment, passage
-from drivers._wavetronix import DATA, EVENT, GENERAL, INTERVAL, LONGEST, VERSION, Body, crc8, parse_body, question
 from drivers.wavetronix_ss125 import Decoder, WavetronixSs125Options
+from drivers.wavetronix_ss125.bodies import fixed16, fixed24, interval, moment, passage
+from drivers.wavetronix_ss125.framing import (
+    DATA,
+    EVENT,
+    GENERAL,
+    INTERVAL,
+    LONGEST,
+    VERSION,
+    Body,
+    crc8,
+    parse_body,
+    question,
+)
 from gateway.contract import Measurement, Quality, Reject
 
 MARCH = bytes.fromhex("000FD466 01DE0000")

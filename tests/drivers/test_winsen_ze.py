@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from drivers._winsen import with_sum
 from drivers._winsen_ze import WinsenZeOptions
+from drivers.common.winsen import with_sum
 from drivers.winsen_ze import DRIVER, Decoder
 from gateway.contract import Measurement, Quality, Reject
 

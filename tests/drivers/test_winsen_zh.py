@@ -1,7 +1,7 @@
 """Winsen ZH03B: its order of values, its sleep, and what it is not."""
 
-from drivers._waking import Sleeping
-from drivers._winsen import with_sum
+from drivers.common.duty_cycle import Sleeping
+from drivers.common.winsen import with_sum
 from drivers.winsen_zh import Decoder
 from gateway.contract import Measurement, Quality, Reject
 

@@ -7,7 +7,7 @@ So a family of devices says each thing once, in its own unit, and the rules here
 import re
 from collections.abc import Mapping
 
-from drivers._times import nanoseconds
+from drivers.common.times import nanoseconds
 
 Names = Mapping[str, object]
 

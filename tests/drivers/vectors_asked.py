@@ -6,14 +6,13 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any, NamedTuple
 
-from drivers import _modbus as modbus
-from drivers import _nextpm as nextpm
-from drivers import _winsen as winsen
 from drivers import _winsen_ze as winsen_ze
 from drivers import mhz19, nextpm_modbus, pms3003, senseair_k30, senseair_s8, sm300d2
-from drivers._framing import Frames
-from drivers._gases import micrograms
-from drivers._plantower import Report
+from drivers.common import modbus_rtu as modbus
+from drivers.common import nextpm, winsen
+from drivers.common.framing import Frames
+from drivers.common.gases import micrograms
+from drivers.common.plantower import Report
 from gateway.contract import Measurement, Quality, Reject
 
 Vector = Mapping[str, Any]

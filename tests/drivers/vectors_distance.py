@@ -9,9 +9,9 @@ from runpy import run_path
 from typing import Any
 
 from drivers import _nmea as nmea
-from drivers import _sonar as sonar
 from drivers import jsn_sr04t, maxbotix, tfmini
-from drivers._framing import Frames, Lines
+from drivers.common import sonar
+from drivers.common.framing import Frames, Lines
 from gateway.contract import Reject
 
 Vector = Mapping[str, Any]

@@ -6,11 +6,10 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any, NamedTuple
 
-from drivers import _plantower as plantower
-from drivers import _shdlc as shdlc
 from drivers import _sps30 as sps30
 from drivers import hpma115, pms3003, pms5003, pms5003st, pms5003t, sds011, sds198
-from drivers._framing import Frames
+from drivers.common import plantower, shdlc
+from drivers.common.framing import Frames
 from gateway.contract import Reject
 
 Vector = Mapping[str, Any]

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import drivers
-from drivers.codecs import _nwave as _nwave_codecs
 from drivers.codecs import (
     cayenne_lpp,
     decentlab_dl_ac,
@@ -23,8 +22,9 @@ from drivers.codecs import (
     parametric_tcr,
     tekzitel_tekzipark,
 )
-from drivers.codecs._decentlab import Group, present
-from drivers.codecs._distance import DistanceOptions
+from drivers.codecs.common import nwave as _nwave_codecs
+from drivers.codecs.common.decentlab import Group, present
+from drivers.codecs.common.distance import DistanceOptions
 from gateway.contract import Measurement, Reject
 
 Vector = Mapping[str, Any]

@@ -14,7 +14,7 @@ import pytest
 import drivers
 from drivers import _senml as senml_records
 from drivers import frigate, telraam
-from drivers._times import nanoseconds
+from drivers.common.times import nanoseconds
 from gateway.contract import Measurement, Options, Reject, Uplink
 
 Vector = Mapping[str, Any]

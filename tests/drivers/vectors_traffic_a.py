@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drivers import _natch as natch
-from drivers import _smartsensor as smartsensor
-from drivers import _wavetronix as wavetronix
+from drivers.wavetronix_ss125 import bodies as smartsensor
+from drivers.wavetronix_ss125 import framing as wavetronix
 from gateway.contract import Reject
 
 Vector = Mapping[str, Any]

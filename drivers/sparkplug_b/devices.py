@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from drivers._messages import Source
-from drivers._sparkplug import Metric, Payload
-from drivers._sparkplug_values import Refused, value_of
-from drivers._times import moment
+from drivers.common.json_messages import Source
+from drivers.common.times import moment
+from drivers.sparkplug_b.payload import Metric, Payload
+from drivers.sparkplug_b.values import Refused, value_of
 from gateway.contract import VOCABULARY, FieldValue, Measurement
 
 _KINDS = ("parking", "air_quality", "traffic")

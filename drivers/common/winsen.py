@@ -12,7 +12,7 @@ for sound frames.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from drivers._framing import Frames
+from drivers.common.framing import Frames
 from gateway.contract import Reject
 
 LENGTH = 9

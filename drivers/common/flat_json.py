@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from drivers._messages import refuse
+from drivers.common.json_messages import refuse
 from gateway.contract import VOCABULARY, Field, FieldValue, Measurement, Quality, Reject
 
 Fields = dict[str, FieldValue]

@@ -16,7 +16,7 @@ Source: the Sparkplug 3.0.0 specification, 6.4.16; sparkplug_b.proto of Eclipse 
 import math
 import struct
 
-from drivers._protobuf import COUNTED, FIXED32, FIXED64, VARINT, Value, key
+from drivers.common.protobuf import COUNTED, FIXED32, FIXED64, VARINT, Value, key
 from gateway.contract import Reason
 
 INT, LONG, FLOAT, DOUBLE = key(10, VARINT), key(11, VARINT), key(12, FIXED32), key(13, FIXED64)

@@ -7,7 +7,7 @@ one apart, so that a device of the other kind gives nothing but "checksum".
 from functools import partial
 from typing import NamedTuple
 
-from drivers._framing import Frames
+from drivers.common.framing import Frames
 from gateway.contract import Reject
 
 FRAME = 4

@@ -21,7 +21,7 @@ Sources: MODBUS Application Protocol Specification V1.1b3; MODBUS over Serial Li
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from drivers._framing import Frames
+from drivers.common.framing import Frames
 from gateway.contract import Reject
 
 COILS, INPUTS, HOLDING, INPUT, WRITE = 1, 2, 3, 4, 6

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from drivers._framing import Frames
+from drivers.common.framing import Frames
 from gateway.contract import Reject
 
 GENERAL, DATA, VERSION, EVENT, INTERVAL = 0x00, 0x03, 0x04, 0x67, 0x71

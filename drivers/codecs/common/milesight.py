@@ -19,7 +19,7 @@ Sources: README and decoder of each device in the vendor's SensorDecoders; the d
 
 from collections.abc import Callable, Iterable, Mapping
 
-from drivers.codecs._entries import Fixed, Part, Table, unread
+from drivers.codecs.common.entries import Fixed, Part, Table, unread
 from gateway.contract import field
 
 FIELDS = (

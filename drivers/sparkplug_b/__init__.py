@@ -32,13 +32,13 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from drivers._messages import MAX_MESSAGE, READERS, Source, check_sources, refuse
-from drivers._protobuf import Malformed
-from drivers._sparkplug import Payload, parse, rebirth
-from drivers._sparkplug_devices import Meaning, Unborn
-from drivers._sparkplug_nodes import Node, Nodes
-from drivers._sparkplug_values import Refused
-from drivers._times import moment
+from drivers.common.json_messages import MAX_MESSAGE, READERS, Source, check_sources, refuse
+from drivers.common.protobuf import Malformed
+from drivers.common.times import moment
+from drivers.sparkplug_b.devices import Meaning, Unborn
+from drivers.sparkplug_b.nodes import Node, Nodes
+from drivers.sparkplug_b.payload import Payload, parse, rebirth
+from drivers.sparkplug_b.values import Refused
 from gateway.contract import VOCABULARY, Command, Driver, Measurement, MqttLink, Options, Reject
 
 KINDS = ("air_quality", "parking", "traffic")

@@ -9,7 +9,7 @@ Source: the user manuals, and the vendor's dragino-end-node-decoder.
 
 from typing import Literal
 
-from drivers.codecs._distance import DistanceOptions
+from drivers.codecs.common.distance import DistanceOptions
 from gateway.contract import FieldValue, Measurement, Reject
 
 NO_PROBE = 0x7FFF

@@ -1,7 +1,7 @@
 """ISS (Image Sensing Systems) RTMS G4: radar beside a road, up to twelve lanes.
 
 RS-232 or RS-485, each sensor with an id, its speed as set there (9600 8N1 unless the line says otherwise).
-`drivers._rtms` and `drivers._rtms_period` draw the frames. Two ways to use it, as it is set up:
+`drivers.rtms_g4.framing` and `drivers.rtms_g4.period` draw the frames. Two ways to use it, as it is set up:
 
 - asked, it gives the numbers of its last period (or, in its "Stat mode", says them by itself at the period's end):
   53 with one byte 00, answered by 80, some tables of a number a zone, 81. One reading a lane: vehicles, by class of
@@ -28,11 +28,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from drivers import _rtms as rtms
-from drivers._agenda import Agenda
-from drivers._lanes import Lanes
-from drivers._rtms import Frame
-from drivers._rtms_period import FOOTER_SIZE, HEADER_SIZE, TABLES, Period
+from drivers.common.agenda import Agenda
+from drivers.common.lanes import Lanes
+from drivers.rtms_g4 import framing as rtms
+from drivers.rtms_g4.framing import Frame
+from drivers.rtms_g4.period import FOOTER_SIZE, HEADER_SIZE, TABLES, Period
 from gateway.contract import Driver, Duration, Measurement, Options, Reject, SerialLink, field
 
 POLL, INFORM, INFORMATION, REFUSED, ACCEPTED = 0x53, 0xC0, 0x40, 0x1A, 0x1C

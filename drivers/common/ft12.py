@@ -12,7 +12,7 @@ Source: IEC 60870-5-1 and -2, as far as ADEC's detectors use them.
 
 from typing import NamedTuple
 
-from drivers._framing import Frames
+from drivers.common.framing import Frames
 from gateway.contract import Reject
 
 SHORT, LONG, END = 0x10, 0x68, 0x16

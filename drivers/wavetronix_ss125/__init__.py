@@ -15,7 +15,7 @@ r and e are n + n/256; v has bit 23 where it is valid, 15 bits signed, and 1/256
 month<<5 | day, then h<<22 | min<<16 | s<<10 | ms. An occupancy from 7FFF on is an error, and left out.
 
 Units are the sensor's own: the general configuration (00) says which, and is asked for first. The tag ``lane`` counts
-from 1. No capture of 71 backs its layout. The sensor's clock drifts until somebody sets it: `drivers._intervals` says
+from 1. No capture of 71 backs its layout. The sensor's clock drifts until somebody sets it: `common.intervals` says
 which time a reading bears, and why the interval found first is passed over.
 
 Sources: IRIS of the Minnesota DOT, comm/ss125, and the bodies from a sensor in the field in its tests.
@@ -26,10 +26,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from drivers._agenda import Agenda
-from drivers._intervals import FOUND_FIRST, Clock, Parts, Stamps
-from drivers._smartsensor import Interval, interval, passage
-from drivers._wavetronix import DATA, EVENT, GENERAL, INTERVAL, LONGEST, VERSION, Body, frames, question
+from drivers.common.agenda import Agenda
+from drivers.common.intervals import FOUND_FIRST, Clock, Parts, Stamps
+from drivers.wavetronix_ss125.bodies import Interval, interval, passage
+from drivers.wavetronix_ss125.framing import DATA, EVENT, GENERAL, INTERVAL, LONGEST, VERSION, Body, frames, question
 from gateway.contract import Driver, FieldValue, Measurement, Options, Quality, Reject, SerialLink, field
 
 METRIC = {"ask": None, "metric": True, "imperial": False}

@@ -14,8 +14,8 @@ Source: sparkplug_b.proto of Eclipse Tahu; the Sparkplug 3.0.0 specification, 6.
 
 from typing import NamedTuple
 
-from drivers._protobuf import COUNTED, VARINT, Value, key, read, write_varint
-from drivers._sparkplug_values import A_BOOLEAN, BOOLEAN, WRITTEN, Refused
+from drivers.common.protobuf import COUNTED, VARINT, Value, key, read, write_varint
+from drivers.sparkplug_b.values import A_BOOLEAN, BOOLEAN, WRITTEN, Refused
 
 MAX_METRICS = 4096
 """Metrics that one message may hold."""
@@ -58,7 +58,7 @@ class Payload(NamedTuple):
 
 
 def parse(data: bytes) -> Payload:
-    """Read a payload; raises `drivers._protobuf.Malformed`, or `Refused`."""
+    """Read a payload; raises `drivers.common.protobuf.Malformed`, or `Refused`."""
     fields = read(data, MAX_METRICS + MAX_FIELDS)
     said = dict(fields)
     if said.get(_UUID) == COMPRESSED:

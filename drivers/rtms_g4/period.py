@@ -1,4 +1,4 @@
-"""The message that an RTMS G4 gives of one period: `drivers._rtms` draws its frames.
+"""The message that an RTMS G4 gives of one period: `drivers.rtms_g4.framing` draws its frames.
 
     80 header   nn pp pp ff tt*7 zz cc rr rr vv hh 00*5
                 n number, p page, f flags (bit 0: speeds in mph), t time in BCD (second, minute, hour, weekday,
@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from struct import unpack_from
 from zlib import crc32
 
-from drivers._rtms import MOST_ZONES, MPH, Frame
+from drivers.rtms_g4.framing import MOST_ZONES, MPH, Frame
 from gateway.contract import FieldValue, Measurement
 
 HEADER_SIZE, FOOTER_SIZE, HEALTHY = 22, 1, 0x10

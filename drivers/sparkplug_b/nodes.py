@@ -6,7 +6,7 @@ until the node is born again. Values read last are remembered beyond that, so th
 
 from dataclasses import dataclass, field
 
-from drivers._sparkplug_devices import Device
+from drivers.sparkplug_b.devices import Device
 
 MAX_REMEMBERED = 50_000
 """Aliases and metrics of all nodes; beyond that, the node that was silent the longest is forgotten."""

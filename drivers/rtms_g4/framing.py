@@ -1,6 +1,6 @@
 """The frames of an RTMS G4, and the vehicle of its event mode.
 
-Numbers big endian; `drivers.rtms_g4` asks, `drivers._rtms_period` draws the message of a period::
+Numbers big endian; `drivers.rtms_g4` asks, `drivers.rtms_g4.period` draws the message of a period::
 
     FF AA qq ll ii ii dd .. dd ss ss    q what it is, l bytes of i and d, i the sensor's id, d data, s sum of i and d
 
@@ -16,8 +16,8 @@ Source: the RTMS G4 protocol as in the Minnesota DOT's IRIS (tms.server.comm.g4)
 from struct import unpack_from
 from typing import NamedTuple
 
-from drivers._framing import Frames
-from drivers._lanes import Vehicle
+from drivers.common.framing import Frames
+from drivers.common.lanes import Vehicle
 from gateway.contract import FieldValue, Reject
 
 SENTINEL = b"\xff\xaa"

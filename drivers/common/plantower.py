@@ -19,8 +19,8 @@ from itertools import pairwise
 from struct import unpack
 from typing import NamedTuple
 
-from drivers._framing import Frames
-from drivers._waking import Cycle, Sleeping, Turn
+from drivers.common.duty_cycle import Cycle, Sleeping, Turn
+from drivers.common.framing import Frames
 from gateway.contract import FieldValue, Measurement, Quality, Reject
 
 HEADER = b"\x42\x4d"
