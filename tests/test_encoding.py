@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.line_protocol import parse
-from firmware_sim.points import StoredPoint
+from firmware_sim.servers.influx.line_protocol import parse
+from firmware_sim.truth.points import StoredPoint
 from gateway.contract import VOCABULARY, FieldValue, Quality, field
 from gateway.delivery.restamp import restamp
 from gateway.ingest.fields import FieldEncoder

@@ -10,7 +10,7 @@ import pytest
 
 from drivers.nmea0183 import Decoder, NmeaOptions
 from firmware_sim.devices.nmea0183 import EPOCH, ROLLOVER, Nmea0183
-from firmware_sim.truth import Truth
+from firmware_sim.truth.ledger import Truth
 from gateway.clock import AGREE, BootOffset, Timekeeper
 from gateway.config.load import check
 from gateway.contract import Measurement, Reject

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import drivers
-from firmware_sim import exhibits
+from firmware_sim import registry as exhibits
 from firmware_sim.devices import tps110
 from gateway.cli.drivers import markdown
 

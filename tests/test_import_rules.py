@@ -53,9 +53,9 @@ VIOLATIONS = [
     (CATALOGUE, "gateway/daemon/app.py", "import drivers"),
     (CATALOGUE, "gateway/daemon/assembly.py", "from drivers.sds011 import DRIVER"),
     (SIMULATED, "firmware_sim/devices/sds011.py", "import drivers.sds011"),
-    (SIMULATED, "firmware_sim/line_protocol.py", "from gateway.sinks import line_protocol"),
-    (DEMO, "gateway/cli/check.py", "import firmware_sim.city"),
-    (DEMO, "gateway/daemon/app.py", "from firmware_sim.line import SerialLine"),
+    (SIMULATED, "firmware_sim/servers/influx/line_protocol.py", "from gateway import line_protocol"),
+    (DEMO, "gateway/cli/check.py", "import firmware_sim.bench.city"),
+    (DEMO, "gateway/daemon/app.py", "from firmware_sim.bench.pty_line import SerialLine"),
     (DEMO, "drivers/sds011.py", "import firmware_sim.devices.sds011"),
 ]
 

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from influxdb_client.client.write.point import Point
 
-from firmware_sim.line_protocol import LineError, lines, parse
-from firmware_sim.points import StoredPoint
+from firmware_sim.servers.influx.line_protocol import LineError, lines, parse
+from firmware_sim.truth.points import StoredPoint
 from gateway import line_protocol
 from gateway.contract import FieldValue
 

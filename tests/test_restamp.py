@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.line_protocol import parse
-from firmware_sim.points import StoredPoint
+from firmware_sim.servers.influx.line_protocol import parse
+from firmware_sim.truth.points import StoredPoint
 from gateway import line_protocol
 from gateway.contract import Quality
 from gateway.delivery.restamp import restamp

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from firmware_sim.child import free_port
+from firmware_sim.servers.process import free_port
 from gateway.contract import Reject
 from gateway.errors import LinkDown
 from gateway.health import GnssHealth, Health

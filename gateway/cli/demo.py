@@ -20,11 +20,19 @@ from typing import Any
 
 import aiohttp
 
-from firmware_sim.child import ServerFailed, bound_to_us, free_port
-from firmware_sim.city import CENTER, City, Pace, Size
-from firmware_sim.compare import Report, compare
-from firmware_sim.merge import read_readings
-from firmware_sim.servers import Broker, Database, Influxd, Iotcore, VictoriaMetrics, choose_broker, choose_database
+from firmware_sim.bench.city import CENTER, City, Pace, Size
+from firmware_sim.servers.process import ServerFailed, bound_to_us, free_port
+from firmware_sim.servers.readings import read_readings
+from firmware_sim.servers.servers import (
+    Broker,
+    Database,
+    Influxd,
+    Iotcore,
+    VictoriaMetrics,
+    choose_broker,
+    choose_database,
+)
+from firmware_sim.truth.compare import Report, compare
 from gateway.cli.demo_view import View
 from gateway.cli.numbers import seconds, whole
 from gateway.errors import PrehodError

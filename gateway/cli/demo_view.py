@@ -17,8 +17,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from firmware_sim.city import City
-from firmware_sim.servers import Broker, Database, Iotcore
+from firmware_sim.bench.city import City
+from firmware_sim.servers.servers import Broker, Database, Iotcore
 from gateway.cli.watch import Board, shorten
 from gateway.contract import VOCABULARY
 from gateway.units import format_duration, format_size

@@ -16,9 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from firmware_sim.child import ServerFailed
-from firmware_sim.city import City, Pace, Size
-from firmware_sim.fair import Fair
+from firmware_sim.bench.city import City, Pace, Size
+from firmware_sim.bench.one_of_each import Fair
+from firmware_sim.servers.process import ServerFailed
 from firmware_sim.torture.faults import FAULTS, Fault
 from firmware_sim.torture.run import CALM, torture
 from gateway.cli.numbers import between, seconds, whole

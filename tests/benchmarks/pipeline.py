@@ -15,8 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from firmware_sim.child import ServerFailed
-from firmware_sim.servers import Influxd, Mosquitto
+from firmware_sim.servers.process import ServerFailed
+from firmware_sim.servers.servers import Influxd, Mosquitto
 from tests.benchmarks import decode, scenarios
 from tests.benchmarks.measure import IN_MEMORY, file_system, machine
 from tests.benchmarks.rig import BenchFailed, stored

@@ -17,8 +17,8 @@ from typing import Self
 
 import aiohttp
 
-from firmware_sim.child import free_port
-from firmware_sim.servers import Influxd, Mosquitto
+from firmware_sim.servers.process import free_port
+from firmware_sim.servers.servers import Influxd, Mosquitto
 from tests.benchmarks.measure import Usage
 
 HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_sim.servers import Influxd, Mosquitto
+from firmware_sim.servers.servers import Influxd, Mosquitto
 from tests.benchmarks.measure import IN_MEMORY, Usage, bare_append, file_system
 from tests.benchmarks.rig import Bare, Daemon, Receiver, publish
 

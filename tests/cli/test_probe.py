@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 import drivers
-from firmware_sim.exhibits import exhibits
-from firmware_sim.line import SerialLine
-from firmware_sim.truth import Truth
+from firmware_sim.bench.pty_line import SerialLine
+from firmware_sim.registry import exhibits
+from firmware_sim.truth.ledger import Truth
 from gateway.cli import probe
 from gateway.cli.main import main
 from gateway.cli.probing import search as probing
@@ -149,7 +149,7 @@ def test_a_modbus_device_that_nobody_knows_is_found_by_its_refusal(
 
 
 class _Ear:
-    """A device that says nothing and remembers what it heard; see `firmware_sim.twins.SerialTwin`."""
+    """A device that says nothing and remembers what it heard; see `firmware_sim.parts.twin.SerialTwin`."""
 
     def __init__(self) -> None:
         self.heard = bytearray()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import drivers
+from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.devices.mhz19 import MhZ19
 from firmware_sim.devices.modbus import LD120
 from firmware_sim.devices.nextpm import NextPm
@@ -17,9 +18,8 @@ from firmware_sim.devices.senseair_s8 import SenseairS8
 from firmware_sim.devices.sm300d2 import Sm300d2
 from firmware_sim.devices.winsen_ze import WinsenZe
 from firmware_sim.devices.winsen_zh import WinsenZh
-from firmware_sim.line import SerialLine
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 from gateway.contract import Measurement, Quality, Reject
 from gateway.links.serial import Line, SerialSettings
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 import drivers
+from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.devices.a02yyuw import A02yyuw
 from firmware_sim.devices.jsn_sr04t import JsnSr04t
 from firmware_sim.devices.maxbotix import Maxbotix
 from firmware_sim.devices.nmea0183 import Nmea0183
 from firmware_sim.devices.tfmini import MILLIMETRES, PIXHAWK, Tfmini
-from firmware_sim.line import SerialLine
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 from gateway.contract import Measurement, Reject
 from gateway.links.serial import Line, SerialSettings
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import drivers
+from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.devices.hpma115 import Hpma115
 from firmware_sim.devices.pms3003 import pms3003
 from firmware_sim.devices.pms5003 import pms5003
@@ -19,10 +20,9 @@ from firmware_sim.devices.pms5003st import pms5003s, pms5003st
 from firmware_sim.devices.pms5003t import pms5003t
 from firmware_sim.devices.sds198 import Sds198
 from firmware_sim.devices.sps30 import Sps30, Status
-from firmware_sim.line import SerialLine
-from firmware_sim.plantower import Plantower
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.plantower import Plantower
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 from gateway.contract import VOCABULARY, Measurement, Reject, SerialLink
 from gateway.links.serial import Line, SerialSettings
 

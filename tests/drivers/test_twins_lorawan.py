@@ -7,9 +7,9 @@ import pytest
 
 import drivers
 from firmware_sim.devices.chirpstack import ChirpStack
-from firmware_sim.exhibits import sensors
-from firmware_sim.node import Node, Sensor
-from firmware_sim.truth import Taken, Truth
+from firmware_sim.parts.lorawan_node import Node, Sensor
+from firmware_sim.registry import sensors
+from firmware_sim.truth.ledger import Taken, Truth
 from gateway.contract import FieldValue, Measurement, Reject, Uplink
 from gateway.sources.uplinks import measurements_of
 

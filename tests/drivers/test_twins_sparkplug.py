@@ -7,8 +7,8 @@ import pytest
 
 import drivers
 from firmware_sim.devices.sparkplug_b import DRIVER, EdgeNode
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Message
+from firmware_sim.parts.twin import Message
+from firmware_sim.truth.ledger import Truth
 from gateway.contract import Command, Measurement, Reject
 
 NOON = 1_721_381_655_775_000_000

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import drivers
+from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.devices.natch import BORN, Natch
 from firmware_sim.devices.wavetronix_ss105 import WavetronixSs105
 from firmware_sim.devices.wavetronix_ss125 import WavetronixSs125
-from firmware_sim.line import SerialLine
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 from gateway.contract import Measurement, Quality, Reject
 from gateway.links.serial import Line, SerialSettings
 

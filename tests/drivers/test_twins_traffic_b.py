@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 import drivers
+from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.devices.adec_tdc import AdecTdc
 from firmware_sim.devices.canoga import APART, Canoga
 from firmware_sim.devices.houston_dr500 import HoustonDr500
 from firmware_sim.devices.rtms_g4 import RtmsG4
-from firmware_sim.line import SerialLine
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 from gateway.contract import Measurement, Reject
 from gateway.links.serial import Line, SerialSettings
 

@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.devices.adec_tdc import NOTHING, AdecTdc, long_frame
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 RESET, STATUS = bytes.fromhex("1040014116"), bytes.fromhex("1049014a16")
 VEHICLES = {True: bytes.fromhex("1078017916"), False: bytes.fromhex("1058015916")}

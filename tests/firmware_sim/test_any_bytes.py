@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from firmware_sim.devices.ops243 import Ops243
 from firmware_sim.devices.sds011 import Sds011
-from firmware_sim.street import Street
-from firmware_sim.truth import Truth
-from firmware_sim.twins import SerialTwin
+from firmware_sim.parts.street import Street
+from firmware_sim.parts.twin import SerialTwin
+from firmware_sim.truth.ledger import Truth
 
 SDS011_COMMANDS = [
     bytes.fromhex("aab402010100000000000000000000ffff02ab"),

@@ -14,7 +14,7 @@ from firmware_sim.devices.senseair_k30 import SenseairK30
 from firmware_sim.devices.senseair_s8 import SenseairS8
 from firmware_sim.devices.winsen_ze import WinsenZe
 from firmware_sim.devices.winsen_zh import WinsenZh
-from firmware_sim.truth import Truth
+from firmware_sim.truth.ledger import Truth
 
 QUESTIONS = [
     bytes.fromhex(text)

@@ -11,7 +11,7 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from firmware_sim.servers import Iotcore, Mosquitto, Tls
+from firmware_sim.servers.servers import Iotcore, Mosquitto, Tls
 
 pytestmark = pytest.mark.system
 

@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.devices.canoga import ANYBODY, Canoga, text, xor
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 ASK = text(ANYBODY, b"*")
 

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 import aiomqtt
 import pytest
 
-from firmware_sim.city import City, Pace, Size
-from firmware_sim.compare import compare
-from firmware_sim.points import StoredPoint
-from firmware_sim.publisher import Publisher
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Message
+from firmware_sim.bench.city import City, Pace, Size
+from firmware_sim.bench.publisher import Publisher
+from firmware_sim.parts.twin import NEVER, Message
+from firmware_sim.truth.compare import compare
+from firmware_sim.truth.ledger import Truth
+from firmware_sim.truth.points import StoredPoint
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 NOON = 1_721_381_655_775_023_242

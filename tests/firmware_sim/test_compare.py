@@ -1,8 +1,8 @@
 import pytest
 
-from firmware_sim.compare import Report, compare
-from firmware_sim.points import StoredPoint
-from firmware_sim.truth import Truth
+from firmware_sim.truth.compare import Report, compare
+from firmware_sim.truth.ledger import Truth
+from firmware_sim.truth.points import StoredPoint
 
 TIME = 1_721_381_655_775_023_242
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.bus import Bus
+from firmware_sim.bench.one_of_each import ON_THE_BUS, Fair
 from firmware_sim.devices.modbus import LD120
 from firmware_sim.devices.senseair_s8 import SenseairS8
-from firmware_sim.exhibits import exhibits, networks, sensors
-from firmware_sim.fair import ON_THE_BUS, Fair
-from firmware_sim.modbus import with_crc
-from firmware_sim.truth import Truth
+from firmware_sim.parts.modbus import with_crc
+from firmware_sim.parts.rs485_bus import Bus
+from firmware_sim.registry import exhibits, networks, sensors
+from firmware_sim.truth.ledger import Truth
 
 READ_CO2 = bytes.fromhex("04 0003 0001")
 READ_TYPE = bytes.fromhex("04 0000 0001")

@@ -16,8 +16,8 @@ from firmware_sim.devices.houston_dr500 import (
     packet,
     unpacked,
 )  # fmt: skip
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 
 @pytest.fixture

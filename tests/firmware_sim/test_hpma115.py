@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.devices.hpma115 import Hpma115
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 START, STOP, READ, GET, AUTO_OFF, AUTO_ON = (
     bytes.fromhex(text) for text in ("68010196", "68010295", "68010493", "68011087", "68012077", "68014057")

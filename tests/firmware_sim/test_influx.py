@@ -12,10 +12,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from firmware_sim.influx import InfluxEndpoint
-from firmware_sim.influx_faults import Hang, Poison, Redirect, Refusal, Reset, Slow
-from firmware_sim.influx_store import identity
-from firmware_sim.points import StoredPoint
+from firmware_sim.servers.influx.endpoint import InfluxEndpoint
+from firmware_sim.servers.influx.faults import Hang, Poison, Redirect, Refusal, Reset, Slow
+from firmware_sim.servers.influx.store import identity
+from firmware_sim.truth.points import StoredPoint
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 

@@ -1,8 +1,8 @@
 import json
 
 from firmware_sim.devices.json_station import JsonStation
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER
+from firmware_sim.parts.twin import NEVER
+from firmware_sim.truth.ledger import Truth
 
 NOON = 1_721_381_655_775_023_242
 

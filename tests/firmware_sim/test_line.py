@@ -6,11 +6,11 @@ from typing import Protocol
 
 import pytest
 
+from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.devices.ops243 import Modes, Ops243
 from firmware_sim.devices.sds011 import Sds011
-from firmware_sim.line import SerialLine
-from firmware_sim.street import Street
-from firmware_sim.truth import Truth
+from firmware_sim.parts.street import Street
+from firmware_sim.truth.ledger import Truth
 
 FIRMWARE = bytes.fromhex("aab407000000000000000000000000ffff05ab")
 QUERY_MODE = bytes.fromhex("aab402010100000000000000000000ffff02ab")

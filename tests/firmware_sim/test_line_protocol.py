@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.line_protocol import LineError, lines, parse
-from firmware_sim.points import StoredPoint, Value
+from firmware_sim.servers.influx.line_protocol import LineError, lines, parse
+from firmware_sim.truth.points import StoredPoint, Value
 
 NOW = 1_700_000_000_123_456_789
 

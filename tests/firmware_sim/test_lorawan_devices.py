@@ -12,7 +12,7 @@ from firmware_sim.devices.milesight import Vs133, Vs340
 from firmware_sim.devices.nwave import Ncc405, Nps405, packed_minutes
 from firmware_sim.devices.parametric import Pcr2, Tcr
 from firmware_sim.devices.pni_placepod import PlacePod, PlacePodCounter
-from firmware_sim.node import Payload, Sensor
+from firmware_sim.parts.lorawan_node import Payload, Sensor
 
 NOON = 1_721_381_655_000_000_000
 

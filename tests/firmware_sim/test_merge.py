@@ -2,8 +2,8 @@
 
 import pytest
 
-from firmware_sim.merge import KINDS, gather
-from firmware_sim.points import StoredPoint
+from firmware_sim.servers.readings import KINDS, gather
+from firmware_sim.truth.points import StoredPoint
 from gateway.vocabulary import KINDS as EVERY_KIND
 
 

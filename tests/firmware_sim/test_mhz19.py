@@ -1,9 +1,9 @@
 import pytest
 
 from firmware_sim.devices.mhz19 import MhZ19
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
-from firmware_sim.winsen import with_sum
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.winsen import with_sum
+from firmware_sim.truth.ledger import Truth
 
 READ = bytes.fromhex("ff0186000000000079")
 

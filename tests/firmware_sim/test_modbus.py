@@ -1,8 +1,8 @@
 import pytest
 
 from firmware_sim.devices.modbus import LD120
-from firmware_sim.modbus import with_crc
-from firmware_sim.truth import Truth
+from firmware_sim.parts.modbus import with_crc
+from firmware_sim.truth.ledger import Truth
 
 COUNT = "fe 03 0009 0002"
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.devices.natch import Natch
-from firmware_sim.road import Road
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.road import Road
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 STEP = 0.25
 

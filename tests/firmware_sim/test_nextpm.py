@@ -1,8 +1,8 @@
 import pytest
 
 from firmware_sim.devices.nextpm import NextPm, with_sum
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER
+from firmware_sim.parts.twin import NEVER
+from firmware_sim.truth.ledger import Truth
 
 
 def ask(twin: NextPm, command: int, now: float) -> str:

@@ -1,6 +1,6 @@
 from firmware_sim.devices.nextpm_modbus import NextPmModbus
-from firmware_sim.modbus import with_crc
-from firmware_sim.truth import Truth
+from firmware_sim.parts.modbus import with_crc
+from firmware_sim.truth.ledger import Truth
 
 
 def ask(twin: NextPmModbus, body: str, now: float) -> bytes:

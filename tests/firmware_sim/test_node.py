@@ -5,9 +5,9 @@ import pytest
 
 from firmware_sim.devices.chirpstack import ChirpStack
 from firmware_sim.devices.milesight import Em500Co2, Vs340
-from firmware_sim.node import Node
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER
+from firmware_sim.parts.lorawan_node import Node
+from firmware_sim.parts.twin import NEVER
+from firmware_sim.truth.ledger import Truth
 
 EUI = "70b3d57ed0041234"
 NOON = 1_721_381_655_000_000_000

@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 
 from firmware_sim.devices.ops243 import Modes, Ops243, line_speed
-from firmware_sim.street import APART, Street
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.street import APART, Street
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 STEP = 0.05
 

@@ -10,9 +10,9 @@ from firmware_sim.devices.pms3003 import pms3003
 from firmware_sim.devices.pms5003 import pms5003
 from firmware_sim.devices.pms5003st import pms5003s, pms5003st
 from firmware_sim.devices.pms5003t import pms5003t
-from firmware_sim.plantower import Plantower
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.plantower import Plantower
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 PASSIVE, ACTIVE, READ, SLEEP, WAKE = (
     bytes.fromhex(text)

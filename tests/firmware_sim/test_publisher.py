@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from firmware_sim.publisher import Publisher
-from firmware_sim.twins import Message
+from firmware_sim.bench.publisher import Publisher
+from firmware_sim.parts.twin import Message
 
 
 async def test_a_socket_that_was_closed_meanwhile_is_no_news_and_everything_else_is(

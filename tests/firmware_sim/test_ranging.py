@@ -10,8 +10,8 @@ from firmware_sim.devices.jsn_sr04t import JsnSr04t
 from firmware_sim.devices.maxbotix import BANNER, Maxbotix
 from firmware_sim.devices.nmea0183 import Nmea0183
 from firmware_sim.devices.tfmini import PIXHAWK, Tfmini
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 
 def said(frames: list[Frame]) -> bytes:

@@ -6,11 +6,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from firmware_sim.influx import InfluxEndpoint
-from firmware_sim.line_protocol import parse
-from firmware_sim.points import StoredPoint
-from firmware_sim.readback import ReadBackError, as_victoria_metrics, read_influxdb, read_points
-from firmware_sim.servers import Influxd, VictoriaMetrics
+from firmware_sim.servers.influx.endpoint import InfluxEndpoint
+from firmware_sim.servers.influx.line_protocol import parse
+from firmware_sim.servers.readback import ReadBackError, as_victoria_metrics, read_influxdb, read_points
+from firmware_sim.servers.servers import Influxd, VictoriaMetrics
+from firmware_sim.truth.points import StoredPoint
 
 pytestmark = pytest.mark.system
 
@@ -61,7 +61,7 @@ async def test_what_was_written_by_hand_comes_back_from_influxdb_to_the_nanoseco
 
 @needs_influxd
 async def test_many_points_come_back_from_influxdb_in_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware_sim.readback._CHUNK", 7)
+    monkeypatch.setattr("firmware_sim.servers.readback._CHUNK", 7)
     body = "\n".join(f"m,t={n % 3} f={n}i {n}" for n in range(100)).encode()
     async with Influxd(tmp_path) as database:
         await write(database, body)

@@ -3,8 +3,8 @@
 import json
 
 from firmware_sim.devices import actility, airgradient, ttn
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER
+from firmware_sim.parts.twin import NEVER
+from firmware_sim.truth.ledger import Truth
 
 NOON = 1_721_381_655_775_000_000
 

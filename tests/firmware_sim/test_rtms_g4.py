@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.devices.rtms_g4 import COUNT, EVENT, FOOTER, HEADER, INFORM, POLL, REFUSED, RtmsG4, frame
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 ASK = frame(POLL, 1, b"\0")
 

@@ -1,8 +1,8 @@
 import pytest
 
 from firmware_sim.devices.sds011 import Sds011
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 SENSOR = bytes.fromhex("a160")
 

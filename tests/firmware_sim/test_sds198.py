@@ -3,8 +3,8 @@
 import pytest
 
 from firmware_sim.devices.sds198 import Sds198
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 SENSOR = bytes.fromhex("e905")
 

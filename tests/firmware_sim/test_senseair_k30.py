@@ -1,7 +1,7 @@
 from firmware_sim.devices.senseair_k30 import SenseairK30
-from firmware_sim.modbus import with_crc
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.modbus import with_crc
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 READ = bytes.fromhex("fe440008029f25")
 

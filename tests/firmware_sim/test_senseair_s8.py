@@ -1,9 +1,9 @@
 import pytest
 
 from firmware_sim.devices.senseair_s8 import SenseairS8
-from firmware_sim.modbus import with_crc
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.modbus import with_crc
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 READ = bytes.fromhex("fe040000" + "0004" + "e5c6")
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim import child, servers
-from firmware_sim.child import RealServer, ServerFailed, free_port
-from firmware_sim.influx import InfluxEndpoint
-from firmware_sim.servers import Influxd, Iotcore, Mosquitto, VictoriaMetrics, choose_broker, choose_database
+from firmware_sim.servers import process as child
+from firmware_sim.servers import servers
+from firmware_sim.servers.influx.endpoint import InfluxEndpoint
+from firmware_sim.servers.process import RealServer, ServerFailed, free_port
+from firmware_sim.servers.servers import Influxd, Iotcore, Mosquitto, VictoriaMetrics, choose_broker, choose_database
 
 pytestmark = pytest.mark.system
 
@@ -83,7 +84,7 @@ async def test_a_frozen_server_is_stopped_too(tmp_path: Path) -> None:
 def parent_of(kind: type[RealServer], directory: Path) -> subprocess.Popen[bytes]:
     """Start another process of ours, which starts the server and prints its process id."""
     script = (
-        "import asyncio, sys, time; from pathlib import Path; from firmware_sim import servers\n"
+        "import asyncio, sys, time; from pathlib import Path; from firmware_sim.servers import servers\n"
         f"server = servers.{kind.__name__}(Path(sys.argv[1]))\n"
         "asyncio.run(server.start())\n"
         "print(server.pid, flush=True); time.sleep(60)"

@@ -1,9 +1,9 @@
 import pytest
 
 from firmware_sim.devices.sm300d2 import Sm300d2
-from firmware_sim.modbus import with_crc
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER
+from firmware_sim.parts.modbus import with_crc
+from firmware_sim.parts.twin import NEVER
+from firmware_sim.truth.ledger import Truth
 
 
 def report(twin: Sm300d2, now: float) -> bytes:

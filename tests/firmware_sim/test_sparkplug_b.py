@@ -3,9 +3,19 @@
 import pytest
 
 from firmware_sim.devices.sparkplug_b import EdgeNode
-from firmware_sim.sparkplug import BOOLEAN, DOUBLE, FLOAT, INT16, STRING, Metric, read, write_metric, write_payload
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Message
+from firmware_sim.parts.sparkplug import (
+    BOOLEAN,
+    DOUBLE,
+    FLOAT,
+    INT16,
+    STRING,
+    Metric,
+    read,
+    write_metric,
+    write_payload,
+)
+from firmware_sim.parts.twin import Message
+from firmware_sim.truth.ledger import Truth
 
 NOON = 1_721_381_655_775_000_000
 SECOND = 1_000_000_000

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.devices.sps30 import Mode, Sps30, Status, _unstuffed
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 START, START_WHOLE, STOP, READ, SLEEP, WAKE, CLEAN, RESET = (
     bytes.fromhex(text)

@@ -5,11 +5,11 @@ import time
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
+from firmware_sim.bench.publisher import Publisher
+from firmware_sim.bench.stage import Stage
 from firmware_sim.devices.json_station import JsonStation
-from firmware_sim.publisher import Publisher
-from firmware_sim.stage import Stage
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Message
+from firmware_sim.parts.twin import Message
+from firmware_sim.truth.ledger import Truth
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 NOON = 1_721_381_655_775_000_000

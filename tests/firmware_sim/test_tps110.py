@@ -8,8 +8,8 @@ import pytest
 
 from firmware_sim.devices.chirpstack import APPLICATION, ChirpStack, rfc3339
 from firmware_sim.devices.tps110 import HEARTBEAT, START_UP, STATUS, Tps110
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Message
+from firmware_sim.parts.twin import NEVER, Message
+from firmware_sim.truth.ledger import Truth
 
 EUI = "70b3d57ed0041234"
 NOON = 1_721_381_655_775_023_242

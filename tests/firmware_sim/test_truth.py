@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from firmware_sim.truth import Truth
+from firmware_sim.truth.ledger import Truth
 
 
 def test_a_ledger_can_be_read_back_from_its_file_while_it_grows(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.devices.wavetronix_ss105 import BORN, WavetronixSs105, checksum
-from firmware_sim.truth import Truth
+from firmware_sim.truth.ledger import Truth
 
 ASK = b"Z00001XD\r"
 

@@ -16,8 +16,8 @@ from firmware_sim.devices.wavetronix_ss125 import (
     fixed24,
     stamp,
 )
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 
 def ask(message: int, data: bytes = b"", address: int = 1, kind: int = 0) -> bytes:

@@ -1,8 +1,8 @@
 import pytest
 
 from firmware_sim.devices.winsen_zh import WinsenZh
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 READ = bytes.fromhex("ff0186000000000079")
 ASK = bytes.fromhex("ff0178410000000046")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import drivers
-from firmware_sim import line_protocol as others
-from firmware_sim.points import StoredPoint
+from firmware_sim.servers.influx import line_protocol as others
+from firmware_sim.truth.points import StoredPoint
 from gateway import line_protocol
 from gateway.contract import Codec, Command, Driver, Measurement, Reject, SerialLink, Uplink
 from gateway.links.mqtt.packets import parse_publish

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import aiomqtt
 import pytest
 
-from firmware_sim.servers import Mosquitto, Tls
+from firmware_sim.servers.servers import Mosquitto, Tls
 from gateway.errors import LinkDown, LinkRefused
 from gateway.links.mqtt.client import MqttSettings
 from gateway.links.mqtt.connection import Connection

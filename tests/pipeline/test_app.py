@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import structlog
 
-from firmware_sim.influx import InfluxEndpoint
-from firmware_sim.influx_faults import Hang, Refusal
+from firmware_sim.servers.influx.endpoint import InfluxEndpoint
+from firmware_sim.servers.influx.faults import Hang, Refusal
 from gateway.cli.spool_ask import ask
 from gateway.config.models import Configuration
 from gateway.daemon import app

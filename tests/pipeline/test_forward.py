@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.influx import gunzip
+from firmware_sim.servers.influx.endpoint import gunzip
 from gateway.clock import Timekeeper
 from gateway.delivery import courier as deliver
 from gateway.delivery.forwarder import Forwarder, Limits

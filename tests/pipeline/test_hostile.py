@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import drivers
-from firmware_sim import line_protocol
-from firmware_sim.points import StoredPoint
+from firmware_sim.servers.influx import line_protocol
+from firmware_sim.truth.points import StoredPoint
 from gateway.clock import Timekeeper
 from gateway.config.models import Gateway, SensorSettings
 from gateway.contract import VOCABULARY

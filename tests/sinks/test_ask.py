@@ -11,8 +11,8 @@ import pytest
 import structlog
 from aiohttp import web
 
-from firmware_sim.readback import read_victoria_metrics
-from firmware_sim.servers import Influxd, VictoriaMetrics
+from firmware_sim.servers.readback import read_victoria_metrics
+from firmware_sim.servers.servers import Influxd, VictoriaMetrics
 from gateway.errors import SinkAway
 from gateway.sinks import duplicates_query as ask
 from gateway.sinks.influxdb import InfluxSettings, InfluxSink

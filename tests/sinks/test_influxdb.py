@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from firmware_sim.influx import InfluxEndpoint
-from firmware_sim.influx_faults import Hang, Poison, Redirect, Refusal, Reset
+from firmware_sim.servers.influx.endpoint import InfluxEndpoint
+from firmware_sim.servers.influx.faults import Hang, Poison, Redirect, Refusal, Reset
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkError, SinkHeld, SinkSlow
 from gateway.sinks.influxdb import InfluxSettings, InfluxSink
 

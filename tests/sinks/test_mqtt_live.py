@@ -10,7 +10,7 @@ import aiomqtt
 import orjson
 import pytest
 
-from firmware_sim.servers import Mosquitto
+from firmware_sim.servers.servers import Mosquitto
 from gateway.errors import LinkDown, LinkRefused
 from gateway.sinks import live_mqtt as mqtt
 from gateway.sinks.live_mqtt import LiveSettings, LiveSink

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import pytest
 
-from firmware_sim.servers import Influxd, Mosquitto, VictoriaMetrics
+from firmware_sim.servers.servers import Influxd, Mosquitto, VictoriaMetrics
 from firmware_sim.torture.wire import Wire
 from tests.support.requirements import require_disk_image, require_program
 from tests.system.disks import Disk

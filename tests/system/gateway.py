@@ -13,9 +13,9 @@ from typing import Any
 
 import aiohttp
 
-from firmware_sim import line_protocol
-from firmware_sim.child import RealServer
-from firmware_sim.points import StoredPoint
+from firmware_sim.servers.influx import line_protocol
+from firmware_sim.servers.process import RealServer
+from firmware_sim.truth.points import StoredPoint
 
 PATIENCE = 30.0
 """Seconds within which anything that is waited for must have happened."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from firmware_sim.points import StoredPoint
+from firmware_sim.truth.points import StoredPoint
 from tests.system.gateway import PATIENCE
 
 Moment = tuple[str, int]

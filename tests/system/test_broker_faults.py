@@ -15,7 +15,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from firmware_sim.servers import Mosquitto
+from firmware_sim.servers.servers import Mosquitto
 from tests.support.requirements import require, require_own_network
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.devices.nmea0183 import Nmea0183
-from firmware_sim.line import SerialLine
-from firmware_sim.points import StoredPoint
-from firmware_sim.readback import read_points
-from firmware_sim.servers import Influxd, Mosquitto
-from firmware_sim.truth import Truth
+from firmware_sim.servers.readback import read_points
+from firmware_sim.servers.servers import Influxd, Mosquitto
+from firmware_sim.truth.ledger import Truth
+from firmware_sim.truth.points import StoredPoint
 from gateway.clock import _kernel_synchronized
 from gateway.sources.gnss import metres
 from tests.support.requirements import OWN_MOUNTS, require_faketime, require_own_mounts

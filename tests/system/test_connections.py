@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firmware_sim.servers import Mosquitto, Tls
+from firmware_sim.servers.servers import Mosquitto, Tls
 from tests.support.requirements import require_program
 
 if TYPE_CHECKING:

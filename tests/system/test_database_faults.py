@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import aiomqtt
 import pytest
 
-from firmware_sim.influx import InfluxEndpoint
-from firmware_sim.influx_faults import Fault, Hang, Poison, Redirect, Refusal, Reset, Slow
-from firmware_sim.servers import Mosquitto
+from firmware_sim.servers.influx.endpoint import InfluxEndpoint
+from firmware_sim.servers.influx.faults import Fault, Hang, Poison, Redirect, Refusal, Reset, Slow
+from firmware_sim.servers.servers import Mosquitto
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig, State, Stream

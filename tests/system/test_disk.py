@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firmware_sim.child import ServerFailed
-from firmware_sim.readback import read_influxdb, read_victoria_metrics
-from firmware_sim.servers import Influxd, Mosquitto, VictoriaMetrics
+from firmware_sim.servers.process import ServerFailed
+from firmware_sim.servers.readback import read_influxdb, read_victoria_metrics
+from firmware_sim.servers.servers import Influxd, Mosquitto, VictoriaMetrics
 from tests.support.requirements import require_disk_image
 
 if TYPE_CHECKING:

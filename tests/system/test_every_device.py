@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import drivers
-from firmware_sim import line_protocol
-from firmware_sim.compare import compare
-from firmware_sim.fair import Fair
-from firmware_sim.points import StoredPoint
-from firmware_sim.readback import read_points
-from firmware_sim.servers import Influxd, Mosquitto
+from firmware_sim.bench.one_of_each import Fair
+from firmware_sim.servers.influx import line_protocol
+from firmware_sim.servers.readback import read_points
+from firmware_sim.servers.servers import Influxd, Mosquitto
+from firmware_sim.truth.compare import compare
+from firmware_sim.truth.points import StoredPoint
 from gateway.contract import SerialLink
 from tests.system.gateway import until
 

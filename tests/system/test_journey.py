@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firmware_sim.city import City, Pace, Size
-from firmware_sim.compare import compare
-from firmware_sim.points import StoredPoint, Value
-from firmware_sim.readback import as_victoria_metrics, read_points
-from firmware_sim.servers import Influxd, Mosquitto, VictoriaMetrics
-from firmware_sim.truth import Truth
+from firmware_sim.bench.city import City, Pace, Size
+from firmware_sim.servers.readback import as_victoria_metrics, read_points
+from firmware_sim.servers.servers import Influxd, Mosquitto, VictoriaMetrics
+from firmware_sim.truth.compare import compare
+from firmware_sim.truth.ledger import Truth
+from firmware_sim.truth.points import StoredPoint, Value
 
 if TYPE_CHECKING:
     from tests.system.conftest import Rig

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firmware_sim import line_protocol
-from firmware_sim.points import StoredPoint
-from firmware_sim.readback import read_victoria_metrics
-from firmware_sim.servers import Mosquitto, VictoriaMetrics
+from firmware_sim.servers.influx import line_protocol
+from firmware_sim.servers.readback import read_victoria_metrics
+from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
+from firmware_sim.truth.points import StoredPoint
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiomqtt
 import pytest
 
-from firmware_sim.servers import Mosquitto
+from firmware_sim.servers.servers import Mosquitto
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig

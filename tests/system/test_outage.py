@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from firmware_sim.city import City, Pace, Size
-from firmware_sim.compare import compare
-from firmware_sim.readback import read_influxdb
-from firmware_sim.servers import Influxd, Mosquitto
+from firmware_sim.bench.city import City, Pace, Size
+from firmware_sim.servers.readback import read_influxdb
+from firmware_sim.servers.servers import Influxd, Mosquitto
+from firmware_sim.truth.compare import compare
 
 if TYPE_CHECKING:
     from tests.system.conftest import Rig

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from firmware_sim import line_protocol
-from firmware_sim.points import StoredPoint
-from firmware_sim.readback import read_victoria_metrics
-from firmware_sim.servers import Mosquitto, VictoriaMetrics
+from firmware_sim.servers.influx import line_protocol
+from firmware_sim.servers.readback import read_victoria_metrics
+from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
+from firmware_sim.truth.points import StoredPoint
 from tests.support.requirements import require_disk_image
 
 if TYPE_CHECKING:

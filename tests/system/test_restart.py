@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firmware_sim.readback import read_victoria_metrics
-from firmware_sim.servers import Mosquitto, VictoriaMetrics
+from firmware_sim.servers.readback import read_victoria_metrics
+from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
 
 if TYPE_CHECKING:
     from tests.system.conftest import Rig

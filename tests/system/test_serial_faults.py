@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.devices.sds011 import Sds011
 from firmware_sim.devices.senseair_s8 import SenseairS8
-from firmware_sim.line import SerialLine
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 from tests.support.requirements import OWN_MOUNTS, require_own_mounts
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Self
 import aiomqtt
 import pytest
 
-from firmware_sim.compare import compare
 from firmware_sim.devices.sparkplug_b import EdgeNode
-from firmware_sim.servers import Mosquitto
-from firmware_sim.truth import Truth
+from firmware_sim.servers.servers import Mosquitto
+from firmware_sim.truth.compare import compare
+from firmware_sim.truth.ledger import Truth
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig, State

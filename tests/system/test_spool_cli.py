@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from firmware_sim.servers import Mosquitto, VictoriaMetrics
+from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig

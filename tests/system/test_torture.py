@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from firmware_sim.readback import read_influxdb
-from firmware_sim.servers import Influxd
+from firmware_sim.servers.readback import read_influxdb
+from firmware_sim.servers.servers import Influxd
 from firmware_sim.torture.faults import FAULTS, Fault
 from firmware_sim.torture.run import torture
 from firmware_sim.torture.site import Site, State

@@ -5,8 +5,8 @@ Source: DFRobot SEN0311 and SEN0313. It measures by itself, ten times a second a
     FF hi lo sum        sum = (FF + hi + lo) & FF; 0 mm where no echo came
 """
 
-from firmware_sim.ranging import Ranger
-from firmware_sim.truth import Truth
+from firmware_sim.parts.ranging import Ranger
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "a02yyuw"
 SOURCE = {"options": {"interval": "0s"}}
@@ -19,7 +19,7 @@ def frame(millimetres: int | None) -> bytes:
 
 
 class A02yyuw(Ranger):
-    """One sensor; see `firmware_sim.twins.SerialTwin`. With its RX pin high it reports every 0.3 s."""
+    """One sensor; see `parts.twin.SerialTwin`. With its RX pin high it reports every 0.3 s."""
 
     def __init__(self, name: str, truth: Truth, seed: str) -> None:
         super().__init__(name, truth, seed, 0.3, frame)

@@ -1,4 +1,4 @@
-"""Actility ThingPark in miniature: LoRaWAN payloads in, its JSON messages out; see `firmware_sim.node.Network`.
+"""Actility ThingPark in miniature: LoRaWAN payloads in, its JSON messages out; see `parts.lorawan_node.Network`.
 
 Every number is a text, the time has a local offset and three decimals, the payload is in hex.
 """
@@ -7,7 +7,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from random import Random
 
-from firmware_sim.twins import Heard, Message
+from firmware_sim.parts.twin import Heard, Message
 
 DRIVER = "actility"
 _LOCAL = timezone(timedelta(hours=2))

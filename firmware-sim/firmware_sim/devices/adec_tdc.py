@@ -18,9 +18,9 @@ last vehicle said. Status: ``0B adr status``: bits 7 hardware, 6 synchronization
 from functools import partial
 from random import Random
 
-from firmware_sim.mishaps import Wire
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.wire_faults import Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "adec_tdc"
 SOURCE = {"options": {"address": 1}}
@@ -41,7 +41,7 @@ def long_frame(ctrl: int, address: int, data: bytes) -> bytes:
 
 
 class AdecTdc:
-    """One detector; see `firmware_sim.twins.SerialTwin`.
+    """One detector; see `parts.twin.SerialTwin`.
 
     Its ledger holds each vehicle that was delivered, once, with its speed.
     """

@@ -14,9 +14,9 @@ Two loops, 1 and 2, lie behind each other in one lane, so many metres apart; 3 a
 from functools import partial
 from random import Random
 
-from firmware_sim.mishaps import Wire
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.wire_faults import Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "canoga"
 ANYBODY = 255
@@ -43,7 +43,7 @@ def text(address: int, payload: bytes) -> bytes:
 
 
 class Canoga:
-    """One card; see `firmware_sim.twins.SerialTwin`. Its ledger holds each vehicle at each loop, tagged ``lane``."""
+    """One card; see `parts.twin.SerialTwin`. Its ledger holds each vehicle at each loop, tagged ``lane``."""
 
     def __init__(self, name: str, truth: Truth, seed: str, address: int = 0) -> None:
         self.name = name

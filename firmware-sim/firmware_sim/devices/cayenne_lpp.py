@@ -8,8 +8,8 @@ Source: Cayenne Low Power Payload. Any port; entries of channel, type and value,
 
 from random import Random
 
-from firmware_sim.node import Meant, Payload
-from firmware_sim.points import Value
+from firmware_sim.parts.lorawan_node import Meant, Payload
+from firmware_sim.truth.points import Value
 
 
 class LppStation:
@@ -19,7 +19,7 @@ class LppStation:
         self.options: dict[str, object] = {}
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         first, second, half = random.randint(-200, 400), random.randint(-200, 400), random.randrange(201)
         pressure, lux, taken = random.randint(9500, 10500), random.randrange(40_000), random.random() < 0.5

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from random import Random
 from uuid import UUID
 
-from firmware_sim.points import Value
-from firmware_sim.twins import Heard, Message
+from firmware_sim.parts.twin import Heard, Message
+from firmware_sim.truth.points import Value
 
 DRIVER = "chirpstack"
 

@@ -17,8 +17,8 @@ Source: the vendor's decentlab-decoders. Port 1, words of 16 bits, big endian::
 
 from random import Random
 
-from firmware_sim.node import Meant, Payload
-from firmware_sim.points import Value
+from firmware_sim.parts.lorawan_node import Meant, Payload
+from firmware_sim.truth.points import Value
 
 PORT = 1
 Group = tuple[list[int], dict[str, Value]]
@@ -54,7 +54,7 @@ class _Station:
         raise AssertionError(random)
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         groups = self.groups(random)
         power = range(len(groups))[self.power]

@@ -12,8 +12,8 @@ Source: the user manuals. Port 2, big endian; battery in mV::
 
 from random import Random
 
-from firmware_sim.node import Meant, Payload
-from firmware_sim.points import Value
+from firmware_sim.parts.lorawan_node import Meant, Payload
+from firmware_sim.truth.points import Value
 
 PORT, KEPT = 2, 3
 SECOND = 1_000_000_000
@@ -36,7 +36,7 @@ class Ldds75:
         self.options: dict[str, object] = {"threshold_mm": 1000, "probe": "tenths"}
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         millivolts, said = _battery(random)
         millimetres, tenths = random.choice((random.randint(280, 7500), 0x14)), random.randint(-200, 400)
@@ -56,7 +56,7 @@ class Llds12:
         self.options: dict[str, object] = {"probe": "tenths"}
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         millivolts, said = _battery(random)
         millimetres, signal, warm, tenths = (
@@ -75,7 +75,7 @@ class Ldds04:
         self.options: dict[str, object] = {"threshold_mm": 800}
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         millivolts, said = _battery(random)
         heads = [random.randint(200, 4000) for _ in range(4)]
@@ -93,7 +93,7 @@ class Laq4:
         self.options: dict[str, object] = {}
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         millivolts, said = _battery(random)
         tvoc, co2, tenths, humid = (random.randint(*p) for p in ((0, 999), (400, 2000), (-200, 500), (0, 1000)))
@@ -116,7 +116,7 @@ class Lht52:
         self.options: dict[str, object] = {}
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         second = time // SECOND
         if random.random() < 0.7:
             data, fields = self._record(random, second)

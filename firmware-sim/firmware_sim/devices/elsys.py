@@ -12,8 +12,8 @@ Source: ELSYS payload format and the vendor's decoder. Port 5; entries of type a
 
 from random import Random
 
-from firmware_sim.node import Meant, Payload
-from firmware_sim.points import Value
+from firmware_sim.parts.lorawan_node import Meant, Payload
+from firmware_sim.truth.points import Value
 
 PORT = 5
 
@@ -25,7 +25,7 @@ class Ers:
         self.options: dict[str, object] = {}
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         tenths, humid, lux = random.randint(-300, 500), random.randrange(101), random.randrange(60_000)
         moved, co2, millivolts = random.randrange(256), random.randint(400, 5000), random.randint(3000, 3680)
@@ -56,7 +56,7 @@ class EltUltrasonic:
         self.options: dict[str, object] = {"threshold_mm": 1500}
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         tenths, millimetres = random.randint(-300, 500), random.randint(300, 9000)
         data = b"\x01" + tenths.to_bytes(2, "big", signed=True) + b"\x0e" + millimetres.to_bytes(2, "big")
@@ -72,7 +72,7 @@ class EltPulse:
         self._sums = [0, 0]
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         data, readings = b"", []
         for channel, (relative, absolute) in enumerate(((0x0A, 0x0B), (0x16, 0x17))):

@@ -4,7 +4,7 @@ import json
 from functools import partial
 from random import Random
 
-from firmware_sim.reporter import Meant, Reporter, Spoken
+from firmware_sim.parts.station import Meant, Reporter, Spoken
 
 DRIVER = "frigate"
 

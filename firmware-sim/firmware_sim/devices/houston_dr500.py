@@ -14,9 +14,9 @@ cuts; a question that is none of these is answered with 13 and -1.
 from functools import partial
 from random import Random
 
-from firmware_sim.mishaps import Walk, Wire
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame, Heard
+from firmware_sim.parts.twin import NEVER, Frame, Heard
+from firmware_sim.parts.wire_faults import Walk, Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "houston_dr500"
 
@@ -62,7 +62,7 @@ def unpacked(inside: bytes) -> bytes:
 
 
 class HoustonDr500:
-    """One radar; see `firmware_sim.twins.SerialTwin`."""
+    """One radar; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, units: int = 0) -> None:
         self.name = name

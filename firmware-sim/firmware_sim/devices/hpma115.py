@@ -15,9 +15,9 @@ from functools import partial
 from random import Random
 from typing import Literal
 
-from firmware_sim.mishaps import Walk, Wire
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.wire_faults import Walk, Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "hpma115"
 DONE, NOT_DONE = b"\xa5\xa5", b"\x96\x96"
@@ -28,7 +28,7 @@ _NAMES = {"S0": ("pm25", "pm10"), "C0": ("pm1", "pm25", "pm4", "pm10")}
 
 
 class Hpma115:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, model: Literal["S0", "C0"] = "S0") -> None:
         self.name = name

@@ -9,9 +9,9 @@ Source: data sheets of JSN-SR04T V3.0 and AJ-SR04M. In the mode that waits to be
 
 from functools import partial
 
-from firmware_sim.ranging import Ranger
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.ranging import Ranger
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "jsn_sr04t"
 ASK = b"\x55"
@@ -24,7 +24,7 @@ def frame(header: bool, millimetres: int | None) -> bytes:
 
 
 class JsnSr04t(Ranger):
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, *, header: bool = True) -> None:
         super().__init__(name, truth, seed, 0.0, partial(frame, header))

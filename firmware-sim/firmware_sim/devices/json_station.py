@@ -12,9 +12,9 @@ import json
 from functools import partial
 from random import Random
 
-from firmware_sim.points import Value
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Message
+from firmware_sim.parts.twin import NEVER, Message
+from firmware_sim.truth.ledger import Truth
+from firmware_sim.truth.points import Value
 
 DRIVER = "json"
 SOURCE = {
@@ -37,7 +37,7 @@ _MILLISECOND = 1_000_000
 
 
 class JsonStation:
-    """One station; see `firmware_sim.twins.MqttTwin`."""
+    """One station; see `parts.twin.MqttTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, *, interval: float = 10.0) -> None:
         self.name = name

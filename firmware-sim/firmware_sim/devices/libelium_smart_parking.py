@@ -18,8 +18,8 @@ Source: Smart Parking technical guide. Eleven bytes, big endian, any port; the f
 from random import Random
 from typing import Literal
 
-from firmware_sim.node import Meant, Payload
-from firmware_sim.points import Value
+from firmware_sim.parts.lorawan_node import Meant, Payload
+from firmware_sim.truth.points import Value
 
 PORT = 3
 INFO, KEEPALIVE, DAILY, ERROR, START_1, START_2 = range(6)
@@ -35,7 +35,7 @@ class SmartParking:
         self._counter = 0
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         celsius, axes = random.randint(-15, 45), random.randbytes(6)
         temperature = celsius.to_bytes(1, "big", signed=True)

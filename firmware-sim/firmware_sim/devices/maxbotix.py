@@ -8,9 +8,9 @@ Source: MaxBotix data sheets PD11500 (HRXL) and of the XL-MaxSonar-WR. After a l
 
 from typing import Literal
 
-from firmware_sim.ranging import Ranger
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.ranging import Ranger
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "maxbotix"
 SOURCE = {"options": {"interval": "0s"}}
@@ -18,7 +18,7 @@ BANNER = b"HRXL-MaxSonar-WR\rPN:MB7360\rCopyright 2011-2012\rMaxBotix Inc.\rRoHS
 
 
 class Maxbotix(Ranger):
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, family: Literal["hrxl", "xl"] = "hrxl") -> None:
         super().__init__(name, truth, seed, 0.15, self._line)

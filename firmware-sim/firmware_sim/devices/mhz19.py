@@ -13,10 +13,10 @@ It heats up for 3 minutes. In the first one it says 400 or 410, then values far 
 
 from functools import partial
 
-from firmware_sim.mishaps import Walk
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
-from firmware_sim.winsen import Port, said
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.winsen import Port, said
+from firmware_sim.parts.wire_faults import Walk
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "mhz19"
 
@@ -26,7 +26,7 @@ _PLACEHOLDER, _SETTLED = 60.0, 180.0
 
 
 class MhZ19:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str) -> None:
         self.name = name

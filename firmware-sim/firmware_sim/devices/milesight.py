@@ -19,8 +19,8 @@ and value, numbers little endian, and what a channel means depends on the device
 
 from random import Random
 
-from firmware_sim.node import Meant, Payload
-from firmware_sim.points import Value
+from firmware_sim.parts.lorawan_node import Meant, Payload
+from firmware_sim.truth.points import Value
 
 PORT = 85
 SECOND = 1_000_000_000
@@ -47,7 +47,7 @@ class Am319(_Device):
     """Air in a room or a hall, with ozone; older firmware, whose tVOC is in ppb."""
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         tenths, half, moved, light = random.randint(-150, 400), random.randrange(201), random.random() < 0.5, 2
         co2, tvoc, pressure = random.randint(400, 3000), random.randrange(600), random.randint(9500, 10500)
@@ -74,7 +74,7 @@ class Am107(_Device):
     """Air in a room, with light and activity."""
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         battery, active, lux = random.randint(1, 100), random.randrange(300), random.randrange(2000)
         data = bytes((0x01, 0x75, battery, 0x05, 0x6A)) + u16(active) + b"\x06\x65" + u16(lux, lux + 20, 20)
@@ -86,7 +86,7 @@ class Em500Co2(_Device):
     """CO2 outdoors; once in a while it sends two readings that it kept."""
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         if random.random() < 0.3:
             kept = [self._kept(random, time // SECOND - QUARTER * ago) for ago in (2, 1)]
             return Payload(PORT, b"".join(data for data, _ in kept), tuple(meant for _, meant in kept))
@@ -127,7 +127,7 @@ class Em400(_Device):
         super().__init__(threshold_mm=1200)
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         battery, millimetres, tilted = random.randint(1, 100), random.randint(300, 3000), random.random() < 0.1
         data = bytes((0x01, 0x75, battery, self.channel, 0x82)) + u16(millimetres) + bytes((self.tilt, 0x00, tilted))
@@ -150,7 +150,7 @@ class Vs121(_Device):
     """A camera over desks that counts people and sends no picture."""
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         people, regions = random.randrange(9), random.getrandbits(4)
         came, went = random.randrange(50), random.randrange(50)
@@ -170,7 +170,7 @@ class Vs133(_Device):
         self._totals = {(line, way): 0 for line in range(4) for way in ("in", "out")}
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         data, readings = b"", []
         for line in range(4):
@@ -194,7 +194,7 @@ class Vs340(_Device):
     """A seat."""
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         battery, taken = random.randint(1, 100), random.random() < 0.5
         fields: dict[str, Value] = {"battery_level": battery / 100, "occupied": taken}
@@ -209,7 +209,7 @@ class Vs350(_Device):
         self._totals = [0, 0]
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         counted = [random.randrange(300), random.randrange(300)]
         if random.random() < 0.3:
             second = time // SECOND - QUARTER

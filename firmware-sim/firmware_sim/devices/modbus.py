@@ -13,9 +13,17 @@ Here the count starts anew at 0 after a power cut, and again after ``highest``.
 from functools import partial
 from random import Random
 
-from firmware_sim.modbus import ILLEGAL_FUNCTION, ILLEGAL_REGISTER, ILLEGAL_VALUE, Answer, Question, Slave, words
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.modbus import (
+    ILLEGAL_FUNCTION,
+    ILLEGAL_REGISTER,
+    ILLEGAL_VALUE,
+    Answer,
+    Question,
+    Slave,
+    words,
+)
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "modbus"
 ADDRESS = 254
@@ -38,7 +46,7 @@ _DISCRETE = {0: 1, 1: 2, 4: 16, 5: 32}
 
 
 class LD120:
-    """One detector; see `firmware_sim.twins.SerialTwin`.
+    """One detector; see `parts.twin.SerialTwin`.
 
     Its ledger holds the vehicles between the first answer and the last that were heard, each by itself.
     """

@@ -22,10 +22,10 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import NamedTuple
 
-from firmware_sim.mishaps import Wire
-from firmware_sim.road import Road, Vehicle
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.road import Road, Vehicle
+from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.wire_faults import Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "natch"
 BORN = datetime(2026, 3, 1, 23, 58, tzinfo=timezone(timedelta(hours=1)))
@@ -44,7 +44,7 @@ class _Event(NamedTuple):
 
 
 class Natch:
-    """One controller; see `firmware_sim.twins.SerialTwin`."""
+    """One controller; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, lanes: int = 3) -> None:
         self.name = name

@@ -16,9 +16,9 @@ frame. An answer comes after more than 350 ms.
 
 from functools import partial
 
-from firmware_sim.mishaps import Walk, Wire
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.wire_faults import Walk, Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "nextpm"
 FIRMWARE = 0x0034
@@ -36,7 +36,7 @@ def with_sum(body: bytes) -> bytes:
 
 
 class NextPm:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str) -> None:
         self.name = name

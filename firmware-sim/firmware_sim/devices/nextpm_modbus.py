@@ -12,10 +12,10 @@ first, in thousandths::
 
 from functools import partial
 
-from firmware_sim.mishaps import Walk
-from firmware_sim.modbus import ILLEGAL_FUNCTION, ILLEGAL_REGISTER, Answer, Question, Slave, words
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.modbus import ILLEGAL_FUNCTION, ILLEGAL_REGISTER, Answer, Question, Slave, words
+from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.wire_faults import Walk
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "nextpm_modbus"
 FIRMWARE = 0x0034
@@ -31,7 +31,7 @@ def low_word_first(value: int) -> tuple[int, int]:
 
 
 class NextPmModbus:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, address: int = 1) -> None:
         self.name = name

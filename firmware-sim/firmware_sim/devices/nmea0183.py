@@ -17,9 +17,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import floor
 
-from firmware_sim.mishaps import Walk, Wire
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame, Heard
+from firmware_sim.parts.twin import NEVER, Frame, Heard
+from firmware_sim.parts.wire_faults import Walk, Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "nmea0183"
 SOURCE = {"options": {"interval": "0s"}}
@@ -46,7 +46,7 @@ def _place(minutes: int, ways: str, width: int) -> str:
 
 
 class Nmea0183:
-    """One receiver; see `firmware_sim.twins.SerialTwin`. ``epoch`` is what its clock shows when it is built.
+    """One receiver; see `parts.twin.SerialTwin`. ``epoch`` is what its clock shows when it is built.
 
     Its ledger holds each place twice, as it says it: with the time, and with the number of satellites.
     """

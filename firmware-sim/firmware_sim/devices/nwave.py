@@ -13,8 +13,8 @@ Source: the vendor's codec in The Things Network's device repository. The port t
 
 from random import Random
 
-from firmware_sim.node import Meant, Payload
-from firmware_sim.points import Value
+from firmware_sim.parts.lorawan_node import Meant, Payload
+from firmware_sim.truth.points import Value
 
 POWER_ON = 2
 STARTED: dict[str, Value] = {"event": "startup", "firmware_version": "1.13.0", "reset_cause": POWER_ON}
@@ -43,7 +43,7 @@ class Nps405:
         self._started = False
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         if not self._started:
             self._started = True
@@ -80,7 +80,7 @@ class Nps310:
         self._started = False
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         if not self._started:
             self._started = True
@@ -101,7 +101,7 @@ class Ncc405:
         self._started = False
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         if not self._started:
             self._started = True

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from firmware_sim.street import Pass, Street
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.street import Pass, Street
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "ops243"
 _PRODUCT = "OPS243 Doppler"
@@ -79,7 +79,7 @@ class Faults:
 
 
 class Ops243:
-    """One radar over a street; see `firmware_sim.twins.SerialTwin`."""
+    """One radar over a street; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, street: Street) -> None:
         self.name = name

@@ -13,8 +13,8 @@ Source: the maker's payload descriptions (TCR v1 and v2, PCR2 v3 and v4). Big en
 
 from random import Random
 
-from firmware_sim.node import Meant, Payload
-from firmware_sim.points import Value
+from firmware_sim.parts.lorawan_node import Meant, Payload
+from firmware_sim.truth.points import Value
 
 
 def u16(*numbers: int) -> bytes:
@@ -32,7 +32,7 @@ class Tcr:
         self._started = False
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         if not self._started:
             self._started = True
@@ -80,7 +80,7 @@ class Pcr2:
         self._sums = [0, 0]
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         counted, tenths = [random.randrange(200), random.randrange(200)], random.randint(-200, 600)
         if random.random() < 0.2:

@@ -6,8 +6,8 @@ same outdoors, two reserved ones, and 0051, which is what a real one sends there
 
 from collections.abc import Sequence
 
-from firmware_sim.plantower import Plantower, Sample, masses
-from firmware_sim.truth import Truth
+from firmware_sim.parts.plantower import Plantower, Sample, masses
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "pms3003"
 

@@ -6,8 +6,8 @@ outdoors, particles above 0.3, 0.5, 1, 2.5, 5 and 10 um in 0.1 l, then version a
 
 from collections.abc import Sequence
 
-from firmware_sim.plantower import Plantower, Sample, masses, particles
-from firmware_sim.truth import Truth
+from firmware_sim.parts.plantower import Plantower, Sample, masses, particles
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "pms5003"
 VERSION = 0x97

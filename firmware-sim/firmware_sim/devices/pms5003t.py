@@ -7,8 +7,8 @@ and error code, a byte each.
 
 from collections.abc import Sequence
 
-from firmware_sim.plantower import Plantower, Sample, masses, particles
-from firmware_sim.truth import Truth
+from firmware_sim.parts.plantower import Plantower, Sample, masses, particles
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "pms5003t"
 VERSION = 0x9A

@@ -11,8 +11,8 @@ Source: PNI PlacePod Sensor, Communications Protocol. Any port; entries of chann
 
 from random import Random
 
-from firmware_sim.node import Meant, Payload
-from firmware_sim.points import Value
+from firmware_sim.parts.lorawan_node import Meant, Payload
+from firmware_sim.truth.points import Value
 
 PORT = 2
 
@@ -26,7 +26,7 @@ class PlacePod:
         self._started = False
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         if not self._started:
             self._started = True
@@ -55,7 +55,7 @@ class PlacePodCounter:
         self._count = -1
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         if self._count < 0:
             self._count = 0

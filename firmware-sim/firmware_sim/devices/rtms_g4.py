@@ -20,9 +20,9 @@ from 0, unit 1 for mph. What it does not know it refuses with 1A.
 from functools import partial
 from random import Random
 
-from firmware_sim.mishaps import Wire
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.wire_faults import Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "rtms_g4"
 SOURCE = {"options": {"address": 1, "events": True}}
@@ -50,7 +50,7 @@ def frame(code: int, sensor: int, data: bytes) -> bytes:
 
 
 class RtmsG4:
-    """One sensor; see `firmware_sim.twins.SerialTwin`. Its ledger holds each lane of each period, or each vehicle."""
+    """One sensor; see `parts.twin.SerialTwin`. Its ledger holds each lane of each period, or each vehicle."""
 
     def __init__(self, name: str, truth: Truth, seed: str, address: int = 1, *, events: bool = False) -> None:
         self.name = name

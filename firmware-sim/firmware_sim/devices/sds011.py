@@ -15,8 +15,8 @@ from enum import IntEnum
 from functools import partial
 from random import Random
 
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "sds011"
 EVERYBODY = b"\xff\xff"
@@ -79,7 +79,7 @@ class Air:
 
 
 class Sds011:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, device_id: bytes | None = None) -> None:
         self.name = name

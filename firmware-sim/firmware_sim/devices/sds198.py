@@ -10,16 +10,16 @@ from functools import partial
 from random import Random
 
 from firmware_sim.devices.sds011 import Sds011
-from firmware_sim.mishaps import Walk, Wire
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.wire_faults import Walk, Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "sds198"
 REPORT = 0xCF
 
 
 class Sds198(Sds011):
-    """One sensor; see `firmware_sim.twins.SerialTwin`. What may happen to its reports is in `wire`."""
+    """One sensor; see `parts.twin.SerialTwin`. What may happen to its reports is in `wire`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, device_id: bytes | None = None) -> None:
         super().__init__(name, truth, seed, device_id)

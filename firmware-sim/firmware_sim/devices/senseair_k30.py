@@ -10,10 +10,10 @@ It answers at its own address, 68 hex as delivered, and at FE, which means any s
 
 from functools import partial
 
-from firmware_sim.mishaps import Walk
-from firmware_sim.modbus import ILLEGAL_FUNCTION, ILLEGAL_REGISTER, READ_MEMORY, Answer, Question, Slave, words
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.modbus import ILLEGAL_FUNCTION, ILLEGAL_REGISTER, READ_MEMORY, Answer, Question, Slave, words
+from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.wire_faults import Walk
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "senseair_k30"
 ADDRESS, EVERYBODY = 0x68, 0xFE
@@ -23,7 +23,7 @@ _PERIOD = 2.0
 
 
 class SenseairK30:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, address: int = ADDRESS) -> None:
         self.name = name

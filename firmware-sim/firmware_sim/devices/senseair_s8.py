@@ -12,8 +12,7 @@ It measures every 2 s; until the first measurement it says 0 ppm.
 
 from functools import partial
 
-from firmware_sim.mishaps import Walk
-from firmware_sim.modbus import (
+from firmware_sim.parts.modbus import (
     ILLEGAL_FUNCTION,
     ILLEGAL_REGISTER,
     ILLEGAL_VALUE,
@@ -23,8 +22,9 @@ from firmware_sim.modbus import (
     Slave,
     words,
 )
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.wire_faults import Walk
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "senseair_s8"
 EVERYBODY = 0xFE
@@ -36,7 +36,7 @@ _MOST = 8
 
 
 class SenseairS8:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, address: int = EVERYBODY) -> None:
         self.name = name

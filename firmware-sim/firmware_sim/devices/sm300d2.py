@@ -12,10 +12,10 @@ number, or in hundredths. In the first dialect the sum is sometimes 80 hex off.
 from functools import partial
 from random import Random
 
-from firmware_sim.mishaps import Walk, Wire
-from firmware_sim.modbus import with_crc, words
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.modbus import with_crc, words
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.wire_faults import Walk, Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "sm300d2"
 
@@ -23,7 +23,7 @@ _NAMES = ("co2_equivalent", "ch2o", "tvoc_mass", "pm25", "pm10")
 
 
 class Sm300d2:
-    """One module; see `firmware_sim.twins.SerialTwin`."""
+    """One module; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, *, modbus: bool = False) -> None:
         self.name = name

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from random import Random
 
-from firmware_sim.points import Value
-from firmware_sim.sparkplug import (
+from firmware_sim.parts.sparkplug import (
     BOOLEAN,
     DATASET,
     DOUBLE,
@@ -27,8 +26,9 @@ from firmware_sim.sparkplug import (
     write_metric,
     write_payload,
 )
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Message
+from firmware_sim.parts.twin import NEVER, Message
+from firmware_sim.truth.ledger import Truth
+from firmware_sim.truth.points import Value
 
 DRIVER = "sparkplug_b"
 
@@ -44,7 +44,7 @@ KINDS = {"air": "air_quality", "bay": "parking"}
 
 
 class EdgeNode:
-    """One node; see `firmware_sim.twins.MqttTwin`. ``sign_extended`` writes small negative numbers with 32 bits."""
+    """One node; see `parts.twin.MqttTwin`. ``sign_extended`` writes small negative numbers with 32 bits."""
 
     def __init__(
         self, group: str, name: str, truth: Truth, seed: str, *, interval: float = 10.0, sign_extended: bool = False

@@ -18,9 +18,9 @@ from random import Random
 from struct import pack, unpack
 from typing import NamedTuple
 
-from firmware_sim.mishaps import Wire
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.wire_faults import Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "sps30"
 PRODUCT_TYPE, SERIAL = b"00080000\0", b"8CCABCFAE3201F49\0"
@@ -91,7 +91,7 @@ class Answer(NamedTuple):
 
 
 class Sps30:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str) -> None:
         self.name = name

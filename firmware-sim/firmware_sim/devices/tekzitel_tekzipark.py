@@ -10,8 +10,8 @@ Source: the vendor's codec in The Things Network's device repository. Port 1, or
 
 from random import Random
 
-from firmware_sim.node import Meant, Payload
-from firmware_sim.points import Value
+from firmware_sim.parts.lorawan_node import Meant, Payload
+from firmware_sim.truth.points import Value
 
 
 class TekziPark:
@@ -22,7 +22,7 @@ class TekziPark:
         self.occupied = False
 
     def payload(self, random: Random, time: int) -> Payload:
-        """See `firmware_sim.node.Sensor`."""
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         keepalive, obstructed, good = random.random() < 0.3, random.random() < 0.1, random.random() < 0.9
         if not keepalive:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from random import Random
 
-from firmware_sim.reporter import Meant, Reporter, Spoken
+from firmware_sim.parts.station import Meant, Reporter, Spoken
 
 DRIVER = "telraam"
 NAME = "9000003890"

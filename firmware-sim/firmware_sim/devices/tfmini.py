@@ -12,9 +12,9 @@ A weak echo has a strength below 100 and the distance 0.
 
 from random import Random
 
-from firmware_sim.ranging import Ranger
-from firmware_sim.truth import Truth
-from firmware_sim.twins import Frame
+from firmware_sim.parts.ranging import Ranger
+from firmware_sim.parts.twin import Frame
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "tfmini"
 SOURCE = {"options": {"interval": "0s"}}
@@ -30,7 +30,7 @@ def with_sum(body: bytes) -> bytes:
 
 
 class Tfmini(Ranger):
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str) -> None:
         super().__init__(name, truth, seed, 0.01, self._reading)

@@ -14,9 +14,9 @@ from functools import partial
 from random import Random
 
 from firmware_sim.devices.chirpstack import ChirpStack
-from firmware_sim.points import Value
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Message
+from firmware_sim.parts.twin import NEVER, Message
+from firmware_sim.truth.ledger import Truth
+from firmware_sim.truth.points import Value
 
 CODEC = "bosch_tps110"
 STATUS, HEARTBEAT, START_UP = 1, 2, 3
@@ -26,7 +26,7 @@ DAY = 86_400.0
 
 
 class Tps110:
-    """One parking spot; see `firmware_sim.twins.MqttTwin`.
+    """One parking spot; see `parts.twin.MqttTwin`.
 
     ``dwell`` is the mean number of seconds between two changes. With ``server_codec`` the network server decodes too.
     """

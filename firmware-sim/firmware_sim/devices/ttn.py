@@ -1,4 +1,4 @@
-"""The Things Stack v3 in miniature: LoRaWAN payloads in, its JSON messages out; see `firmware_sim.node.Network`.
+"""The Things Stack v3 in miniature: LoRaWAN payloads in, its JSON messages out; see `parts.lorawan_node.Network`.
 
 What is 0 or empty is left out (``f_cnt`` of the first frame after a join); ``frm_payload`` is base64. Each gateway
 that heard it is in ``rx_metadata``, now and then one of another network, which says only ``channel_rssi``.
@@ -9,7 +9,7 @@ import json
 from datetime import UTC, datetime
 from random import Random
 
-from firmware_sim.twins import Heard, Message
+from firmware_sim.parts.twin import Heard, Message
 
 DRIVER = "ttn"
 _UP_TO_THE_APPLICATION = 225_000_000

@@ -15,10 +15,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 
-from firmware_sim.mishaps import Wire
-from firmware_sim.road import Road, Vehicle
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.road import Road, Vehicle
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.wire_faults import Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "wavetronix_ss105"
 BORN = 826_070_400
@@ -44,7 +44,7 @@ class _Interval:
 
 
 class WavetronixSs105:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, address: int = 1, interval: int = 30) -> None:
         self.name = name

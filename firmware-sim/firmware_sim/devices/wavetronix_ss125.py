@@ -26,10 +26,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from firmware_sim.mishaps import Wire
-from firmware_sim.road import Road, Vehicle
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame, Heard
+from firmware_sim.parts.road import Road, Vehicle
+from firmware_sim.parts.twin import NEVER, Frame, Heard
+from firmware_sim.parts.wire_faults import Wire
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "wavetronix_ss125"
 GENERAL, DATA, VERSION, EVENT, CLEAR, INTERVAL = 0x00, 0x03, 0x04, 0x67, 0x6D, 0x71
@@ -81,7 +81,7 @@ class _Bin:
 
 
 class WavetronixSs125:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, address: int = 1, interval: int = 30) -> None:
         self.name = name

@@ -12,10 +12,10 @@ Gases: 04 CO, 17h CH2O, 2Ah O3, 2Bh SO2, 2Ch NO2. A ZE15 sets the highest bit of
 
 from functools import partial
 
-from firmware_sim.mishaps import Walk
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
-from firmware_sim.winsen import Port, said
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.winsen import Port, said
+from firmware_sim.parts.wire_faults import Walk
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "winsen_ze"
 
@@ -26,7 +26,7 @@ SWITCH, READ, UPLOAD, ASKED = 0x78, 0x86, 0x40, 0x41
 
 
 class WinsenZe:
-    """One module; see `firmware_sim.twins.SerialTwin`."""
+    """One module; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str, gas: str = "o3") -> None:
         self.name = name

@@ -12,10 +12,10 @@ Asleep it does not measure. Awake, the fan needs half a minute before the values
 
 from functools import partial
 
-from firmware_sim.mishaps import Walk
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
-from firmware_sim.winsen import Port, said
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.winsen import Port, said
+from firmware_sim.parts.wire_faults import Walk
+from firmware_sim.truth.ledger import Truth
 
 DRIVER = "winsen_zh"
 
@@ -23,7 +23,7 @@ SWITCH, READ, SLEEP, UPLOAD, ASKED = 0x78, 0x86, 0xA7, 0x40, 0x41
 
 
 class WinsenZh:
-    """One sensor; see `firmware_sim.twins.SerialTwin`."""
+    """One sensor; see `parts.twin.SerialTwin`."""
 
     def __init__(self, name: str, truth: Truth, seed: str) -> None:
         self.name = name

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from functools import partial
 from random import Random
 
-from firmware_sim.points import Value
-from firmware_sim.reporter import Meant, Reporter, Spoken
+from firmware_sim.parts.station import Meant, Reporter, Spoken
+from firmware_sim.truth.points import Value
 
 DRIVER = "zigbee2mqtt"
 

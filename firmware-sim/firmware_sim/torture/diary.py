@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from firmware_sim.points import Value
-from firmware_sim.truth import Taken, Truth
+from firmware_sim.truth.ledger import Taken, Truth
+from firmware_sim.truth.points import Value
 
 
 class Window(NamedTuple):

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 
-from firmware_sim.points import StoredPoint
+from firmware_sim.truth.points import StoredPoint
 
 STATIONS = 10
 RATE = 100.0

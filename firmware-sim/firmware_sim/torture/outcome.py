@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from firmware_sim.compare import compare
-from firmware_sim.points import StoredPoint
 from firmware_sim.torture.site import Site
+from firmware_sim.truth.compare import compare
+from firmware_sim.truth.points import StoredPoint
 
 
 @dataclass

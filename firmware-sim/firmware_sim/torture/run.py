@@ -34,7 +34,7 @@ async def torture(
 ) -> Outcome:
     """Torture the gateway that ``command`` starts; ``directory`` gets its data, and its log stands beside that.
 
-    ``calm`` is how many seconds there are between two faults, on average. Raises `firmware_sim.child.ServerFailed`
+    ``calm`` is how many seconds there are between two faults, on average. Raises `servers.process.ServerFailed`
     where a server, or the gateway, does not start.
     """
     outcome = Outcome(seed, seconds)

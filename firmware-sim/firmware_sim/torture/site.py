@@ -13,14 +13,14 @@ from typing import Any, Self
 
 import aiohttp
 
-from firmware_sim.child import RealServer
-from firmware_sim.city import City, Pace, Size
-from firmware_sim.points import StoredPoint
-from firmware_sim.readback import read_influxdb
-from firmware_sim.servers import Influxd, Mosquitto
+from firmware_sim.bench.city import City, Pace, Size
+from firmware_sim.servers.process import RealServer
+from firmware_sim.servers.readback import read_influxdb
+from firmware_sim.servers.servers import Influxd, Mosquitto
 from firmware_sim.torture.diary import Diary, Window
 from firmware_sim.torture.numbers import Numbers
 from firmware_sim.torture.wire import Wire
+from firmware_sim.truth.points import StoredPoint
 
 COMMIT_INTERVAL = 0.5
 """Seconds, as configured."""

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from firmware_sim.twins import Frame, Heard, SerialTwin
+from firmware_sim.parts.twin import Frame, Heard, SerialTwin
 
 _ROOM = 2048
 """Bytes that may wait unread: half of what the kernel's line discipline holds, so that a write is never cut."""

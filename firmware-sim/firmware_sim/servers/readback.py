@@ -16,9 +16,9 @@ from typing import Any
 
 import aiohttp
 
-from firmware_sim.influx import InfluxEndpoint
-from firmware_sim.points import StoredPoint, Value
-from firmware_sim.servers import Database, Influxd, VictoriaMetrics
+from firmware_sim.servers.influx.endpoint import InfluxEndpoint
+from firmware_sim.servers.servers import Database, Influxd, VictoriaMetrics
+from firmware_sim.truth.points import StoredPoint, Value
 
 _CHUNK = 10_000
 _EVERYTHING = {"match[]": '{__name__!=""}', "start": "-9000000000", "end": "9000000000"}

@@ -5,9 +5,9 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from firmware_sim.points import Value
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Message
+from firmware_sim.parts.twin import NEVER, Message
+from firmware_sim.truth.ledger import Truth
+from firmware_sim.truth.points import Value
 
 
 class Meant(NamedTuple):
@@ -32,7 +32,7 @@ Speak = Callable[[str, Random, int], Spoken]
 
 
 class Reporter:
-    """One station; see `firmware_sim.twins.MqttTwin`."""
+    """One station; see `parts.twin.MqttTwin`."""
 
     def __init__(self, speak: Speak, name: str, truth: Truth, seed: str, *, interval: float = 60.0) -> None:
         self.name = name

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from firmware_sim.points import StoredPoint, Value
+from firmware_sim.truth.points import StoredPoint, Value
 
 Identity = tuple[str, tuple[tuple[str, str], ...], int]
 """Measurement, tags sorted by key, nanoseconds UTC."""

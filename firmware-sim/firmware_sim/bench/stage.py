@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
-from firmware_sim.line import SerialLine
-from firmware_sim.publisher import Publisher
-from firmware_sim.twins import Message, MqttTwin
+from firmware_sim.bench.pty_line import SerialLine
+from firmware_sim.bench.publisher import Publisher
+from firmware_sim.parts.twin import Message, MqttTwin
 
 _MILLISECOND = 1_000_000
 

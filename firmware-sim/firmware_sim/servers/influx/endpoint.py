@@ -27,9 +27,8 @@ from typing import Literal, Self
 import aiohttp
 from aiohttp import web
 
-from firmware_sim.child import free_port
-from firmware_sim.influx_dialects import V1, V2, VERSION, Dialect
-from firmware_sim.influx_faults import (
+from firmware_sim.servers.influx.dialects import V1, V2, VERSION, Dialect
+from firmware_sim.servers.influx.faults import (
     Fault,
     Hang,
     Injected,
@@ -41,9 +40,10 @@ from firmware_sim.influx_faults import (
     Script,
     Slow,
 )
-from firmware_sim.influx_store import Identity, Store
-from firmware_sim.line_protocol import Line, LineError, lines, parse_line
-from firmware_sim.points import StoredPoint
+from firmware_sim.servers.influx.line_protocol import Line, LineError, lines, parse_line
+from firmware_sim.servers.influx.store import Identity, Store
+from firmware_sim.servers.process import free_port
+from firmware_sim.truth.points import StoredPoint
 
 Batch = list[tuple[Line, StoredPoint | LineError]]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import aiohttp
 
-from firmware_sim.child import RealServer, ServerFailed, answers_http, answers_mqtt, find_program, free_port
-from firmware_sim.influx import InfluxEndpoint
+from firmware_sim.servers.influx.endpoint import InfluxEndpoint
+from firmware_sim.servers.process import RealServer, ServerFailed, answers_http, answers_mqtt, find_program, free_port
 
 
 @dataclass(frozen=True, slots=True)

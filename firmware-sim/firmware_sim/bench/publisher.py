@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 
-from firmware_sim.twins import Message
+from firmware_sim.parts.twin import Message
 
 _AGAIN = 0.2
 """Seconds before the next attempt at a broker that is away."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import NamedTuple
 
-from firmware_sim.twins import NEVER
+from firmware_sim.parts.twin import NEVER
 
 _ZONE = 2.0
 

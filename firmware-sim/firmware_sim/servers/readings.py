@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from firmware_sim.points import StoredPoint, Value
-from firmware_sim.readback import read_points
-from firmware_sim.servers import Database, VictoriaMetrics
+from firmware_sim.servers.readback import read_points
+from firmware_sim.servers.servers import Database, VictoriaMetrics
+from firmware_sim.truth.points import StoredPoint, Value
 
 KINDS = ("air_quality", "gateway", "parking", "position", "traffic")
 """What a metric's name begins with."""

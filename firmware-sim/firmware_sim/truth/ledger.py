@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from firmware_sim.points import Value
+from firmware_sim.truth.points import Value
 
 
 class Taken(NamedTuple):

@@ -39,7 +39,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from firmware_sim.points import StoredPoint, Value
+from firmware_sim.truth.points import StoredPoint, Value
 
 PRECISIONS = {"ns": 1, "us": 1000, "ms": 10**6, "s": 10**9}
 """Nanoseconds in a timestamp's unit, by the names of the v2 API."""

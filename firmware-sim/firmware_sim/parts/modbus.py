@@ -14,8 +14,8 @@ SenseAir adds function 44h, which reads memory: ``address 44 place(2) bytes crc(
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from firmware_sim.mishaps import Wire
-from firmware_sim.twins import NEVER, Frame, Heard
+from firmware_sim.parts.twin import NEVER, Frame, Heard
+from firmware_sim.parts.wire_faults import Wire
 
 ILLEGAL_FUNCTION, ILLEGAL_REGISTER, ILLEGAL_VALUE = 1, 2, 3
 WRITE = 6
@@ -66,7 +66,7 @@ Device = Callable[[Question, float], Answer | int]
 
 
 class Slave:
-    """The line side of a device that speaks only when asked; see `firmware_sim.twins.SerialTwin`."""
+    """The line side of a device that speaks only when asked; see `parts.twin.SerialTwin`."""
 
     def __init__(self, addresses: Collection[int], device: Device, seed: str) -> None:
         self.wire = Wire(seed)

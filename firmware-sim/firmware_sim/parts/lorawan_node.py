@@ -9,9 +9,9 @@ from functools import partial
 from random import Random
 from typing import NamedTuple, Protocol
 
-from firmware_sim.points import Value
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Heard, Message
+from firmware_sim.parts.twin import NEVER, Heard, Message
+from firmware_sim.truth.ledger import Truth
+from firmware_sim.truth.points import Value
 
 
 class Meant(NamedTuple):
@@ -55,7 +55,7 @@ class Network(Protocol):
 
 
 class Node:
-    """One sensor on the air, one uplink every ``interval`` seconds; see `firmware_sim.twins.MqttTwin`."""
+    """One sensor on the air, one uplink every ``interval`` seconds; see `parts.twin.MqttTwin`."""
 
     def __init__(
         self,

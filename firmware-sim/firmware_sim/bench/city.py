@@ -18,19 +18,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from firmware_sim.bench.pty_line import SerialLine
+from firmware_sim.bench.publisher import Publisher
+from firmware_sim.bench.stage import Stage
+from firmware_sim.bench.toml import table
 from firmware_sim.devices import json_station
 from firmware_sim.devices.chirpstack import ChirpStack
 from firmware_sim.devices.json_station import JsonStation
 from firmware_sim.devices.ops243 import Ops243
 from firmware_sim.devices.sds011 import Sds011
 from firmware_sim.devices.tps110 import Tps110
-from firmware_sim.line import SerialLine
-from firmware_sim.publisher import Publisher
-from firmware_sim.stage import Stage
-from firmware_sim.street import Street
-from firmware_sim.toml import table
-from firmware_sim.truth import Truth
-from firmware_sim.twins import MqttTwin
+from firmware_sim.parts.street import Street
+from firmware_sim.parts.twin import MqttTwin
+from firmware_sim.truth.ledger import Truth
 
 CENTER = (45.5481, 13.7302)
 
@@ -152,7 +152,7 @@ class City:
             self.truth.close()
 
     async def stop_measuring(self) -> bool:
-        """Let the devices fall silent; see `firmware_sim.stage.Stage.stop_measuring`."""
+        """Let the devices fall silent; see `firmware_sim.bench.stage.Stage.stop_measuring`."""
         return await self._stage.stop_measuring()
 
     def describe(self) -> str:

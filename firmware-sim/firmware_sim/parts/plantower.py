@@ -16,8 +16,8 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.truth.ledger import Truth
 
 HEADER = b"\x42\x4d"
 MODE, READ, SLEEP_WAKE = 0xE1, 0xE2, 0xE4
@@ -100,7 +100,7 @@ def particles(sample: Sample, number: int) -> dict[str, float]:
 
 
 class Plantower:
-    """One sensor; see `firmware_sim.twins.SerialTwin`. ``words`` and ``fields`` make it a certain model."""
+    """One sensor; see `parts.twin.SerialTwin`. ``words`` and ``fields`` make it a certain model."""
 
     def __init__(self, name: str, truth: Truth, seed: str, words: Words, fields: Fields) -> None:
         self.name = name

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from firmware_sim.twins import Frame, Heard
+from firmware_sim.parts.twin import Frame, Heard
 
 
 @dataclass

@@ -15,17 +15,17 @@ from time import time_ns
 from types import TracebackType
 from typing import Any, Self
 
-from firmware_sim.bus import Bus
+from firmware_sim.bench.pty_line import SerialLine
+from firmware_sim.bench.publisher import Publisher
+from firmware_sim.bench.stage import Stage
+from firmware_sim.bench.toml import table
 from firmware_sim.devices import tps110
 from firmware_sim.devices.chirpstack import ChirpStack
-from firmware_sim.exhibits import exhibits, networks, sensors
-from firmware_sim.line import SerialLine
-from firmware_sim.node import Network, Node
-from firmware_sim.publisher import Publisher
-from firmware_sim.stage import Stage
-from firmware_sim.toml import table
-from firmware_sim.truth import Truth
-from firmware_sim.twins import MqttTwin, SerialTwin
+from firmware_sim.parts.lorawan_node import Network, Node
+from firmware_sim.parts.rs485_bus import Bus
+from firmware_sim.parts.twin import MqttTwin, SerialTwin
+from firmware_sim.registry import exhibits, networks, sensors
+from firmware_sim.truth.ledger import Truth
 
 ON_THE_BUS = {"senseair_s8": 1, "senseair_k30": 0x68, "modbus": 7}
 """Devices that share one RS-485 line, besides those on lines of their own, and their addresses there."""
@@ -98,7 +98,7 @@ class Fair:
             self.truth.close()
 
     async def stop_measuring(self) -> bool:
-        """Let the devices fall silent; see `firmware_sim.stage.Stage.stop_measuring`."""
+        """Let the devices fall silent; see `firmware_sim.bench.stage.Stage.stop_measuring`."""
         return await self._stage.stop_measuring()
 
     def sources_toml(self, more: Mapping[str, Mapping[str, Any]] | None = None) -> str:

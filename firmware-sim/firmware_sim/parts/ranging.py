@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 
-from firmware_sim.mishaps import Walk, Wire
-from firmware_sim.truth import Truth
-from firmware_sim.twins import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.wire_faults import Walk, Wire
+from firmware_sim.truth.ledger import Truth
 
 Word = Callable[[int | None], bytes]
 """Writes a distance in mm, or that nothing was seen, as the device does."""

@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from firmware_sim.points import StoredPoint, Value
-from firmware_sim.truth import Taken, Truth
+from firmware_sim.truth.ledger import Taken, Truth
+from firmware_sim.truth.points import StoredPoint, Value
 
 _SHOWN = 10
 _SPEED_ROUNDING = 0.06

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from firmware_sim.twins import NEVER
+from firmware_sim.parts.twin import NEVER
 
 APART = 2.5
 """Seconds between the last glimpse of a vehicle and the first of the next one of its direction."""

@@ -8,8 +8,8 @@ Source: Winsen manuals of MH-Z19B, ZE07, ZE08 and ZH03B. The last byte makes byt
 
 from collections.abc import Callable
 
-from firmware_sim.mishaps import Wire
-from firmware_sim.twins import Frame
+from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.wire_faults import Wire
 
 _LENGTH = 9
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from firmware_sim.twins import Frame, SerialTwin
+from firmware_sim.parts.twin import Frame, SerialTwin
 
 
 class Bus:
-    """The devices together, as one at the end of a line; see `firmware_sim.twins.SerialTwin`."""
+    """The devices together, as one at the end of a line; see `parts.twin.SerialTwin`."""
 
     def __init__(self, twins: Sequence[SerialTwin]) -> None:
         self.twins = twins

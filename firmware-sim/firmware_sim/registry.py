@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from firmware_sim import devices
-from firmware_sim.node import Network, Sensor
+from firmware_sim.parts.lorawan_node import Network, Sensor
 
 
 class Exhibit(NamedTuple):

@@ -11,8 +11,8 @@ from typing import Literal
 
 from aiohttp import web
 
-from firmware_sim.influx_faults import CODES, MESSAGES, Refusal
-from firmware_sim.line_protocol import PRECISIONS
+from firmware_sim.servers.influx.faults import CODES, MESSAGES, Refusal
+from firmware_sim.servers.influx.line_protocol import PRECISIONS
 
 VERSION = "prehod-simulator"
 

@@ -9,7 +9,7 @@ Source: the schema sparkplug_b.proto of Eclipse Tahu; the encoding page of Proto
 import struct
 from typing import NamedTuple
 
-from firmware_sim.points import Value
+from firmware_sim.truth.points import Value
 
 INT16, UINT64, FLOAT, DOUBLE, BOOLEAN, STRING, DATASET, TEMPLATE = 2, 8, 9, 10, 11, 12, 16, 19
 

@@ -1,0 +1,1 @@
+"""What really happened, and a comparison of it with what a database has."""
