@@ -22,7 +22,7 @@ check: $(VENV)/.installed-check $(VENV)/.installed-test tools
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/test_systemd.py
+	$(BIN)/pytest -q tests/project/test_systemd.py
 
 bench: $(VENV)/.installed-test servers
 	$(BIN)/python tests/benchmarks/pipeline.py $(ARGS)

@@ -1,11 +1,73 @@
-"""What every test may say of itself."""
+"""What tests of several rooms share: a clock, a store, a committer, and waiting for a condition."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
+from gateway.clock import Timekeeper
+from gateway.health import Health
+from gateway.ingest.committer import Committer
+from tests.support.clock import BOOT, FakeClock
 from tests.support.requirements import require_program
+from tests.support.store import FakeStore
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Look whether what the mark ``requires`` names is there, before fixtures start anything."""
     for mark in item.iter_markers("requires"):
         require_program(*mark.args)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def timekeeper(clock: FakeClock, tmp_path: Path) -> Timekeeper:
+    return Timekeeper(clock, tmp_path / "clock")
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health("koper-01", "Koper")
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+async def committer(store: FakeStore, health: Health) -> AsyncIterator[Committer]:
+    """A committer that commits only when hurried: its interval is an hour."""
+    committer = Committer(store, BOOT, health, interval=3600.0, max_bytes=1 << 20)
+    yield committer
+    store.gate.set()
+    committer.close()
+
+
+@pytest.fixture
+async def running(committer: Committer) -> AsyncIterator[Committer]:
+    """The same, running."""
+    task = asyncio.create_task(committer.run())
+    yield committer
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait for a condition, ten seconds at most."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 -- what is waited for has no event to offer
+                await asyncio.sleep(0.002)
+
+    return wait

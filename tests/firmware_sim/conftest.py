@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.child import find_program
+from firmware_sim.servers.process import find_program
 from tests.support.requirements import require_program
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]

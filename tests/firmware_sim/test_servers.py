@@ -13,7 +13,14 @@ from firmware_sim.servers import process as child
 from firmware_sim.servers import servers
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.process import RealServer, ServerFailed, free_port
-from firmware_sim.servers.servers import Influxd, Iotcore, Mosquitto, VictoriaMetrics, choose_broker, choose_database
+from firmware_sim.servers.servers import (
+    Influxd,
+    Iotcore,
+    Mosquitto,
+    VictoriaMetrics,
+    choose_broker,
+    choose_database,
+)
 
 pytestmark = pytest.mark.system
 

@@ -13,7 +13,8 @@ from gateway.errors import SpoolError, SpoolFull
 from gateway.spool import Spool, SpoolSettings, SpoolView
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import Batches, SimulatedDisk
+    from tests.support.disk import SimulatedDisk
+    from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 SEGMENT = ROOT / "00000000000000000000.lp.gz"

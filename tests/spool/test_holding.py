@@ -15,7 +15,8 @@ from gateway.spool import MAX_IDENTITIES, Batch, Identity, Spool, SpoolSettings,
 from gateway.spool.requests import submit
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import Batches, SimulatedDisk
+    from tests.support.disk import SimulatedDisk
+    from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 T0 = 1732281600000000000

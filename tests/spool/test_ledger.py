@@ -15,7 +15,7 @@ from gateway.spool import ledger as ledger_module
 from gateway.spool.ledger import MAX_BYTES, Ledger, Loss
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import SimulatedDisk
+    from tests.support.disk import SimulatedDisk
 
 PATH = Path("/spool/losses.jsonl")
 T0 = 1732281600000000000

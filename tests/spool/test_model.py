@@ -14,7 +14,7 @@ from gateway.errors import SpoolError
 from gateway.spool import Batch, Identity, Spool, SpoolSettings, decode_member
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import SimulatedDisk
+    from tests.support.disk import SimulatedDisk
 
 ROOT = Path("/spool")
 SINK = "influx"

@@ -9,7 +9,8 @@ from gateway.spool import Gauge, Levels, Spool, SpoolSettings
 from gateway.spool.pressure import LEVELS, room_left, say_hours
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import Batches, SimulatedDisk
+    from tests.support.disk import SimulatedDisk
+    from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 MIB = 1 << 20

@@ -10,7 +10,7 @@ from gateway.spool import Piece, Spool, SpoolSettings, SpoolView, decode_member
 from gateway.spool.filesystem import OsFilesystem
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import Batches
+    from tests.support.spool import Batches
 
 T0 = 1732281600000000000
 ReadAll = Callable[..., bytes]

@@ -14,7 +14,8 @@ from gateway.spool import Spool, SpoolSettings, decode_member, of_boot
 from gateway.spool.requests import ANSWERS_KEPT, answer_to, submit
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import Batches, SimulatedDisk
+    from tests.support.disk import SimulatedDisk
+    from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 T0 = 1732281600000000000

@@ -11,7 +11,8 @@ from gateway.spool import Spool, SpoolSettings
 from gateway.spool.retention import Policy
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import Batches, SimulatedDisk
+    from tests.support.disk import SimulatedDisk
+    from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 T0 = 1732281600000000000

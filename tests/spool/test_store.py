@@ -15,7 +15,7 @@ from gateway.spool import Cursors, Quarantine, Spool, SpoolSettings
 from gateway.spool.filesystem import OsFile, OsFilesystem
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import Batches
+    from tests.support.spool import Batches
 
 T0 = 1732281600000000000
 

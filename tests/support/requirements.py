@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.child import find_program
-from firmware_sim.servers import Iotcore
+from firmware_sim.servers.process import find_program
+from firmware_sim.servers.servers import Iotcore
 
 PACKAGES = {
     "influxd": "influxdb",

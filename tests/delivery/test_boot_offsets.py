@@ -22,7 +22,7 @@ from gateway.spool import Batch, Progress, Spool, SpoolSettings, SpoolView
 from gateway.supervise import Liveness
 
 if TYPE_CHECKING:
-    from tests.pipeline.conftest import FakeClock
+    from tests.support.clock import FakeClock
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 

@@ -15,7 +15,7 @@ from gateway.errors import SpoolError
 from gateway.spool import Spool, SpoolSettings, SpoolView, decode_member
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import Batches
+    from tests.support.spool import Batches
 
 T0 = 1732281600000000000
 Run = Callable[..., int]

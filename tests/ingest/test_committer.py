@@ -15,7 +15,7 @@ from gateway.spool import MAX_IDENTITIES, Identity
 from gateway.spool.member import MAX_TEXT
 
 if TYPE_CHECKING:
-    from tests.pipeline.conftest import FakeStore
+    from tests.support.store import FakeStore
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 

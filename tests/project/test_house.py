@@ -15,7 +15,7 @@ from firmware_sim import registry as exhibits
 from firmware_sim.devices import tps110
 from gateway.cli.drivers import markdown
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEVICES = ROOT / "firmware-sim" / "firmware_sim" / "devices"
 RECORDINGS = ROOT / "tests" / "recordings"
 

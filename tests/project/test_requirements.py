@@ -8,7 +8,7 @@ import pytest
 from tests.support import requirements
 from tests.support.requirements import PACKAGES, require, require_program
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=["", "true"])

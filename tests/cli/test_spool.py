@@ -16,7 +16,7 @@ from gateway.spool import Batch, Spool, SpoolSettings
 from gateway.spool.lines import Point, parse_line
 
 if TYPE_CHECKING:
-    from tests.spool.conftest import Batches
+    from tests.support.spool import Batches
 
 T0 = 1732281600000000000
 Run = Callable[..., int]

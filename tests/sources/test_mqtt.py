@@ -25,7 +25,8 @@ from gateway.sources.mqtt import MqttIngest
 from gateway.spool import Identity
 
 if TYPE_CHECKING:
-    from tests.pipeline.conftest import FakeClock, FakeStore
+    from tests.support.clock import FakeClock
+    from tests.support.store import FakeStore
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 

@@ -22,7 +22,8 @@ from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin, Reading
 
 if TYPE_CHECKING:
-    from tests.pipeline.conftest import FakeClock, FakeStore
+    from tests.support.clock import FakeClock
+    from tests.support.store import FakeStore
 
 NOW = 1_732_281_600_000_000_000
 MINUTE = 60 * 10**9

@@ -18,7 +18,7 @@ from gateway.spool import Batch, Spool
 
 if TYPE_CHECKING:
     from gateway.clock import Timekeeper
-    from tests.pipeline.conftest import FakeStore
+    from tests.support.store import FakeStore
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 AT = 1_732_281_600_000_000_000

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.requirements import require_program
 
-HERE = Path(__file__).parent.parent / "systemd"
+HERE = Path(__file__).parents[2] / "systemd"
 UNIT = HERE / "prehod.service"
 RULES = HERE / "99-prehod.rules"
 

@@ -18,9 +18,9 @@ from gateway.contract import Codec, Driver, Options, SerialDecoder, SerialLink
 from gateway.daemon.catalogue import CATALOGUE, load_configuration
 from gateway.errors import ConfigurationError
 
-EXAMPLES = Path(__file__).parents[1] / "config"
+EXAMPLES = Path(__file__).parents[2] / "config"
 
-MISTAKES = tomllib.loads((Path(__file__).parent / "config_mistakes.toml").read_text(encoding="utf-8"))["mistake"]
+MISTAKES = tomllib.loads((Path(__file__).parent / "mistakes.toml").read_text(encoding="utf-8"))["mistake"]
 
 RIGHT = """
 [gateway]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gateway.clock import Timekeeper
-    from tests.pipeline.conftest import FakeStore
+    from tests.support.store import FakeStore
 
 AT = 1_732_281_600_000_000_000
 
