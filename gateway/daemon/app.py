@@ -39,7 +39,8 @@ from gateway.ingest.committer import Committer
 from gateway.ingest.intake import Intake
 from gateway.ingest.recent_times import still_to_come
 from gateway.sinks.live_mqtt import LiveSink
-from gateway.sources.mqtt import MqttIngest, SerialIngest
+from gateway.sources.mqtt import MqttIngest
+from gateway.sources.serial import SerialIngest
 from gateway.spool import Progress, Spool, SpoolSettings
 from gateway.supervise import keep_alive
 

@@ -23,7 +23,8 @@ from gateway.links.serial import SerialSettings
 from gateway.sinks.influxdb import InfluxSettings, InfluxSink
 from gateway.sinks.live_mqtt import LiveSettings, LiveSink
 from gateway.sources.gnss import Gnss
-from gateway.sources.mqtt import MqttIngest, SerialIngest
+from gateway.sources.mqtt import MqttIngest
+from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 from gateway.spool import Identity
 

@@ -18,8 +18,8 @@ from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.links.serial import SerialSettings
-from gateway.sources import mqtt as sources
-from gateway.sources.mqtt import SerialIngest
+from gateway.sources import serial as sources
+from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SHARE, SerialDevice
 
 HOUR = 3600.0

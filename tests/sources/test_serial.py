@@ -19,9 +19,9 @@ from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.links.serial import Line, SerialSettings
-from gateway.sources import mqtt as sources
+from gateway.sources import serial as sources
 from gateway.sources.line_noise import BUDGET, SAMPLE
-from gateway.sources.mqtt import SerialIngest
+from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]

@@ -1,0 +1,162 @@
+"""Serial sources: a line with one device, or a bus of devices that are asked in turn.
+
+A source's `run` lasts as long as its link and is started again by the supervisor.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gateway.contract import Measurement, Reject
+from gateway.errors import LinkDown
+from gateway.health import SourceHealth
+from gateway.ingest.intake import Intake
+from gateway.links.serial import Line, SerialSettings
+from gateway.sources.line_noise import SAMPLE, Noise, makes_sense
+from gateway.sources.serial_device import SerialDevice
+
+
+class SerialIngest:
+    """A serial line with one device that talks by itself or is asked, or a bus of devices asked in turn."""
+
+    longest_wait = 5.0
+    """Seconds between attempts to open a port: looking for it costs nothing."""
+
+    def __init__(
+        self,
+        settings: SerialSettings,
+        devices: list[SerialDevice],
+        intake: Intake,
+        health: SourceHealth,
+        make_line: Callable[[SerialSettings], Line] = Line,
+    ) -> None:
+        self._settings = settings
+        self._devices = devices
+        self._intake = intake
+        self._health = health
+        self._make_line = make_line
+        self._noise = Noise()
+
+    async def run(self) -> None:
+        """Stay on the line until it goes away."""
+        line = self._make_line(self._settings)
+        await line.open()
+        self._noise = Noise()
+        try:
+            self._health.link.went_up()
+            for device in self._devices:
+                device.begin(time.monotonic())
+            for device in self._devices:
+                await self._start(device, line)
+            while True:
+                device = min(self._devices, key=lambda one: one.due)
+                await self._turn(device, line)
+        except LinkDown:
+            self.finish()  # the next run begins with new decoders
+            raise
+        finally:
+            line.close()
+
+    def finish(self) -> None:
+        """Pass on what the decoders still hold: when the line goes away, and when the daemon stops in good order."""
+        for device in self._devices:
+            if hasattr(device, "decoder"):
+                self._pass_on(device, device.decoder.finish())
+
+    @property
+    def _alone(self) -> bool:
+        return len(self._devices) == 1
+
+    async def _start(self, device: SerialDevice, line: Line) -> None:
+        for command in device.decoder.start():
+            await line.send(command)
+            await self._listen(device, line, until=time.monotonic() + _COMMAND_GAP)
+
+    async def _turn(self, device: SerialDevice, line: Line) -> None:
+        """Listen until this device is due, then ask it and give it its time to answer."""
+        if self._alone:
+            await self._listen(device, line, until=device.due)
+        else:
+            await asyncio.sleep(max(0.0, device.due - time.monotonic()))
+        if device.silent(time.monotonic()):
+            await self._start_anew(device, line)
+        asked = time.monotonic()
+        question = device.decoder.poll()
+        if not question:
+            self._feed(device, b"")
+        elif self._alone:
+            await line.send(question)
+        else:
+            await self._ask(device, question, line)
+        device.asked(asked)
+
+    async def _ask(self, device: SerialDevice, question: bytes, line: Line) -> None:
+        """Ask one device of a bus, and wait for its answer or the end of its time."""
+        await line.receive(0)  # a neighbour's late answer is not this one's
+        await line.send(question)
+        device.missed += 1  # until it is heard
+        await self._listen(device, line, until=time.monotonic() + device.timeout, stop_when_heard=True)
+        if device.missing:
+            self._health.link.trouble(device.name, f"{device.name} does not answer")
+
+    async def _start_anew(self, device: SerialDevice, line: Line) -> None:
+        """Send the start-up commands again: perhaps it lost power, and with that its mode."""
+        if not self._noise.only:
+            what = f"{device.name} is silent for more than {device.patience:g} s, and was started anew"
+            self._health.link.trouble(device.name, _and(await line.shared(), what))
+        self._pass_on(device, device.decoder.finish())
+        device.begin(time.monotonic())
+        await self._start(device, line)
+
+    async def _listen(self, device: SerialDevice, line: Line, until: float, *, stop_when_heard: bool = False) -> None:
+        while (left := until - time.monotonic()) > 0:
+            if self._noise.only:
+                # What is not looked at stays unread: in our buffer, then in the kernel's, then it is gone.
+                await asyncio.sleep(min(left, _SAMPLE_EVERY))
+                data = (await line.receive(0))[-SAMPLE:]
+            else:
+                data = await line.receive(left)
+            if not data:
+                continue
+            results = self._feed(device, data)
+            if self._noise.heard(len(data), results):
+                await self._tell_noise(line)
+            if stop_when_heard and any(isinstance(result, Measurement) for result in results):
+                return
+
+    async def _tell_noise(self, line: Line) -> None:
+        about = self._settings.port
+        if self._noise.only:
+            self._health.link.trouble(about, _and(await line.shared(), "noise only: wrong baud rate or wiring?"))
+        else:
+            self._health.link.well(about)
+
+    def _feed(self, device: SerialDevice, data: bytes) -> list[Measurement | Reject]:
+        """Decode and pass on."""
+        self._health.messages += bool(data)
+        results = list(device.decoder.feed(data, time.monotonic_ns()))
+        # A decoder that takes bytes and says nothing knows them; on a bus they may be anybody's.
+        if makes_sense(results) or (data and not results and self._alone):
+            device.heard(time.monotonic())
+            self._health.link.well(device.name)
+        self._pass_on(device, results)
+        return results
+
+    def _pass_on(self, device: SerialDevice, results: Iterable[Measurement | Reject]) -> None:
+        for result in results:
+            refused: Any = result
+            if isinstance(result, Measurement):
+                refused = self._intake.accept(result, device.origin)
+            if refused is not None:
+                self._health.rejected(refused)
+
+
+_COMMAND_GAP = 0.05
+"""Seconds between start-up commands: devices drop what comes while they answer."""
+_SAMPLE_EVERY = 1.0
+"""Seconds between looks at a line that makes noise only."""
+
+
+def _and(also: str, problem: str) -> str:
+    return f"{problem}; {also}" if also else problem
