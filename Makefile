@@ -14,26 +14,26 @@ SERVERS := faketime influxd=influxdb ip=iproute2 losetup=mount mkfs.ext4=e2fspro
 demo: $(VENV)/.installed-demo
 	@$(BIN)/prehod demo $(ARGS)
 
-test: $(VENV)/.installed-test servers
+test: $(VENV)/.installed-develop servers
 	$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
 
-check: $(VENV)/.installed-check $(VENV)/.installed-test tools
+check: $(VENV)/.installed-develop tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/project/test_systemd.py
 
-bench: $(VENV)/.installed-test servers
+bench: $(VENV)/.installed-develop servers
 	$(BIN)/python tests/benchmarks/pipeline.py $(ARGS)
 
-torture: $(VENV)/.installed-test servers
+torture: $(VENV)/.installed-develop servers
 	$(BIN)/prehod sim torture $(ARGS)
 
-fuzz: $(VENV)/.installed-test $(VENV)/.installed-fuzz
+fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python tests/fuzz/run.py $(ARGS)
 
-fmt: $(VENV)/.installed-check
+fmt: $(VENV)/.installed-develop
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -52,11 +52,17 @@ tools servers:
 		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null \
 		|| echo "could not install $$missing; some tests will skip"; }
 
-# One environment; a stamp for each set of extras, renewed when pyproject.toml changes.
-$(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/pip
-	@echo "installing prehod[$*] into $(VENV) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+# One environment; a stamp for each purpose. What goes in is what .ci/locked names, with hashes, on every machine.
+$(VENV)/.installed-%: .ci/locked/%.txt pyproject.toml | $(VENV)/bin/pip
+	@echo "installing what $* needs into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Newer versions of everything, for the next release.
+lock: | $(VENV)/bin/pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@.ci/lock
 
 $(VENV)/bin/pip:
 	@command -v $(PYTHON) >/dev/null || { echo "Prehod needs Python: sudo apt-get install python3 python3-venv"; exit 1; }
