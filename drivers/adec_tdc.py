@@ -1,11 +1,20 @@
 """ADEC TDC1, TDC3, TDC4: detectors over one lane by radar, ultrasound and infrared, each vehicle by itself.
 
 RS-485, addresses 1 to 255, speed and parity as set there (9600 8N1 unless the line says otherwise; FT1.2 by the book
-has even parity). `drivers.common.ft12` draws the frames, `drivers._adec` the data::
+has even parity). `drivers.common.ft12` draws the frames; numbers are big endian::
 
     40        reset: the next frame count bit is a new one; answered by E5
     58 or 78  vehicles: E5 for nothing to report, or 08 (in SiTOS mode 00) with up to four vehicles
     49        status: 0B with one byte
+
+    ee [nn nn nn nn, then one to four vehicles, the oldest first]         data of an answer
+    vv kk oo oo gg gg [ll] [.. tt tt ..]    a vehicle of 6, 7 or 11 bytes; the size of the answer tells which
+
+    e status: bits 7 hardware, 6 synchronization, 5 queue, 4 wrong way, 3 ultrasound, 2 and 1 infrared, 0 radar (in a
+      TDC1-PIR 2 low voltage, 1 thermal, 0 infrared)
+    n vehicles in the detector's life, up to the last one in the answer
+    v km/h, k class and lane (its layout is not public), o time over it and g gap in front of it, in 10 ms, l length
+      in dm, t for synchronization; a speed, a length or a gap of 0 is none
 
     10 78 01 79 16  ->  68 0E 0E 68 08 01 00 00 00 01 F4 32 11 00 48 00 FA 2D B0 16
                         the 500th vehicle: 50 km/h, 0.72 s, 2.5 s behind another, 4.5 m
@@ -21,18 +30,44 @@ Source: ADEC's protocol as in the Minnesota DOT's IRIS (tms.server.comm.adectdc)
 """
 
 from collections.abc import Iterable, Iterator
+from struct import unpack_from
 
 from pydantic import Field
 
-from drivers._adec import HEAD, MOST_DATA, state, vehicles
 from drivers.common.ft12 import AROUND, Answer, frames, question
 from drivers.common.lanes import Tally, Vehicle
 from gateway.contract import Driver, FieldValue, Measurement, Options, Reject, SerialLink, field
 
+FAULTS, QUEUE, WRONG_WAY = 0b11001111, 0b00100000, 0b00010000
+SIZES = {count * size: size for size in (6, 7, 11) for count in (1, 2, 3, 4)}
+"""Bytes of vehicles -> bytes of one of them; no number stands for two."""
+HEAD = 5
+MOST_DATA = HEAD + max(SIZES)
 RESET, VEHICLES, STATUS, STATUS_ANSWER = 0, 8, 9, 0x0B
 STATUS_EVERY = 12
 MOST_LOST = 1000
 """A longer jump of the count is another detector, or one that began again."""
+
+
+def vehicles(data: bytes) -> list[Vehicle] | None:
+    """Return the vehicles of an answer, which may be none; None where its size is no answer's."""
+    records = data[HEAD:]
+    if len(data) == 1:
+        return []
+    if len(records) not in SIZES:
+        return None
+    found = []
+    for at in range(0, len(records), SIZES[len(records)]):
+        speed, _, occupied, gap = unpack_from(">BBHH", records, at)
+        length = records[at + 6] if SIZES[len(records)] > 6 else 0
+        found.append(Vehicle(float(speed) or None, length / 10 or None, gap / 100 or None, occupied / 100))
+    return found
+
+
+def state(status: int) -> dict[str, FieldValue]:
+    """Return what the status byte says."""
+    event = "wrong_way" if status & WRONG_WAY else "queue" if status & QUEUE else ""
+    return {"device_error": status & FAULTS, **({"event": event} if event else {})}
 
 
 class AdecTdcOptions(Options):

@@ -3,8 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from drivers._adec import SIZES, vehicles
-from drivers.adec_tdc import RESET, STATUS, STATUS_EVERY, VEHICLES, AdecTdcOptions, Decoder
+from drivers.adec_tdc import RESET, SIZES, STATUS, STATUS_EVERY, VEHICLES, AdecTdcOptions, Decoder, vehicles
 from drivers.common.ft12 import question
 from gateway.contract import Measurement, Reject
 
