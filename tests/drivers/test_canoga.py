@@ -5,8 +5,7 @@ from functools import cached_property
 import pytest
 from pydantic import ValidationError
 
-from drivers._canoga import EVENTS, Text, check, parse_text, text
-from drivers.canoga import CanogaOptions, Decoder
+from drivers.canoga import EVENTS, CanogaOptions, Decoder, Text, check, parse_text, text
 from drivers.common.loops import STARTS, Event, Pair, passed
 from gateway.contract import Measurement, Reject
 
