@@ -1,6 +1,10 @@
 """Houston Radar DR-500: average speed by Doppler radar, asked in its binary protocol.
 
-RS-232, 115200 or 9600 8N1 as set at the radar. `drivers._houston` draws the packets. Numbers little endian::
+RS-232, 115200 or 9600 8N1 as set at the radar. Packets, numbers little endian::
+
+    F3 cc dd .. dd rr rr FC     c code, d data, r CRC over c and d, low byte first: polynomial 1021 from 0, not
+                                reflected ("XMODEM"); F3, FA and FC within are written FA 03, FA 0A and FA 0C
+    F3 32 FA 0C 64 4D FC        code 32 with the byte FC
 
     31                          average speed? answered by 32 ss: s in the radar's unit, 0 where there is no target
     0E                          who are you? answered by 0E and lines BRD=.., MOD=.., REV=.., TYPE=..
@@ -19,17 +23,84 @@ whose console output is on also says its speeds as text, ``045``: noise here; tu
 Sources: the packets as in the Minnesota DOT's IRIS (tms.server.comm.dr500); DR500 manual (line settings).
 """
 
+from binascii import crc_hqx
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from enum import IntEnum
+from typing import Annotated, NamedTuple
 
 from pydantic import Field as Bounded
 
-from drivers._houston import LONGEST, Code, Packet, frames, packet
 from drivers.common.agenda import Agenda
+from drivers.common.framing import Frames
 from gateway.contract import Driver, Duration, FieldValue, Measurement, Options, Reject, SerialLink, field
 
+BEGIN, ESCAPE, END = 0xF3, 0xFA, 0xFC
+LONGEST = 512
+ESCAPED = {byte & 0x0F: byte for byte in (BEGIN, ESCAPE, END)}
 KNOWN = {b"\0UN": "UN", b"\0TA": "TA"}
 TO_KMH = {0: 1.609344, 1: 1.0, 2: 1.09728, 3: 3.6}
+
+
+class Code(IntEnum):
+    """What a packet is about."""
+
+    ABOUT = 0x0E
+    STATUS = 0x13
+    SET = 0x17
+    ASK = 0x18
+    VARIABLE = 0x19
+    ASK_SPEED = 0x31
+    SPEED = 0x32
+
+
+class Packet(NamedTuple):
+    """One sound packet, as it was before it was packed."""
+
+    code: int
+    data: bytes
+    frame: bytes
+
+
+def crc(body: bytes) -> int:
+    """Return the check of code and data."""
+    return crc_hqx(body, 0)
+
+
+def packet(code: int, data: bytes = b"") -> bytes:
+    """Return ``code`` and ``data`` as they go over the line."""
+    body = bytes((code,)) + data
+    packed = bytearray()
+    for byte in body + crc(body).to_bytes(2, "little"):
+        packed += bytes((ESCAPE, byte & 0x0F)) if byte in (BEGIN, ESCAPE, END) else bytes((byte,))
+    return bytes((BEGIN, *packed, END))
+
+
+def parse(frame: bytes) -> Packet | Reject:
+    """Return what one whole frame says."""
+    plain = bytearray()
+    inside = iter(frame[1:-1])
+    for byte in inside:
+        meant = byte if byte != ESCAPE else ESCAPED.get(next(inside, 0))
+        if meant is None:
+            return Reject("length", frame, "FA in front of what is not escaped")
+        plain.append(meant)
+    if len(plain) < 3:
+        return Reject("length", frame, f"{len(plain)} bytes")
+    body, check = bytes(plain[:-2]), int.from_bytes(plain[-2:], "little")
+    if crc(body) != check:
+        return Reject("checksum", frame, f"CRC {crc(body):04X}")
+    return Packet(body[0], body[1:], frame)
+
+
+def frames() -> Frames[Packet]:
+    """Return what finds packets in a stream."""
+    return Frames((bytes((BEGIN,)),), LONGEST, _length, parse)
+
+
+def _length(head: bytes) -> int:
+    end = head.find(END, 1)
+    within = head[1:] if end < 0 else head[1:end]
+    return -1 if BEGIN in within else end + 1
 
 
 class HoustonDr500Options(Options):

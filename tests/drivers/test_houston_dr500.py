@@ -7,8 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers._houston import LONGEST, Code, Packet, crc, frames, packet, parse
-from drivers.houston_dr500 import Decoder, HoustonDr500Options, about, variable
+from drivers.houston_dr500 import (
+    LONGEST,
+    Code,
+    Decoder,
+    HoustonDr500Options,
+    Packet,
+    about,
+    crc,
+    frames,
+    packet,
+    parse,
+    variable,
+)
 from gateway.contract import Measurement, Reject
 
 KMH, MPH = packet(Code.VARIABLE, b"\0UN\1\0"), packet(Code.VARIABLE, b"\0UN\0\0")
