@@ -8,8 +8,7 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any
 
-from drivers import _nmea as nmea
-from drivers import jsn_sr04t, maxbotix, tfmini
+from drivers import jsn_sr04t, maxbotix, nmea0183, tfmini
 from drivers.common import sonar
 from drivers.common.framing import Frames, Lines
 from gateway.contract import Reject
@@ -94,10 +93,10 @@ def _nmea(vector: Vector) -> Said:
 
 
 def _nmea_names(line: bytes, *, asked: bool) -> Names | Reject:
-    sentence = nmea.parse(line)
+    sentence = nmea0183.parse(line)
     if isinstance(sentence, Reject):
         return sentence
-    found, words = nmea.fix(sentence), (*sentence.words, *[""] * 13)
+    found, words = nmea0183.fix(sentence), (*sentence.words, *[""] * 13)
     if not asked and isinstance(found, Reject):
         return found
     fix: Mapping[str, object] = found if isinstance(found, Mapping) else {}
