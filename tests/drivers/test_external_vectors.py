@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from drivers import _omnipresense, ops243, sds011
+from drivers import ops243, sds011
 from drivers.codecs import bosch_tps110
 from drivers.common.framing import Frames
 from drivers.common.times import nanoseconds
@@ -96,14 +96,14 @@ def _ops243(vector: Vector) -> list[Names | Reject]:
         return [{"command": sent.decode()}]
     said: list[Names | Reject] = []
     for line in _bytes(vector).splitlines() or [b""]:
-        found = _omnipresense.parse(line)
+        found = ops243.parse(line)
         match found:
             case Reject():
                 said.append(found)
-            case _omnipresense.Answer(values):
+            case ops243.Answer(values):
                 counts = values.get("TimedSpeedCounts")
                 said.append({**values, **(counts if isinstance(counts, dict) else {})})
-            case _omnipresense.Report():
+            case ops243.Report():
                 speed = {"object_speed" if found.sure else "speed": abs(found.speed)}
                 numbers = {"magnitude": found.magnitude, "time": found.time, "unit": found.unit, "units": found.unit}
                 said.append({**speed, **numbers, "direction": found.direction})

@@ -3,8 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from drivers._omnipresense import Answer, Report, parse
-from drivers.ops243 import START, UNITS, Decoder, Ops243Options
+from drivers.ops243 import START, UNITS, Answer, Decoder, Ops243Options, Report, parse
 from gateway.contract import Measurement, Reject
 
 SECOND = 10**9
