@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from drivers._senml import Record, resolve
-from drivers.senml import Decoder
+from drivers.senml import Decoder, Record, resolve
 from gateway.contract import Measurement, Options, Quality, Reject
 
 

@@ -12,8 +12,7 @@ import orjson
 import pytest
 
 import drivers
-from drivers import _senml as senml_records
-from drivers import frigate, telraam
+from drivers import frigate, senml, telraam
 from drivers.common.times import nanoseconds
 from gateway.contract import Measurement, Options, Reject, Uplink
 
@@ -194,7 +193,7 @@ def _ecowitt(vector: Vector) -> Said:
 
 
 def _senml(vector: Vector) -> Said:
-    records = senml_records.resolve(orjson.loads(_bytes(vector)))
+    records = senml.resolve(orjson.loads(_bytes(vector)))
     if isinstance(records, str):
         return [Reject("range", b"", records)]
     read: list[dict[str, object]] = []
@@ -202,7 +201,7 @@ def _senml(vector: Vector) -> Said:
     now = None  # the moment that relative times stand for; the first of them tells it, and the others have to fit
     for record, names in zip(records, wanted, strict=bool(wanted)):
         time = record.time
-        if time < senml_records.RELATIVE and names.get("t", 0) >= senml_records.RELATIVE:
+        if time < senml.RELATIVE and names.get("t", 0) >= senml.RELATIVE:
             now = names["t"] - time if now is None else now
             time += now
         one = {
