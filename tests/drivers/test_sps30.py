@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers._sps30 import CLEAN, READ, SERIAL, START, STATUS, VERSION
 from drivers.common.shdlc import Reply, command, length, parse, stuff, unstuff
-from drivers.sps30 import DRIVER, WAKE, Decoder, Sps30Options
+from drivers.sps30 import CLEAN, DRIVER, READ, SERIAL, START, STATUS, VERSION, WAKE, Decoder, Sps30Options
 from gateway.contract import Measurement, Quality, Reject
 
 SECOND = 10**9

@@ -6,8 +6,7 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any, NamedTuple
 
-from drivers import _sps30 as sps30
-from drivers import hpma115, pms3003, pms5003, pms5003st, pms5003t, sds011, sds198
+from drivers import hpma115, pms3003, pms5003, pms5003st, pms5003t, sds011, sds198, sps30
 from drivers.common import plantower, shdlc
 from drivers.common.framing import Frames
 from gateway.contract import Reject
