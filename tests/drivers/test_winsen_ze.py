@@ -3,9 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from drivers._winsen_ze import WinsenZeOptions
 from drivers.common.winsen import with_sum
-from drivers.winsen_ze import DRIVER, Decoder
+from drivers.winsen_ze import DRIVER, Decoder, WinsenZeOptions
 from gateway.contract import Measurement, Quality, Reject
 
 UPLOAD = bytes.fromhex("FF 01 78 40 00 00 00 00 47")

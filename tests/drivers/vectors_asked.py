@@ -6,8 +6,7 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any, NamedTuple
 
-from drivers import _winsen_ze as winsen_ze
-from drivers import mhz19, nextpm_modbus, pms3003, senseair_k30, senseair_s8, sm300d2
+from drivers import mhz19, nextpm_modbus, pms3003, senseair_k30, senseair_s8, sm300d2, winsen_ze
 from drivers.common import modbus_rtu as modbus
 from drivers.common import nextpm, winsen
 from drivers.common.framing import Frames
