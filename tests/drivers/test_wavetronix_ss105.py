@@ -3,8 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from drivers._smartsensor105 import checksum, interval
-from drivers.wavetronix_ss105 import Decoder, WavetronixSs105Options
+from drivers.wavetronix_ss105 import Decoder, WavetronixSs105Options, checksum, interval
 from gateway.contract import Measurement, Reject
 
 LANE = "1" + "00000008" + "0028" + "0080" + "0300" + "0100" + "0000"
