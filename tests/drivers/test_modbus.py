@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers._registers import Counter, Register
 from drivers.common.modbus_rtu import question, with_crc
 from drivers.modbus import DRIVER, Decoder, ModbusOptions
+from drivers.modbus.registers import Counter, Register
 from gateway.contract import KINDS, Measurement, Quality, Reject
 
 MINUTE = 60 * 10**9

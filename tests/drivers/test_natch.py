@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers._natch import DAY, SECOND, Clock, Event, Line, clock, event, parse
 from drivers.natch import HEARTBEAT, Decoder, NatchOptions
+from drivers.natch.lines import DAY, SECOND, Clock, Event, Line, clock, event, parse
 from gateway.contract import Measurement, Quality, Reject
 
 NOON = b"cs,0001,2021-04-01T12:00:00-05:00\n"

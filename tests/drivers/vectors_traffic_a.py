@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from drivers import _natch as natch
+from drivers.natch import lines as natch
 from drivers.wavetronix_ss125 import bodies as smartsensor
 from drivers.wavetronix_ss125 import framing as wavetronix
 from gateway.contract import Reject

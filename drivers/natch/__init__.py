@@ -29,9 +29,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drivers._natch import AT_ONCE, SECOND, Acknowledgements, Clock, Event, Line, clock, event, parse, poll
 from drivers.common.agenda import Agenda
 from drivers.common.framing import Lines
+from drivers.natch.lines import AT_ONCE, SECOND, Acknowledgements, Clock, Event, Line, clock, event, parse, poll
 from gateway.contract import Driver, Duration, Measurement, Options, Quality, Reject, SerialLink, field
 
 MAX_LINE = 128

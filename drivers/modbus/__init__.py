@@ -30,8 +30,8 @@ from typing import get_args
 
 from pydantic import Field, model_validator
 
-from drivers._registers import Block, Counter, Register, blocks
 from drivers.common.modbus_rtu import Answer, Exchange, question
+from drivers.modbus.registers import Block, Counter, Register, blocks
 from gateway.contract import VOCABULARY, Driver, FieldValue, Kind, Measurement, Options, Quality, Reject, SerialLink
 
 LONGEST = 125
