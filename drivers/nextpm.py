@@ -23,6 +23,7 @@ Source: NextPM User Guide v3.4 (TERA Sensor).
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -30,23 +31,12 @@ from drivers import nextpm_modbus
 from drivers.common.agenda import Agenda
 from drivers.common.duty_cycle import Sleeping
 from drivers.common.framing import Frames
-from drivers.common.nextpm import (
-    ASLEEP,
-    ERRORS,
-    FIELDS,
-    FIRMWARE,
-    INSIDE,
-    LENGTHS,
-    MEANS,
-    STATE,
-    TOGGLE,
-    Answer,
-    Average,
-    parse,
-    question,
-    reading,
-)
+from drivers.common.nextpm import ASLEEP, ERRORS, FIELDS, Average, reading
 from gateway.contract import Driver, Measurement, Quality, Reject, SerialLink, field
+
+MEANS = {"10s": 0x11, "60s": 0x12, "15min": 0x13}
+INSIDE, TOGGLE, STATE, FIRMWARE = 0x14, 0x15, 0x16, 0x17
+LENGTHS = {0x11: 16, 0x12: 16, 0x13: 16, INSIDE: 8, TOGGLE: 4, STATE: 4, FIRMWARE: 6, 0x21: 4, 0x22: 4}
 
 
 class NextPmOptions(Sleeping):
@@ -64,6 +54,38 @@ class NextPmOptions(Sleeping):
         return self
 
 
+class Answer(NamedTuple):
+    """One sound frame; ``data`` stands between state and sum."""
+
+    command: int
+    state: int
+    data: bytes
+    frame: bytes
+
+    def numbers(self) -> list[int]:
+        """Return the two-byte values."""
+        return [int.from_bytes(self.data[at : at + 2], "big") for at in range(0, len(self.data), 2)]
+
+
+def with_sum(body: bytes) -> bytes:
+    """Return ``body`` as it goes over the line."""
+    return body + bytes((-sum(body) & 0xFF,))
+
+
+def question(command: int) -> bytes:
+    """Return the frame that asks."""
+    return with_sum(bytes((0x81, command)))
+
+
+def parse(frame: bytes) -> Answer | Reject:
+    """Return what one whole frame says."""
+    if sum(frame) & 0xFF:
+        return Reject("checksum", frame, f"all bytes add up to {sum(frame) & 0xFF:02X}")
+    if frame[:1] != b"\x81" or LENGTHS.get(frame[1]) != len(frame):
+        return Reject("length", frame, "no frame of this length")
+    return Answer(frame[1], frame[2], frame[3:-1], frame)
+
+
 class Decoder:
     """Asks one sensor, and lets it sleep between readings if so wished."""
 
@@ -78,7 +100,9 @@ class Decoder:
         self._toggled = False  # in this turn
         self._waking = False
         self._answered = True
-        self._now = self._warm_at = self._wake_at = 0
+        self._now = 0
+        self._warm_at = 0
+        self._wake_at = 0
 
     def start(self) -> Iterable[bytes]:
         """Send nothing: what it says to the first question tells whether it is awake."""
@@ -89,7 +113,8 @@ class Decoder:
         to_be_awake = self._now >= self._wake_at
         self._toggled = self._awake is not None and self._awake != to_be_awake
         if self._toggled:
-            self._awake, self._waking = None, to_be_awake
+            self._awake = None
+            self._waking = to_be_awake
             return question(TOGGLE)
         if self._awake is False:
             return b""
@@ -111,7 +136,8 @@ class Decoder:
         if not self._toggled:
             self._awake = not answer.state & ASLEEP
             if self._awake and self._waking:
-                self._waking, self._warm_at = False, self._now + self._warm_up
+                self._waking = False
+                self._warm_at = self._now + self._warm_up
         if answer.command in MEANS.values():
             particles, tenths = answer.numbers()[:3], answer.numbers()[3:]
             masses = [number / 10 for number in tenths]

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from drivers import nextpm_modbus
-from drivers.common.nextpm import flags, parse, question, with_sum
-from drivers.nextpm import DRIVER, Decoder, NextPmOptions
+from drivers.common.nextpm import flags
+from drivers.nextpm import DRIVER, Decoder, NextPmOptions, parse, question, with_sum
 from gateway.contract import Measurement, Quality, Reject
 
 MEAN, STATE, TOGGLE, FIRMWARE, INSIDE = (question(code) for code in (0x12, 0x16, 0x15, 0x17, 0x14))

@@ -6,11 +6,12 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any, NamedTuple
 
-from drivers import mhz19, nextpm_modbus, pms3003, senseair_k30, senseair_s8, sm300d2, winsen_ze
+from drivers import mhz19, nextpm, nextpm_modbus, pms3003, senseair_k30, senseair_s8, sm300d2, winsen_ze
 from drivers.common import modbus_rtu as modbus
-from drivers.common import nextpm, winsen
+from drivers.common import winsen
 from drivers.common.framing import Frames
 from drivers.common.gases import micrograms
+from drivers.common.nextpm import flags
 from drivers.common.plantower import Report
 from gateway.contract import Measurement, Quality, Reject
 
@@ -106,7 +107,7 @@ def _k30(answer: modbus.Answer) -> Names:
 
 def _nextpm_modbus(answer: modbus.Answer) -> Names:
     word = answer.word(0)
-    said: dict[str, object] = {"firmware": word, "status": word, "state": word, "flags": nextpm.flags(word)}
+    said: dict[str, object] = {"firmware": word, "status": word, "state": word, "flags": flags(word)}
     means = nextpm_modbus.means(answer)
     averages = (*(f"_{average}" for average in nextpm_modbus.MEANS), "_900s") if len(means) == 3 else ("",)
     for average, mean in zip(averages, [*means, means[-1]] if means else [], strict=False):
@@ -128,7 +129,7 @@ def _nextpm(data: bytes) -> Names | Reject:
     found = nextpm.parse(data)
     if isinstance(found, Reject):
         return found
-    said: dict[str, object] = {"command": found.command, "state": found.state, "flags": nextpm.flags(found.state)}
+    said: dict[str, object] = {"command": found.command, "state": found.state, "flags": flags(found.state)}
     numbers = found.numbers()
     if found.command in nextpm.MEANS.values():
         said["average_s"] = {0x11: 10, 0x12: 60, 0x13: 900}[found.command]
