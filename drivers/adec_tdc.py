@@ -119,9 +119,12 @@ class Decoder:
         asked = self._asked
         if answer.function == -1:
             if asked == RESET:
-                self._asked, self._turn, self._count_bit = None, 1, True
+                self._asked = None
+                self._turn = 1
+                self._count_bit = True
             elif asked == VEHICLES:
-                self._asked, self._count_bit = None, not self._count_bit
+                self._asked = None
+                self._count_bit = not self._count_bit
                 yield from self._reading([], 0, {}, now)
         elif answer.function == STATUS_ANSWER and len(answer.data) == 1:
             yield Measurement("traffic", state(answer.data[0]))
@@ -129,7 +132,8 @@ class Decoder:
             yield Reject("unsupported", answer.frame, f"function {answer.function}, {len(answer.data)} bytes")
         else:
             if asked == VEHICLES:
-                self._asked, self._count_bit = None, not self._count_bit
+                self._asked = None
+                self._count_bit = not self._count_bit
             yield from self._counted(found, answer.data, now)
 
     def _counted(self, found: list[Vehicle], data: bytes, now: int) -> Iterator[Measurement]:

@@ -119,7 +119,8 @@ class Decoder:
         self._agenda = Agenda(self._question, wishes)
         self._lanes = Lanes(options.interval)
         self._left: list[Reject] = []
-        self._asked, self._answer = False, b""
+        self._asked = False
+        self._answer = b""
         self._watch = Watch()
 
     def start(self) -> Iterable[bytes]:
@@ -156,7 +157,8 @@ class Decoder:
         if frame[0] == TEXT:
             return parse_text(frame)
         found = parse_events(frame)
-        self._asked, self._answer = self._asked and found is None, frame
+        self._asked = self._asked and found is None
+        self._answer = frame
         return Reject("noise", frame) if found is None else found
 
     def _understand(self, said: Text | tuple[Event, ...]) -> Iterable[Measurement | Reject]:

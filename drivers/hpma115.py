@@ -95,7 +95,8 @@ class Decoder:
     def __init__(self, options: Sleeping) -> None:
         self._frames: Frames[Report | Reply] = Frames(tuple(LENGTHS), LENGTHS[AUTO], _length, self._parse)
         self._cycle = Cycle(options)
-        self._turn, self._measures = -1, False
+        self._turn = -1
+        self._measures = False
 
     def start(self) -> Iterable[bytes]:
         """Make it measure, and report by itself."""

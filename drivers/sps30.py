@@ -93,8 +93,13 @@ class Decoder:
         self._agenda = Agenda(command(READ), {code: command(code, data) for code, data in wishes.items()})
         self._options = options
         self._starting = (WAKE, command(START, OUTPUT[options.output]))
-        self._measures = self._counts = False
-        self._turn = self._now = self._warm_at = self._still_until = self._clean_at = 0
+        self._measures = False
+        self._counts = False
+        self._turn = 0
+        self._now = 0
+        self._warm_at = 0
+        self._still_until = 0
+        self._clean_at = 0
 
     def start(self) -> Iterable[bytes]:
         """Wake it and make it measure."""
@@ -131,10 +136,12 @@ class Decoder:
             self._measures = True
             return self._reading(found) if found.data else None
         if code == START:
-            self._measures, self._warm_at = True, self._after(options.warm_up)
+            self._measures = True
+            self._warm_at = self._after(options.warm_up)
             self._clean_at = self._now if options.clean_at_start else self._clean_at
         elif code == CLEAN:
-            self._clean_at, self._still_until = 0, self._after(CLEANING)
+            self._clean_at = 0
+            self._still_until = self._after(CLEANING)
         elif code != STATUS:
             self._agenda.granted(code)
         said = about(code, found.data)

@@ -29,7 +29,8 @@ from gateway.contract import Driver, Measurement, Reject, SerialLink, field
 
 FRAME, HEADERS = 9, (b"\x59\x59", b"\x5a")
 VERSION, RATE, FORMAT, OUTPUT = 1, 3, 5, 7
-CENTIMETRES = ON = b"\x01"
+CENTIMETRES = b"\x01"
+ON = b"\x01"
 BLINDED = 0xFFFF
 
 

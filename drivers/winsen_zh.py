@@ -46,7 +46,8 @@ class Decoder:
         self._frames = frames((READ, SWITCH, SLEEP))
         self._warm_up = int(options.warm_up * 1e9)
         self._rest = int((options.working_period - options.warm_up) * 1e9) if options.working_period else 0
-        self._now = self._wake_at = 0
+        self._now = 0
+        self._wake_at = 0
         self._warm_at: int | None = None
         self._resting = False
         self._told = 0  # how often it was told to sleep
@@ -63,7 +64,9 @@ class Decoder:
             self._told += 1
             return command(SLEEP, ASLEEP) if self._told <= INSIST else b""
         if self._resting:
-            self._resting, self._told, self._missing = False, 0, 1
+            self._resting = False
+            self._told = 0
+            self._missing = 1
             self._warm_at = self._now + self._warm_up
         turn = self._missing % 3
         self._missing += 1

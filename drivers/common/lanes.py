@@ -110,4 +110,5 @@ class Lanes:
             if len(tally) or (self.alive and period > 0):
                 yield Measurement("traffic", tally.fields(period), tags={"lane": str(number)})
             self._lanes[number] = Tally()
-        self._began, self.alive = self._now, False
+        self._began = self._now
+        self.alive = False

@@ -97,7 +97,8 @@ class Watch:
             self._doubtful = events
             return None
         counts, self.before = min(steps, key=lambda step: sum(step[0]))
-        self._last, self._doubtful = events, ()
+        self._last = events
+        self._doubtful = ()
         return counts
 
 

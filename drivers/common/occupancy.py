@@ -72,8 +72,10 @@ class Bay:
             self._rival = None
             return False
         if vote != self._rival:
-            self._rival, self._since = vote, now
+            self._rival = vote
+            self._since = now
         if now - self._since < self._debounce:
             return False
-        self._occupied, self._rival = vote, None
+        self._occupied = vote
+        self._rival = None
         return True

@@ -50,7 +50,8 @@ class Traffic:
         tallies = {way: passages.take(over) for way, passages in self._ways.items()}
         period = (self._now - began) / 1e9
         heard = any(tally.count for tally in tallies.values()) or (self.alive and period > 0)
-        self._began, self.alive = self._now, False
+        self._began = self._now
+        self.alive = False
         return [_reading(way, tally, period) for way, tally in tallies.items()] if heard else []
 
 

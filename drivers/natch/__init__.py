@@ -63,7 +63,9 @@ class Decoder:
         self._options = options
         self._lines = Lines(MAX_LINE)
         self._agenda = Agenda(b"CS", {"V.": b"V."})
-        self._turn = self._polls = self._now = 0
+        self._turn = 0
+        self._polls = 0
+        self._now = 0
         self._clock: Clock | None = None
         self._taken: deque[Event] = deque(maxlen=REMEMBERED)
         self._refused: deque[int] = deque(maxlen=AT_ONCE)

@@ -38,7 +38,8 @@ class Node:
     def born(self, seq: int, bd_seq: int | None) -> None:
         """Begin to count; its devices are born after it."""
         self.forget("its birth did not say")
-        self.expected, self.bd_seq = (seq + 1) % 256, bd_seq
+        self.expected = (seq + 1) % 256
+        self.bd_seq = bd_seq
 
     def count(self, seq: int | None) -> None:
         """Look whether this message is the next one."""
@@ -51,7 +52,8 @@ class Node:
 
     def forget(self, why: str) -> None:
         """Trust no birth any longer."""
-        self.expected, self.why = None, why
+        self.expected = None
+        self.why = why
         for device in self.devices.values():
             device.forget()
 
