@@ -46,7 +46,7 @@ class _Table(Generic[Entry]):
 
     def own(self) -> set[str]:
         path = import_module(self.package).__path__
-        return {module.name for module in iter_modules(path) if not module.name.startswith("_")} - NO_DEVICES
+        return {module.name for module in iter_modules(path)} - NO_DEVICES
 
     def others(self) -> dict[str, EntryPoint]:
         return {entry.name: entry for entry in entry_points(group=self.group)}
