@@ -11,7 +11,7 @@ it by its file name. Another package adds its own by entry points::
 
 Only the module asked for is imported: a small board starts with what its configuration names, and listing the names
 imports nothing. The packages ``common`` have the parts that several share, and a device that is more than a page is a
-package. A name of ours wins over the same name in another package.
+package. A name of this package wins over the same name in another.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from gateway.contract import Codec, Driver
 __all__ = ["UnknownName", "codec_names", "load", "load_all", "load_all_codecs", "load_codec", "names"]
 
 NO_DEVICES = frozenset({"common", "codecs"})
-"""Packages among the devices that are none."""
+"""Packages in this folder that are no devices."""
 
 Entry = TypeVar("Entry", bound=Driver | Codec)
 

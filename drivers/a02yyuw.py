@@ -45,11 +45,11 @@ class Decoder:
         self._nearest, self._furthest = RANGES[options.model]
 
     def start(self) -> Iterable[bytes]:
-        """Return nothing: it takes no commands."""
+        """Send nothing: it takes no commands."""
         return ()
 
     def poll(self) -> bytes:
-        """Return nothing: it reports by itself."""
+        """Send nothing: it reports by itself."""
         return b""
 
     def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:

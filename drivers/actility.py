@@ -28,7 +28,7 @@ from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options,
 
 
 class Decoder:
-    """Opens envelopes; remembers nothing between them."""
+    """Opens envelopes; keeps no state between them."""
 
     def __init__(self, _: Options) -> None:
         pass

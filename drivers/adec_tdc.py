@@ -65,7 +65,7 @@ def vehicles(data: bytes) -> list[Vehicle] | None:
 
 
 def state(status: int) -> dict[str, FieldValue]:
-    """Return what the status byte says."""
+    """Return the fields of the status byte."""
     event = "wrong_way" if status & WRONG_WAY else "queue" if status & QUEUE else ""
     return {"device_error": status & FAULTS, **({"event": event} if event else {})}
 
@@ -144,7 +144,7 @@ class Decoder:
         count = int.from_bytes(data[1:HEAD], "big")
         more = len(found) if self._count is None else (count - self._count) % 2**32
         self._count = count
-        if more:  # else it came before
+        if more:  # else the answer was received before
             lost = more - len(found)
             yield from self._reading(found[-more:], lost if 0 < lost <= MOST_LOST else 0, about, now)
 

@@ -41,7 +41,7 @@ DUST = {"pm02Compensated": Term("pm25")}
 
 
 class AirGradientOptions(Options):
-    """Which of its two words is taken where the monitor says something twice."""
+    """Which value is taken where the monitor sends a raw and a compensated one."""
 
     compensated_climate: bool = True
     """Temperature and humidity as they are outside the case."""
@@ -50,7 +50,7 @@ class AirGradientOptions(Options):
 
 
 class Decoder:
-    """Reads what a monitor says; remembers nothing."""
+    """Reads the messages of monitors; keeps no state."""
 
     def __init__(self, options: AirGradientOptions) -> None:
         first = {**(CLIMATE if options.compensated_climate else {}), **(DUST if options.compensated_dust else {})}

@@ -3,12 +3,12 @@
 RS-232 or RS-485, 9600 8N1::
 
     < ll a p .. p xx >      text: l length of the whole in hex, a address (a byte: 0 to 15 place in the rack, 128 to
-                            254 as set, 255 anybody), p its letter and what belongs to it, x XOR of all before it, hex
+                            254 as set, 255 any), p its letter and what belongs to it, x XOR of all before it, hex
 
     ddd ssss c t  four times, and x      answer to the text ``*``, 37 bytes, big endian: d duration in ms, s its start
                             in ms since the card's reset, c count from 0 to 255 and on, t state, x XOR of all before
 
-    3C 30 38 FF 2A 45 31 3E              <08.*E1> to anybody: the last vehicles?
+    3C 30 38 FF 2A 45 31 3E              <08.*E1> to any card: the last vehicles?
 
 Asked with ``*``, the card gives the last vehicle at each of its four loops. It is asked every second, and what passed
 is added up: a reading for each loop (tag ``lane``) every ``interval``. Of two vehicles between two questions the
@@ -24,7 +24,7 @@ front and from back to back, where both durations are the same to a tenth::
 
 Quirks: the 37 bytes have neither header nor address, and one byte of XOR. So they are taken only behind a question,
 what is left of them at the next one is thrown away, and an answer that contradicts the one before counts only when
-the next one agrees with it. That is also why cards cannot share a line here: a late answer would be somebody else's.
+the next one agrees with it. For the same reason cards cannot share a line here: a late answer could be another's.
 Unasked for four minutes, the count may go round unnoticed. All zero, or a start that goes back other than round after
 50 days: the card was reset (event "reset"). A vehicle that stood on a loop for more than an hour makes answers
 unreadable until the next one there.
@@ -51,7 +51,7 @@ EVENTS = 37
 LONGEST = 40
 TEXT = ord("<")
 AROUND = 8
-"""Bytes of a text around what is said."""
+"""Bytes of a text around its payload."""
 ABOUT = {b"a": "serial_number", b"B": "firmware_version"}
 
 
@@ -84,7 +84,7 @@ def text_length(head: bytes) -> int:
 
 
 def parse_text(frame: bytes) -> Text | Reject:
-    """Return what one whole text says."""
+    """Parse one whole text."""
     if frame[-1:] != b">":
         return Reject("length", frame, "no > at its end")
     if b"%02X" % check(frame[:-3]) != frame[-3:-1]:
@@ -128,7 +128,7 @@ class Decoder:
         return ()
 
     def poll(self) -> bytes:
-        """Ask for the last vehicles; until it was told, now and then who it is."""
+        """Ask for the last vehicles, and now and then for serial number and firmware until they are known."""
         self._left += (found for found in self._frames.finish() if isinstance(found, Reject))
         question = self._agenda.question()
         self._asked = question == self._question
@@ -150,7 +150,7 @@ class Decoder:
     def _length(self, head: bytes) -> int:
         if head[0] == TEXT:
             return text_length(head)
-        # Durations of more than an hour are none: so nearly all that is no answer is seen at once.
+        # No duration is longer than an hour, so nearly all bytes that are no answer are refused at once.
         return EVENTS if self._asked and max(head[:EVENTS:9][:LOOPS]) < TEXT else -1
 
     def _parse(self, frame: bytes) -> Text | tuple[Event, ...] | Reject:

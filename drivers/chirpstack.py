@@ -40,7 +40,7 @@ class _Impossible(ValueError):
 
 
 class Decoder:
-    """Opens envelopes; remembers nothing between them."""
+    """Opens envelopes; keeps no state between them."""
 
     def __init__(self, _: Options) -> None:
         pass

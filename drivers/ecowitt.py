@@ -1,4 +1,4 @@
-"""Ecowitt gateways and weather stations: what they post to an own server, passed on to MQTT, as JSON or as the form.
+"""Ecowitt gateways and weather stations: their posts to a custom server, passed on to MQTT as JSON or as the form.
 
 Topic ``ecowitt/{name}``; every value is a text, in imperial units::
 
@@ -53,7 +53,7 @@ _MAINS = "6"
 
 
 class Decoder:
-    """Reads posts; remembers nothing."""
+    """Reads posts; keeps no state."""
 
     def __init__(self, _: Options) -> None:
         pass

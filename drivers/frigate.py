@@ -36,7 +36,7 @@ class FrigateOptions(Options):
 
 
 class Decoder:
-    """Counts ends of events; remembers the ids of the last ones."""
+    """Counts ends of events; keeps the ids of the last ones."""
 
     def __init__(self, options: FrigateOptions) -> None:
         self._options = options

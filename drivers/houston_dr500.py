@@ -7,18 +7,18 @@ RS-232, 115200 or 9600 8N1 as set at the radar. Packets, numbers little endian::
     F3 32 FA 0C 64 4D FC        code 32 with the byte FC
 
     31                          average speed? answered by 32 ss: s in the radar's unit, 0 where there is no target
-    0E                          who are you? answered by 0E and lines BRD=.., MOD=.., REV=.., TYPE=..
+    0E                          about? answered by 0E and lines BRD=.., MOD=.., REV=.., TYPE=..
     18 oo nn nn                 variable n (two letters; o domain, 0)? answered by 19 oo nn nn vv vv
     17 oo nn nn vv vv           set it; answered by 13 vv vv, int16, negative for an error
 
     F3 31 72 26 FC  ->  F3 32 2D 38 96 FC       45; with UN = 0 that is 72.42 km/h
 
 Variables: UN unit (0 mph, 1 km/h, 2 ft/s, 3 m/s), TA seconds that are averaged over. A radar may also drive a sign,
-so its unit is read and never set: asked for at the start and now and then, for somebody may change it. A speed that
-comes before its unit is refused. An empty road is the event "no_target": a dead radar is no empty road.
+so its unit is read and never set: asked for at the start and now and then, as it may be changed. A speed that comes
+before its unit is refused. An empty road is the event "no_target", which tells it from a radar that is silent.
 
-Quirks: it counts nobody. The other messages (2B voltage, 2D temperature) are known by name only, and refused. A radar
-whose console output is on also says its speeds as text, ``045``: noise here; turn it off.
+Quirks: it counts no vehicles. The other messages (2B voltage, 2D temperature) are known by name only, and refused. A
+radar whose console output is on also sends its speeds as text, ``045``: noise here; turn it off.
 
 Sources: the packets as in the Minnesota DOT's IRIS (tms.server.comm.dr500); DR500 manual (line settings).
 """
@@ -76,7 +76,7 @@ def packet(code: int, data: bytes = b"") -> bytes:
 
 
 def parse(frame: bytes) -> Packet | Reject:
-    """Return what one whole frame says."""
+    """Parse one whole frame."""
     plain = bytearray()
     inside = iter(frame[1:-1])
     for byte in inside:
@@ -93,7 +93,7 @@ def parse(frame: bytes) -> Packet | Reject:
 
 
 def frames() -> Frames[Packet]:
-    """Return what finds packets in a stream."""
+    """Return a finder of packets in a stream."""
     return Frames((bytes((BEGIN,)),), LONGEST, _length, parse)
 
 

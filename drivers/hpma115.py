@@ -61,7 +61,7 @@ def command(code: int, data: bytes = b"") -> bytes:
 
 
 def parse(frame: bytes) -> Report | Reply | Reject:
-    """Return what one frame says, whatever it says."""
+    """Parse one frame, sound or damaged."""
     if frame.startswith(AUTO):
         return _parse_auto(frame)
     if frame in (DONE, NOT_DONE):

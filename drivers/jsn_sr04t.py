@@ -9,7 +9,7 @@ UART, 9600 8N1, 5 V; the resistor for the mode that is asked over the serial lin
     FF 13 88 9A         JSN-SR04T: 0x1388 = 5000 mm
     FF 00 DE DE         AJ-SR04M:  0x00DE = 222 mm
 
-The two sums are one apart and no frame tells which is meant: the option `checksum` says it, and a wrong choice gives
+The two sums are one apart and no frame shows which is meant: the option `checksum` does, and a wrong choice gives
 nothing but "checksum". Boards of both names exist with either.
 
 Range 200 to 6000 mm, AJ-SR04M 8000. 0 is no echo, and below 200 the probe hears itself ring: both are "unclear".
@@ -53,7 +53,7 @@ class Decoder:
         self._bay = Bay(options)
 
     def start(self) -> Iterable[bytes]:
-        """Return nothing: there is nothing to set."""
+        """Send nothing: there is nothing to set."""
         return ()
 
     def poll(self) -> bytes:

@@ -14,7 +14,7 @@ the end with -1. A field is named as the vocabulary names it; its value is ``num
 vocabulary's unit, or, for yes and no, whether the message ``equals`` a given text or number.
 
 A message that lacks a field that is not ``optional``, or holds something of another type, gives no measurement at
-all: half a reading looks whole to everyone who comes later. NaN, infinities and 1e999 are no JSON.
+all, so that no incomplete reading is stored as a whole one. NaN, infinities and 1e999 are no JSON.
 """
 
 from collections.abc import Iterable
@@ -66,7 +66,7 @@ class _Refused(Exception):
 
 
 class Decoder:
-    """Reads messages of one description; remembers nothing between them."""
+    """Reads messages of one description; keeps no state between them."""
 
     def __init__(self, options: JsonOptions) -> None:
         self._kind = options.kind

@@ -8,7 +8,7 @@ inverts; TTL variants do not. It reports by itself, 6 to 10 times a second::
 
     R1234           1234 mm
 
-After power-up it introduces itself in a few lines (``HRXL-MaxSonar-WR``, ``PN:MB7360``, ...): no readings. Stray FF
+After power-up it sends a few lines of introduction (``HRXL-MaxSonar-WR``, ``PN:MB7360``, ...): no readings. Stray FF
 bytes occur between lines, and some models put a space before the end.
 
 The nearest value stands for anything nearer (a blind zone), the furthest for nothing seen; both are states, not
@@ -63,7 +63,7 @@ class MaxbotixOptions(BayOptions):
     """This, and more, is "nothing seen"; by default 5000, for cm 7650, for inches 254 of them."""
 
     def scale(self) -> Scale:
-        """Return what the options come to."""
+        """Return the scale that the options amount to."""
         usual = SCALES[self.unit]
         nearest = usual.nearest if self.nearest_mm is None else self.nearest_mm
         return Scale(self.digits or usual.digits, usual.millimetres, nearest, self.furthest_mm or usual.furthest)
@@ -91,11 +91,11 @@ class Decoder:
         self._bay = Bay(options)
 
     def start(self) -> Iterable[bytes]:
-        """Return nothing: it takes no commands."""
+        """Send nothing: it takes no commands."""
         return ()
 
     def poll(self) -> bytes:
-        """Return nothing: it reports by itself."""
+        """Send nothing: it reports by itself."""
         return b""
 
     def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:

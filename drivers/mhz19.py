@@ -14,7 +14,7 @@ garages and tunnels, which never see any. 87 (one bit from a read) and 88 calibr
 
 Ranges 2000, 5000 and 10000 ppm. It heats up for 3 minutes, and does not tell when it was powered: what comes soon
 after the line opened is marked. Quirks: 400 or 410 exactly at first; then 3554 to 3557 with status 40, at 1420 ppm.
-Answers to commands look like readings to who does not mind the second byte. Ask no more often than every 5 s (from
+Answers to commands look like readings unless the second byte is checked. Ask no more often than every 5 s (from
 memory, unchecked).
 
 Sources: MH-Z19B manual v1.6 (Winsen); the unprinted bytes as others recorded them.
@@ -31,7 +31,7 @@ ABC, ZERO, SPAN, RANGE = 0x79, 0x87, 0x88, 0x99
 DONE = 1
 SETTLING, BOOTING = 0x40, 15000
 LEAST = 250
-"""ppm: no air has less than 400, and no sensor that works says as little as this."""
+"""ppm: no air has less than 400, and no sensor that works measures as little as this."""
 
 
 class MhZ19Options(Options):

@@ -15,7 +15,7 @@ s state, N particles a litre and M tenths of ug/m3, each for PM1, PM2.5, PM10, b
 State bits: 0 asleep, 1 degraded, 2 not ready, 3 heater (on in damp air, no error), 4 temperature and humidity, 5 fan,
 6 memory, 7 laser. First data 15 s after waking; an answer takes more than 350 ms. Because 15 toggles, it is sent only
 to a sensor that has just said that it is in the wrong state, and then not again before it has said so anew: a retry
-would undo it. What the toggle itself answers, and a late answer right behind it, are not believed.
+would undo it. The answer to the toggle itself, and a late answer right behind it, are not used.
 
 This protocol has no addresses. Given one, the driver speaks Modbus RTU instead, as several on a line need.
 
@@ -78,7 +78,7 @@ def question(command: int) -> bytes:
 
 
 def parse(frame: bytes) -> Answer | Reject:
-    """Return what one whole frame says."""
+    """Parse one whole frame."""
     if sum(frame) & 0xFF:
         return Reject("checksum", frame, f"all bytes add up to {sum(frame) & 0xFF:02X}")
     if frame[:1] != b"\x81" or LENGTHS.get(frame[1]) != len(frame):
@@ -105,7 +105,7 @@ class Decoder:
         self._wake_at = 0
 
     def start(self) -> Iterable[bytes]:
-        """Send nothing: what it says to the first question tells whether it is awake."""
+        """Send nothing: the answer to the first question shows whether it is awake."""
         return ()
 
     def poll(self) -> bytes:

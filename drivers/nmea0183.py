@@ -54,7 +54,7 @@ class Sentence(NamedTuple):
 
 
 def parse(line: bytes) -> Sentence | Reject:
-    """Return one line without its end as a sentence."""
+    """Parse one line without its end."""
     if not line.startswith(b"$"):
         return Reject("noise", line, "no $ at its beginning")
     match = _SENTENCE.fullmatch(line)
@@ -67,7 +67,7 @@ def parse(line: bytes) -> Sentence | Reject:
 
 
 def fix(sentence: Sentence) -> Fields | Reject | None:
-    """Return what RMC or GGA say of a fix, a `Reject` where there is none, None for other sentences."""
+    """Return the fix in an RMC or GGA sentence, a `Reject` where it has none, None for other sentences."""
     if len(sentence.words) < 9:
         return None
     return {"RMC": _rmc, "GGA": _gga}.get(sentence.name, lambda _: None)(sentence)
@@ -137,11 +137,11 @@ class Decoder:
         self._next = {"RMC": 0, "GGA": 0}
 
     def start(self) -> Iterable[bytes]:
-        """Return nothing: it speaks by itself."""
+        """Send nothing: it reports by itself."""
         return ()
 
     def poll(self) -> bytes:
-        """Return nothing: it speaks by itself."""
+        """Send nothing: it reports by itself."""
         return b""
 
     def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:

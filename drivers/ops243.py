@@ -12,7 +12,7 @@ them the answers to commands, whose names begin with a capital::
 
 Positive is approaching (inbound), negative receding. A command is two characters without an end (one with a free
 number, as R>15, needs a newline). Strings of commands are dropped: they go one by one. ``U?`` asks for the units: it
-changes nothing, a living radar answers it, and it tells when one that lost power went back to metres per second.
+changes nothing, a working radar answers it, and it shows when one that lost power went back to metres per second.
 Until the first answer a number is taken for km/h, as was asked for.
 
 What is sent first, and why: OJ JSON, which names its numbers; UK km/h; F1 one decimal; OS speed, OM magnitude,
@@ -71,13 +71,13 @@ class Report(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the radar said about itself."""
+    """An answer about the radar itself."""
 
     values: Mapping[str, Any]
 
 
 def parse(line: bytes) -> Report | Answer | Reject:
-    """Return what one line says, whatever it says."""
+    """Parse one line, sound or damaged."""
     text = line.strip()
     if text.startswith(b"{"):
         try:
@@ -182,7 +182,7 @@ class Decoder:
         if isinstance(line, Reject):
             yield line
         elif not (text := line.strip(_NOTHING_SEEN)) or text in START:
-            return  # an echo of ours proves no radar
+            return  # an echo of the command, not an answer
         elif isinstance(heard := parse(line), Reject):
             yield heard
         elif isinstance(heard, Answer):
@@ -191,7 +191,7 @@ class Decoder:
         elif heard.unit is not None and heard.unit not in KMH:
             yield Reject("unsupported", line, f"unit {heard.unit!r} is not known")
         else:
-            # A whole number alone may be anybody's: it proves no radar.
+            # A whole number alone may come from another device: it is no sign of a radar.
             self._traffic.alive |= not text.isdigit()
             self._see(heard)
 

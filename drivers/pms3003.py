@@ -27,7 +27,7 @@ FRAME = 24
 
 
 def parse(frame: bytes) -> Report | Reply | Reject:
-    """Return what one frame says, whatever it says."""
+    """Parse one frame, sound or damaged."""
     words = unpack_words(frame)
     if isinstance(words, list) and not any(words):
         return Reject("unsupported", frame, "all zero, the last word too: it is starting")

@@ -30,7 +30,7 @@ FRAME = 32
 
 
 def parse(frame: bytes) -> Report | Reply | Reject:
-    """Return what one frame says, whatever it says."""
+    """Parse one frame, sound or damaged."""
     words = unpack_words(frame)
     if not isinstance(words, list):
         return words

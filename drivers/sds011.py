@@ -13,7 +13,7 @@ that is meant, FFFF for any. Commands: 2 report mode (0 active, 1 when asked), 4
 7 firmware (s v w are year, month, day), 8 working period (0 always; n: 30 s in every n minutes).
 
 Range 0.0 to 999.9 ug/m3, one report a second. The laser lasts 8000 h: under a year, or nine at a period of 5 min.
-Quirks: asleep it heeds nothing but 6, so the wake-up goes first, and again until it is answered. Replies come up to a
+Quirks: asleep it obeys nothing but 6, so the wake-up goes first, and again until it is answered. Replies come up to a
 second late, among the reports. While it starts it sends zeros in sound frames, and it never measures 0 / 0: they are
 no data. Values are stable 30 s after waking. PM10 below PM2.5 occurs; such a pair is kept and marked.
 
@@ -75,7 +75,7 @@ def command(code: int, value: int | None = None, *, new_id: bytes = b"\0\0", tar
 
 
 def parse(frame: bytes) -> Report | Reply | Reject:
-    """Return what one frame says, whatever it says."""
+    """Parse one frame, sound or damaged."""
     if not frame.startswith(HEADERS):
         return Reject("noise", frame, "no header")
     if len(frame) != FRAME or frame[9] != 0xAB:

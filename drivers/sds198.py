@@ -38,7 +38,7 @@ class Report(NamedTuple):
 
 
 def parse(frame: bytes) -> Report | Reply | Reject:
-    """Return what one frame says, whatever it says."""
+    """Parse one frame, sound or damaged."""
     if len(frame) != FRAME or frame[9] != 0xAB:
         return Reject("length", frame, "no end mark at byte 9")
     if sum(frame[2:8]) & 0xFF != frame[8]:

@@ -1,4 +1,4 @@
-"""SenML packs in JSON (RFC 8428): records whose base name, time, unit and value hold until others replace them.
+"""SenML packs in JSON (RFC 8428): records whose base name, time, unit and value apply until replaced.
 
 Any topic, for example ``senml/#``::
 
@@ -12,9 +12,9 @@ which only the arrival can tell: 0 is the time of arrival, and so is any other, 
 is understood; an unknown field whose name ends in ``_`` must be understood, so it is refused. Records with vb, vs, vd
 or only a sum hold no number and are passed over.
 
-The sensor is bn. What is measured says n, where it is a name of ours (``pm25`` in ug/m3, ``co2`` in ppm), or else the
-unit: Cel, K, %RH, Pa, hPa, lx, dB, %EL. With only one of bn and n, it names the sensor, or, where it ends in ``:`` or
-``/`` and a name of ours, both. Records of one sensor and time make one measurement.
+The sensor is bn. The field follows from n, where that is a vocabulary name (``pm25`` in ug/m3, ``co2`` in ppm), or
+else from the unit: Cel, K, %RH, Pa, hPa, lx, dB, %EL. With only one of bn and n, it names the sensor, or, where it
+ends in ``:`` or ``/`` and a vocabulary name, both. Records of one sensor and time make one measurement.
 
 Source: RFC 8428, sections 4 and 5, and its examples.
 """
@@ -117,7 +117,7 @@ def _text(record: dict[str, object], name: str, otherwise: str) -> str:
 
 
 class Decoder:
-    """Resolves packs; remembers nothing between them."""
+    """Resolves packs; keeps no state between them."""
 
     def __init__(self, _: Options) -> None:
         pass

@@ -58,7 +58,7 @@ class SenseairS8Options(Options):
 
 
 def understand(answer: Answer) -> Measurement | Reject | None:
-    """Return what one answer says; None where it only confirms."""
+    """Interpret one answer; None where it only confirms a command."""
     if answer.function == WRITE:
         return None
     if len(answer.data) == ABOUT:

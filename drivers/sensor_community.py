@@ -1,4 +1,4 @@
-"""Sensor.Community stations (airrohr firmware): what they post to an own server, passed on to MQTT as it is.
+"""Sensor.Community stations (airrohr firmware): their posts to a custom server, passed on to MQTT unchanged.
 
 JSON, every 145 s, without a time; **every value is a text**::
 
@@ -52,7 +52,7 @@ TABLE: dict[str, Term] = {
 
 
 class Decoder:
-    """Reads what one station posts; remembers nothing."""
+    """Reads what one station posts; keeps no state."""
 
     def __init__(self, _: Options) -> None:
         pass

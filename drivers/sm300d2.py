@@ -3,7 +3,7 @@
 UART, 9600 8N1, once a second by itself, big endian. c CO2 in ppm; f formaldehyde, v organic compounds (TVOC),
 p PM2.5, P PM10, all in ug/m3; t degrees, h per cent. Older modules send a whole number and tenths of each, t with its
 highest bit set below zero, and the low byte of the sum of all before it; others hundredths, in what looks like an
-answer of Modbus RTU that nobody asked for::
+answer of Modbus RTU without a question::
 
     3C 02 cc cc ff ff vv vv pp pp PP PP tt t. hh h. sum
     01 03 0E cc cc ff ff vv vv pp pp PP PP tt tt hh hh crc crc
@@ -46,7 +46,7 @@ class Report(NamedTuple):
 
 
 def parse(frame: bytes) -> Report | Reject:
-    """Return what one whole frame of either dialect says."""
+    """Parse one whole frame of either dialect."""
     if len(frame) != LENGTHS.get(frame[0] if frame else -1):
         return Reject("length", frame, "no frame of this length")
     start = 3 if frame.startswith(MODBUS) else 2
@@ -74,11 +74,11 @@ class Decoder:
         self._warm_at: int | None = None
 
     def start(self) -> Iterable[bytes]:
-        """Send nothing: it has no ears."""
+        """Send nothing: it takes no commands."""
         return ()
 
     def poll(self) -> bytes:
-        """Ask nothing."""
+        """Ask nothing: it reports by itself."""
         return b""
 
     def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:

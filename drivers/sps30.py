@@ -57,7 +57,7 @@ def values(data: bytes) -> list[float]:
 
 
 def about(command: int, data: bytes) -> dict[str, FieldValue]:
-    """Return what the sensor says of itself, in vocabulary names; nothing where it only obeyed."""
+    """Return serial number, version or status as fields; nothing for a mere confirmation."""
     match command:
         case 0xD0:
             return {"serial_number": data.rstrip(b"\0").decode("ascii", "replace")}
@@ -149,7 +149,7 @@ class Decoder:
 
     def _refused(self, code: int, state: int, frame: bytes) -> Reject | None:
         if state == UNKNOWN_COMMAND:
-            self._agenda.granted(code)  # it is too old for it, and will not learn
+            self._agenda.granted(code)  # its firmware does not know the command
         if state == NOT_NOW and code in (START, WAKE_UP):
             self._measures = self._measures or code == START
             return None

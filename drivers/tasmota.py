@@ -47,7 +47,7 @@ TABLE = {
 
 
 class Decoder:
-    """Reads telemetry; remembers nothing."""
+    """Reads telemetry; keeps no state."""
 
     def __init__(self, _: Options) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Telraam: street counts as the service's traffic reports give them, passed on to MQTT by whoever asks for them.
+"""Telraam: street counts as the service's traffic reports give them, published to MQTT by another program.
 
 JSON, any topic, one row for each hour or quarter::
 
@@ -33,7 +33,7 @@ ENOUGH = 0.5
 
 
 class Decoder:
-    """Reads reports; remembers nothing."""
+    """Reads reports; keeps no state."""
 
     def __init__(self, _: Options) -> None:
         pass

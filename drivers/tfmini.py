@@ -70,7 +70,7 @@ def command(code: int, data: bytes = b"") -> bytes:
 
 
 def parse(frame: bytes) -> Report | Reply | Reject:
-    """Return what one frame says, whatever it says."""
+    """Parse one frame, sound or damaged."""
     if not frame.startswith(HEADERS):
         return Reject("noise", frame, "no header")
     if len(frame) != _length(frame):

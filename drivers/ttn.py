@@ -15,7 +15,7 @@ payload; with neither, the frame carried only the network's own commands, and wh
 counter begins again at 0 with each join, which gives a new session: both together are the key. Times of gateways
 (``settings.time``) are right only with a satellite receiver: the server's is taken. A packet that came through
 another network may have only ``channel_rssi``. What the console simulates is refused. The server publishes with QoS 0
-only: what passes while nobody listens is in its Storage Integration.
+only: what passes while no client is subscribed is in its Storage Integration.
 
 Source: The Things Stack documentation, MQTT server and Data formats.
 """
@@ -31,7 +31,7 @@ from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options,
 
 
 class Decoder:
-    """Opens envelopes; remembers nothing between them."""
+    """Opens envelopes; keeps no state between them."""
 
     def __init__(self, _: Options) -> None:
         pass

@@ -13,7 +13,7 @@ RS-485 or RS-232, often 9600 8N1. It answers when asked, in text; numbers are he
 Instead of all that ``Failure``, ``Invalid`` or ``Empty`` may come, without a sum. ``S5`` asks for the firmware, which
 is not documented, and has no sum: a HD sensor that plays this one does not know it.
 
-The time of a reading: `common.intervals` says which it bears, and why the interval found first is passed over.
+The time of a reading: `common.intervals` says whose it is, and why the interval found first is passed over.
 
 Source: IRIS of the Minnesota DOT, comm/ss105. No capture backs it.
 """
@@ -84,12 +84,12 @@ def interval(text: str) -> tuple[int, list[Lane]] | Literal["length", "checksum"
 
 
 class WavetronixSs105Options(Options):
-    """Which sensor, and whose time its readings bear."""
+    """Which sensor, and whose time its readings have."""
 
     address: int = Field(default=1, ge=0, le=9999)
     """Its drop id, four decimal digits."""
     clock: Clock = "gateway"
-    """The sensor's where somebody keeps its clock right; then no interval is passed over."""
+    """The sensor's where its clock is kept right; then no interval is passed over."""
 
 
 class Decoder:
@@ -127,11 +127,11 @@ class Decoder:
         if before or not header or command not in (BINNED, FIRMWARE):
             yield Reject("noise", line, "not from this sensor")
         elif not text[2:]:
-            return  # an echo of ours proves no sensor
+            return  # an echo of the question, not an answer
         elif tail != "~":
             yield Reject("length", line, "it has no end")
         elif answer in _FAULTS:
-            self._agenda.granted(command)  # it will not know its firmware later
+            self._agenda.granted(command)  # a later question would fail as well
             yield Reject("unsupported", line, f"{command} is answered by {answer}")
         elif command == FIRMWARE:
             if not _TEXT.fullmatch(answer):

@@ -71,7 +71,7 @@ class WinsenZeOptions(Options):
 
 
 def uploaded(frame: Frame, options: WinsenZeOptions) -> Measurement | Reject:
-    """Return what a module says by itself."""
+    """Interpret a frame that a module uploads by itself."""
     gas = GASES.get(frame.code)
     if gas is None:
         return Reject("unsupported", frame.raw, "a gas without a field")
@@ -85,7 +85,7 @@ def uploaded(frame: Frame, options: WinsenZeOptions) -> Measurement | Reject:
 
 
 def answered(frame: Frame, options: WinsenZeOptions) -> Measurement | Reject:
-    """Return what a module answers to `READ`."""
+    """Interpret a module's answer to `READ`."""
     gas = options.gas
     if options.mode != "asked" or gas is None:
         return Reject("unsupported", frame.raw, "an answer, and nobody asked")

@@ -26,7 +26,7 @@ from gateway.contract import Driver, Measurement, Quality, Reject, SerialLink, f
 
 SLEEP, ASLEEP, AWAKE = 0xA7, 1, 0
 INSIST = 3
-"""How often it is told to sleep before its silence is taken for sleep."""
+"""Number of commands to sleep before its silence is taken for sleep."""
 HIGHEST = 1000
 
 

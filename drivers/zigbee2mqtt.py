@@ -1,4 +1,4 @@
-"""Zigbee2MQTT: what Zigbee sensors of the air say, by way of the bridge's MQTT messages.
+"""Zigbee2MQTT: readings of Zigbee air sensors, from the bridge's MQTT messages.
 
 JSON, topic ``zigbee2mqtt/{friendly name}``, where the name may hold slashes; only what changed, or all of it::
 
@@ -56,7 +56,7 @@ class Zigbee2MqttOptions(Options):
 
 
 class Decoder:
-    """Reads what the bridge says of devices; remembers nothing."""
+    """Reads the bridge's messages about devices; keeps no state."""
 
     def __init__(self, options: Zigbee2MqttOptions) -> None:
         self._base = f"{options.base}/"

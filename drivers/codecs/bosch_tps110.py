@@ -65,7 +65,7 @@ def decode(port: int, payload: bytes, _: Options) -> Iterable[Measurement | Reje
 
 
 def from_object(said: Mapping[str, Any], _: Options) -> Iterable[Measurement | Reject]:
-    """Read what the vendor's codec gives: type, occupied, temperature, debugCodes, firmwareVersion, resetCause."""
+    """Read the vendor's object: type, occupied, temperature, debugCodes, firmwareVersion, resetCause."""
     event, occupied = said.get("type"), said.get("occupied")
     if not isinstance(event, str) or event not in _EVENTS:
         return [Reject("unsupported", b"", "type is none of parking status, heartbeat, startup")]

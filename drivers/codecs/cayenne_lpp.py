@@ -1,9 +1,9 @@
-"""Cayenne LPP: what home-made nodes and many makers' boards speak; the payload names its own types.
+"""Cayenne LPP: the payload of home-made nodes and of many makers' boards; each entry names its own type.
 
 LoRaWAN, any port; entries of channel c, type and value, big endian::
 
     c 65 l16  light, lux              c 73 p16   pressure, 0.1 hPa         c 00, 01 (1)  digital in, out
-    c 66 oo   presence, 0 nobody      c 7D c16   concentration, ppm        c 02, 03 (2)  analog in, out
+    c 66 oo   presence, 0 none        c 7D c16   concentration, ppm        c 02, 03 (2)  analog in, out
     c 67 t16  temperature, 0.1 C      c 82 d32   distance, mm              c 71, 86 (6)  acceleration, rotation
     c 68 hh   humidity, 0.5 %         c 74 v16   voltage, 0.01 V           c 88 (9)      place
     and of known length: 64 (4)  75 (2)  76 (4)  78 (1)  79 (2)  80 (2)  83 (4)  84 (2)  85 (4)  87 (3)  8E (1)

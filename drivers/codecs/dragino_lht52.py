@@ -39,7 +39,7 @@ class Reading(NamedTuple):
 
 
 def parse(record: bytes) -> Reading:
-    """Return what a reading says."""
+    """Parse one record."""
     hundredths, tenths, probe, kind, time = unpack(">hHhBI", record)
     return Reading(hundredths / 100, tenths / 10, probe, kind, time)
 

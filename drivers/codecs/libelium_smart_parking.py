@@ -43,7 +43,7 @@ class LibeliumOptions(Options):
 
 
 class Frame(NamedTuple):
-    """What one frame says; None for what it does not.
+    """One frame; None for what it does not hold.
 
     ``clock`` is the device's hour and minute, ``axes`` are raw, ``battery`` is in volts. ``settings`` are start,
     period, sleep and keep-alive of the night mode, then radio mode, sleep, keep-alive and threshold, all raw.
@@ -77,7 +77,7 @@ def _celsius(byte: int) -> int:
 
 
 def parse(payload: bytes, firmware: str) -> Frame:
-    """Return what the eleven bytes of a frame say in ``firmware``."""
+    """Parse the eleven bytes of a frame as ``firmware`` sends them."""
     flags, rest = payload[0], payload[2:]
     frame = Frame(bool(flags & 0x80), bool(flags & 0x40), flags & 0x0F, payload[1])
     if frame.type == DAILY:

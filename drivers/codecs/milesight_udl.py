@@ -64,7 +64,7 @@ CHANNELS: Table = {
 
 
 def cellular(payload: bytes) -> tuple[dict[str, FieldValue], bytes] | None:
-    """Return what the header of NB-IoT says, and the entries behind it; None where there is no such header."""
+    """Return the fields of the NB-IoT header, and the entries behind it; None where there is no such header."""
     if len(payload) < HEADER or payload[0] != 2 or int.from_bytes(payload[3:5], "big") != len(payload) - 5:
         return None
     if int.from_bytes(payload[84:86], "big") != len(payload) - HEADER or not payload[9:83].isascii():

@@ -47,7 +47,7 @@ class Direction(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What port 190 says; minutes, seconds, per cent, km/h."""
+    """The settings on port 190; minutes, seconds, per cent, km/h."""
 
     firmware: str
     interval: int
@@ -58,7 +58,7 @@ class Settings(NamedTuple):
 
 
 def directions(payload: bytes) -> dict[str, Direction]:
-    """Return what a payload of port 15 counts."""
+    """Parse the counts in a payload of port 15."""
     counted = [unpack_from(">HBHB", payload, len(payload) - 24 + 6 * number) for number in CLASSES]
     left = tuple((count, speed) for count, speed, _, _ in counted)
     right = tuple((count, speed) for _, _, count, speed in counted)
@@ -66,14 +66,14 @@ def directions(payload: bytes) -> dict[str, Direction]:
 
 
 def settings(payload: bytes) -> Settings:
-    """Return what a payload of port 190 says."""
+    """Parse a payload of port 190."""
     interval, link_check, hold_off, sensitivity = unpack_from(">HHHB", payload, 10)
     classes = tuple((payload[at], payload[at + 1]) for at in range(19, 27, 2))
     return Settings(".".join(map(str, payload[4:7])), interval, link_check, hold_off, sensitivity, classes)
 
 
 def own(payload: bytes) -> dict[str, FieldValue]:
-    """Return what the device says of itself on port 15."""
+    """Return the device's own state from port 15."""
     if payload[2] == 1:
         charge, power, tenths = unpack_from(">BHh", payload, 3)
         battery = {"battery_level": charge / 100}

@@ -13,7 +13,7 @@ LoRaWAN, any port; entries of channel, type and value, big endian::
 Quirks: a count of 80 and above says that the device was rebooted or recalibrated, 80 itself included. The count is
 given as ``total_count`` of `traffic`, and begins again after 7F. One uplink may hold two states: the last one holds.
 A negative temperature is written in two's complement by one description and as a sign with a magnitude by another;
-the two never overlap for temperatures of this world, so both are read: FF 9C and 80 64 are -10.0 C.
+the two do not overlap for temperatures that occur, so both are read: FF 9C and 80 64 are -10.0 C.
 
 Sources: PlacePod Sensor Communications Protocol (PNI); sjkp/PNI.PlacePod; ZennerIoT/element-parsers.
 """

@@ -1,4 +1,4 @@
-"""Tekzitel TekziPark: one bay, by magnetometer and radar; it also hears Bluetooth beacons.
+"""Tekzitel TekziPark: one bay, by magnetometer and radar; it also receives Bluetooth beacons.
 
 LoRaWAN, port 1, or 2 with what the detectors saw::
 
@@ -47,7 +47,7 @@ def _signed(byte: int) -> int:
 
 
 def parse(port: int, payload: bytes) -> Message:
-    """Return what a payload of a sound length says."""
+    """Parse a payload of a sound length."""
     occupied, good, obstructed, radar, lonely, reset, keepalive = (
         bool(payload[0] >> n & 1) for n in (7, 5, 4, 3, 2, 1, 0)
     )

@@ -1,1 +1,1 @@
-"""Parts that several drivers share: framing, checksums, envelopes, units of time and traffic. No devices."""
+"""Shared parts of the drivers: framing, checksums, envelopes, times and traffic counts. No devices."""

@@ -1,8 +1,8 @@
-"""What to ask a device next: shared by the drivers of devices that speak only when asked.
+"""Poll schedule of a device that answers only when asked: readings, and requests that are needed once.
 
-A device is asked for its readings, and besides for what it tells or confirms once: its firmware, a setting. These
-wishes must not cost many readings where they are never granted. So they have the turns 1, 2, 4, 8, .. and every 64th
-to themselves, one wish a turn, until each was granted; all other turns ask for a reading.
+A device is polled for its readings, and besides for what it tells or confirms once: its firmware, a setting. Such a
+wish must not cost many readings where it is never granted. So wishes have the turns 1, 2, 4, 8, .. and every 64th,
+one wish a turn, until each was granted; all other turns ask for a reading.
 """
 
 from collections.abc import Hashable, Mapping
@@ -28,7 +28,7 @@ class Agenda(Generic[Name]):
         if not self._wishes or not turn or (turn & turn - 1 and turn % RARELY):
             return self._reading
         name = next(iter(self._wishes))
-        self._wishes[name] = wish = self._wishes.pop(name)  # to the end: each has its turn
+        self._wishes[name] = wish = self._wishes.pop(name)  # to the end, so that each wish gets a turn
         return wish
 
     def granted(self, name: Name) -> None:

@@ -1,7 +1,7 @@
-"""When a sensor whose laser wears out is to be awake, whether it is, and from when on its values are good.
+"""Duty cycle of a sensor whose laser wears out: when it is to be awake, and from when on its values are stable.
 
-A dust sensor lasts a year or three when it runs always, and ten when it sleeps most of the time. Its driver asks
-`Cycle` at each poll what to do, and tells it of each report; commands and frames are the driver's own business.
+A dust sensor lasts one to three years when it runs all the time, and ten when it sleeps most of the time. A driver
+calls `Cycle` at each poll and for each report; commands and frames stay in the driver.
 """
 
 from enum import Enum
@@ -34,7 +34,7 @@ class Sleeping(Options):
 
 
 class Turn(Enum):
-    """What to tell the sensor."""
+    """The command that is due."""
 
     NOTHING = 0
     WAKE_UP = 1
@@ -71,7 +71,7 @@ class Cycle:
         return Quality.WARM_UP if now < self._warm_at else Quality.GOOD
 
     def turn(self) -> Turn:
-        """Return what to tell it now. A sensor that goes on after it was told to sleep is told again."""
+        """Return the command that is due; a sensor that still reports after the command to sleep gets it again."""
         if self._to_be_awake:
             return Turn.NOTHING if self._talks else Turn.WAKE_UP
         was_talking, self._talks = self._talks, False

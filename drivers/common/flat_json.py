@@ -1,4 +1,4 @@
-"""Messages that are names with numbers, as small stations write them: read by a table of the names that are known."""
+"""Flat JSON messages, names with numbers, as small stations send them: read by a table of the known names."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ PER_DECILITRE = 0.01
 
 
 class _Unreadable(ValueError):
-    """A known name holds something that is no value of its kind; the message says which."""
+    """A known name holds no value of its type; the message says which."""
 
 
 def number(value: object) -> float | None:
@@ -43,7 +43,7 @@ def number(value: object) -> float | None:
 
 
 def _read(said: Iterable[tuple[str, object]], table: Mapping[str, Term]) -> Fields:
-    """Return what ``table`` knows of ``said``; of two that are the same field the first, of null nothing."""
+    """Return the fields of ``said`` that ``table`` knows; of two for one field the first, of null nothing."""
     fields: Fields = {}
     for name, value in said:
         term = table.get(name)
@@ -77,7 +77,7 @@ def report(
     payload: bytes,
     time: int | None = None,
 ) -> Measurement | Reject:
-    """Return what ``table`` knows of what a station says of the air.
+    """Return a reading of the names in a station's message that ``table`` knows.
 
     Of two names for the same field the first counts; null is nothing. A number of a known name that is none, and a
     name that cannot be a sensor's, make a `Reject`; so does a message that says nothing of the air.

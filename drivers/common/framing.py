@@ -1,10 +1,10 @@
 """Cut a byte stream into frames or lines: shared by the serial drivers.
 
-A serial line loses bytes, repeats them, and starts in the middle of a frame. The cure is the same for every binary
-protocol: look for a header, wait for as many bytes as the frame needs, check it, and on failure advance by ONE byte,
+A serial line loses bytes, repeats them, and starts in the middle of a frame. Every binary protocol is handled in one
+way: look for a header, wait for as many bytes as the frame needs, check it, and on failure advance by ONE byte,
 because the next good frame may start inside the damaged one.
 
-What comes out does not depend on how the bytes were cut into chunks, and that includes the rejects:
+The output does not depend on how the bytes were cut into chunks, and that includes the rejects:
 
 - noise is gathered into one `Reject` for each run. A run ends where a frame is found, sound or damaged, or after
   `NOISE_RUN` bytes; it shows its first `NOISE_SHOWN` bytes;

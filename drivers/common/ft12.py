@@ -37,7 +37,7 @@ def question(address: int, function: int, count_bit: bool | None = None) -> byte
 
 
 def parse(frame: bytes) -> Answer | Reject:
-    """Return what one whole frame says."""
+    """Parse one whole frame."""
     if frame == SINGLE:
         return Answer(-1, b"", frame)
     body, total = frame[4:-2], frame[-2]
@@ -49,7 +49,7 @@ def parse(frame: bytes) -> Answer | Reject:
 
 
 def frames(address: int, longest: int) -> Frames[Answer]:
-    """Return what finds the answers of one address, with up to ``longest`` bytes of data, and all singles."""
+    """Return a finder of one address's answers, of up to ``longest`` bytes of data, and of all singles."""
 
     def length(head: bytes) -> int:
         if head[0] != LONG:

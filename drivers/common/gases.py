@@ -1,6 +1,6 @@
-"""Gases: from parts in a billion to ug/m3, as the European Union reports them.
+"""Gas concentrations: conversion from ppb to ug/m3 as the European Union reports them.
 
-Directive 2008/50/EC, annex VI C, has gases stated at 293 K and 101.3 kPa, whatever the weather: a mole takes 24.055
+Directive 2008/50/EC, annex VI C, has gases stated at 293 K and 101.3 kPa, at any weather: a mole takes 24.055
 litres. So 105 ppb of NO2 are 200 ug/m3, and 47 ppb of SO2 are 125. A device's own ug/m3 are often for 0 or 25 degrees
 and up to 9 % off: where it gives both, its ppb are taken. NOx is stated as if all of it were NO2.
 """

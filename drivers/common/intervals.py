@@ -1,9 +1,9 @@
-"""Intervals that a sensor counts by itself and tells for as long as they are its last: shared by their drivers.
+"""Counting intervals that a sensor closes by itself and reports until the next one: shared by their drivers.
 
-The sensor is asked more often than its intervals end. Their stamps tell them apart, even by a wrong clock. One whose
-stamp is new since the last question has ended just now, so our own time is near enough to its end. Of the one that
-is found first nobody knows when it ended, and an earlier run may have given it: it is passed over, unless the
-sensor's clock is right, and can be told.
+The sensor is polled more often than its intervals end. Their stamps distinguish them, even with a wrong clock. An
+interval whose stamp is new since the last question has ended just now, so the gateway's time is near enough to its
+end. When the first one ended is not known, and an earlier run may have stored it: it is passed over, unless the
+sensor's clock is trusted.
 """
 
 from typing import Generic, Literal, TypeVar
@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 from gateway.contract import FieldValue, Measurement
 
 Clock = Literal["gateway", "sensor"]
-"""Whose time a reading bears; the sensor's only where somebody keeps its clock right."""
+"""Whose time a reading has; the sensor's only where its clock is kept right."""
 
 FOUND_FIRST = "the interval found first: when it ended is not known"
 
@@ -26,7 +26,7 @@ class Stamps:
         self._first: int | None = None
 
     def ended_just_now(self, stamp: int) -> bool:
-        """Tell whether this interval can be given."""
+        """Tell whether this interval is new since the first question, or its stamp is trusted."""
         if self._first is None:
             self._first = stamp
         return self._trusted or stamp != self._first
@@ -37,7 +37,7 @@ class Stamps:
 
 
 class Parts(Generic[Part]):
-    """Puts together what comes part by part: who shares a line stops listening at the first measurement."""
+    """Collects the parts of one interval: a reader that shares a line stops listening at the first measurement."""
 
     def __init__(self) -> None:
         self._stamp = 0
@@ -46,7 +46,7 @@ class Parts(Generic[Part]):
     def add(self, stamp: int, number: int, count: int, part: Part) -> list[Part]:
         """Return all parts in order, once the last of ``count`` is there.
 
-        Where another interval begins before, the lost parts of the one before will not come: what there is, is given.
+        Where another interval begins before that, the missing parts are lost: those that came are returned.
         """
         left = self.take() if stamp != self._stamp else []
         self._stamp = stamp

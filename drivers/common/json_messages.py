@@ -12,7 +12,7 @@ from gateway.contract import VOCABULARY, FieldValue, Options, Reason, Reject
 MAX_MESSAGE = 256 * 1024
 """Bytes of the longest message that is parsed."""
 SHOWN = 1024
-"""Bytes of a refused message that are kept for somebody to look at."""
+"""Bytes of a refused message that are kept for inspection."""
 
 Path = tuple[str, ...]
 
@@ -23,7 +23,7 @@ def refuse(reason: Reason, payload: bytes, detail: str) -> Reject:
 
 
 def parse(payload: bytes) -> Any:  # noqa: ANN401 -- JSON may hold anything
-    """Return what the JSON says, or the `Reject` that says why it cannot be read.
+    """Parse a JSON message; return a `Reject` with the reason where it cannot be read.
 
     orjson refuses NaN, infinities, numbers like 1e999, broken UTF-8 and nesting beyond 1024 levels by itself; whole
     numbers beyond 64 bits become floats.

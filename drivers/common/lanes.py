@@ -1,4 +1,4 @@
-"""Vehicles that a detector reports one by one become readings of each lane, interval by interval.
+"""Traffic counts by lane: vehicles that a detector reports one by one, added up interval by interval.
 
 A vehicle counts when it has left, which is when it is reported: one that stands over the detector for the whole of an
 interval is in none of its numbers.
@@ -77,8 +77,8 @@ class Tally:
 class Lanes:
     """Counts by lane; ``interval`` in seconds, lanes from 1.
 
-    A lane that has been seen gives a reading of 0 for an interval in which nobody came. An interval in which nothing
-    was heard of the detector (`alive`) gives none.
+    A lane that has been seen gives a reading of 0 for an interval without vehicles. An interval in which nothing was
+    received from the detector (`alive`) gives none.
     """
 
     def __init__(self, interval: float) -> None:

@@ -1,4 +1,4 @@
-"""The last vehicle at each of several loops, and what passed between two looks at it; times in milliseconds."""
+"""Loop detector state: the last vehicle at each loop, and what passed between two answers; times in milliseconds."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
@@ -79,7 +79,7 @@ class Pair(Options):
 class Watch:
     """Follows one card from look to look.
 
-    A look that contradicts the one before it is not believed: one of the two is damaged, and a third shows which. If
+    A look that contradicts the one before it is not accepted: one of the two is damaged, and a third shows which. If
     it could follow both, it follows the one after which fewer vehicles came.
     """
 
@@ -90,7 +90,7 @@ class Watch:
         self._doubtful: Sequence[Event] = ()
 
     def look(self, events: Sequence[Event]) -> list[int] | None:
-        """Return how many vehicles came at each loop, nobody at first; None for a look that is not believed yet."""
+        """Return how many vehicles came at each loop, none at first; None for a look that is not accepted yet."""
         known = [one for one in (self._last, self._doubtful) if one] or [events]
         steps = [(counts, one) for one in known if (counts := _steps(one, events)) is not None]
         if not steps:

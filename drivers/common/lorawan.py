@@ -1,4 +1,4 @@
-"""What the envelopes of LoRaWAN network servers have in common."""
+"""Parts that the envelopes of LoRaWAN network servers have in common."""
 
 import math
 import re
@@ -32,7 +32,7 @@ def whole(message: Mapping[str, Any], name: str, highest: int) -> int:
 
 
 def loudest(receptions: object) -> dict[str, FieldValue]:
-    """Return the levels at the gateway that heard it loudest; none where no gateway says how loud."""
+    """Return the levels at the gateway that heard it loudest; none where no gateway states a level."""
     best: dict[str, FieldValue] = {}
     loudest = -math.inf
     for reception in receptions if isinstance(receptions, list) else ():

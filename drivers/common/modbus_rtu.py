@@ -78,7 +78,7 @@ def question(address: int, function: int, register: int, number: int) -> bytes:
 
 
 def parse(frame: bytes) -> Answer | Reject:
-    """Return what one whole frame says; a refusal is a `Reject` that says of what."""
+    """Parse one whole frame; a refusal becomes a `Reject` with its reason."""
     if len(frame) < SHORTEST:
         return Reject("length", frame, f"{len(frame)} bytes")
     if crc(frame[:-2]) != frame[-2:]:
@@ -91,7 +91,7 @@ def parse(frame: bytes) -> Answer | Reject:
 
 
 class Exchange:
-    """What comes back from one address; ``sizes`` are function -> the sizes in which data may come, in bytes."""
+    """The answers of one address; ``sizes`` are function -> the sizes in which data may come, in bytes."""
 
     def __init__(self, address: int, sizes: Mapping[int, Collection[int]]) -> None:
         self._sizes = sizes
@@ -100,7 +100,7 @@ class Exchange:
         self._unfinished: list[Answer | Reject] = []
 
     def asking(self, question: bytes) -> bytes:
-        """Return the question: what came of the last one so far was all of it."""
+        """Return the question; an unfinished answer to the last one is given up."""
         self._unfinished += self._frames.finish()
         return question
 

@@ -1,4 +1,4 @@
-"""TERA NextPM: what it says in both its protocols: the bits of its state, and a mean as a reading."""
+"""TERA NextPM: state bits and readings, which both of its protocols share."""
 
 from collections.abc import Sequence
 from typing import Literal

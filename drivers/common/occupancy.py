@@ -1,10 +1,10 @@
-"""What a distance meter over a parking bay says: shared by the drivers of such meters.
+"""Occupancy of a parking bay from a distance meter, with hysteresis and debouncing: shared by their drivers.
 
 A device measures up to a hundred times a second; a bay changes a few times a day. So a reading is given once in each
-``interval``, and at once when the bay changes hands. Whether a vehicle stands there is said only where a threshold
-tells what a vehicle is; it then needs a distance clearly on the other side, and for some time.
+``interval``, and at once when the bay becomes free or occupied. ``occupied`` is given only where a threshold is set;
+a change then needs distances clearly on the other side of it, and for some time.
 
-"Nothing seen" and "too near to measure" are states of the world, not distances: they are given as ``event``.
+"Nothing seen" and "too near to measure" are states, not distances: they are given as ``event``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ class BayOptions(Options):
     hysteresis_mm: Annotated[float, Bounded(ge=0)] = 50.0
     """A vehicle has left when the surface is this much further than the threshold."""
     debounce: Duration = 3.0
-    """The bay has changed hands when every distance has said so for this long."""
+    """The bay has changed when every distance has been on the other side for this long."""
 
 
 class Bay:
@@ -41,7 +41,7 @@ class Bay:
         self._interval = int(options.interval * 1e9)
         self._next: int | None = None
         self._occupied: bool | None = None
-        self._rival: bool | None = None  # the other state, where it is being said
+        self._rival: bool | None = None  # the other state, while distances suggest it
         self._since = 0
 
     def see(

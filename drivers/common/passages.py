@@ -1,4 +1,4 @@
-"""Turn the many speed reports of one vehicle into one passage, and passages into readings: for traffic radars.
+"""Passages from a traffic radar: the many speed reports of one vehicle, grouped and counted interval by interval.
 
 A radar reports a vehicle several times a second for as long as it sees it. Reports of one direction that follow each
 other within ``gap`` are one vehicle; fewer than ``min_reports`` are noise. Its speed is the highest one reported,
@@ -19,8 +19,8 @@ Direction = Literal["inbound", "outbound"]
 class Traffic:
     """Counts the vehicles of each direction, interval by interval; ``interval`` and ``gap`` in seconds.
 
-    An interval in which nobody passed is a reading of 0. One in which nothing was heard of the radar (`alive`) is no
-    reading: a dead radar is no quiet street.
+    An interval without passages is a reading of 0. One in which nothing was received from the radar (`alive`) gives
+    no reading.
     """
 
     def __init__(self, directions: Iterable[Direction], interval: float, gap: float, min_reports: int) -> None:

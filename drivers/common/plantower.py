@@ -1,4 +1,4 @@
-"""What the Plantower dust sensors share: frames, commands, doubts, and when they sleep.
+"""Shared parts of the Plantower dust sensors: frames, commands, plausibility, and the duty cycle.
 
 UART 9600 8N1, 3.3 V levels. All numbers are big endian; ``ss`` is the sum of all bytes before it::
 
@@ -29,11 +29,11 @@ ACTIVE, SLEEP, WAKE = 1, 0, 1
 MASSES = ("pm1", "pm25", "pm10")
 PARTICLES = tuple(f"particles_above_{size}" for size in ("03", "05", "1", "25", "5", "10"))
 DRIEST = 0.03
-"""Drier is a sensor that is starting and says 0, or another model with something else in that place."""
+"""Anything drier comes from a sensor that is starting, or from a model with another value in that place."""
 
 
 class Report(NamedTuple):
-    """What one report says: masses in ug/m3 as PM1, PM2.5, PM10; counts of particles in 0.1 l."""
+    """One report: masses in ug/m3 as PM1, PM2.5, PM10; counts of particles in 0.1 l."""
 
     factory: Sequence[int]
     outdoors: Sequence[int]
@@ -46,7 +46,7 @@ class Report(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """It did as the command ``code`` told it."""
+    """A confirmation of the command ``code``."""
 
     code: int
     value: int

@@ -1,4 +1,4 @@
-"""Protocol Buffers as they are on the wire, within bounds: enough for messages of a known schema.
+"""Protocol Buffers wire format, read within bounds: enough for messages of a known schema.
 
 ::
 
@@ -12,8 +12,8 @@
 Worked: ``08 96 01`` is field 1, a varint, 150. A field may come several times; if it is not repeated, the last one
 counts. A field that the schema does not know, or knows to be written in another way, is passed over.
 
-Nothing here recurses, and nothing is longer than what was given. Groups (ways 3 and 4), which Protocol Buffers gave
-up long ago, are refused: no schema of ours has any.
+Nothing here recurses, and no value is longer than the message. Groups (ways 3 and 4), which Protocol Buffers have
+deprecated, are refused: no schema in use here has any.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """

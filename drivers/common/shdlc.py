@@ -61,7 +61,7 @@ def length(head: bytes) -> int:
 
 
 def parse(frame: bytes) -> Reply | Reject:
-    """Return what one whole frame says, whatever it says."""
+    """Parse one whole frame, sound or damaged."""
     body = unstuff(frame[1:-1])
     if len(body) < 5 or body[3] != len(body) - 5:
         return Reject("length", frame, f"{len(body)} bytes")

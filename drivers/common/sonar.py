@@ -1,4 +1,4 @@
-"""The four bytes of small ultrasonic meters: ``FF hi lo sum``, mm, big endian. Shared by their drivers.
+"""Frames of small ultrasonic meters: ``FF hi lo sum``, mm, big endian. Shared by their drivers.
 
 FF may also be data or sum, so a frame is found by its sum. The sum is that of FF, hi and lo, or of hi and lo alone:
 one apart, so that a device of the other kind gives nothing but "checksum".
@@ -15,7 +15,7 @@ HEADER = b"\xff"
 
 
 class Echo(NamedTuple):
-    """What a frame says, in mm, and its bytes."""
+    """The distance of a frame, in mm, and its bytes."""
 
     millimetres: int
     raw: bytes
@@ -26,7 +26,7 @@ class Echo(NamedTuple):
 
 
 def parse(frame: bytes, *, header: bool = True) -> Echo | Reject:
-    """Return what one frame says; ``header`` tells whether FF is in the sum."""
+    """Parse one frame; ``header`` tells whether FF is in the sum."""
     if not frame.startswith(HEADER):
         return Reject("noise", frame, "no header")
     if len(frame) != FRAME:
@@ -38,5 +38,5 @@ def parse(frame: bytes, *, header: bool = True) -> Echo | Reject:
 
 
 def frames(*, header: bool = True) -> Frames[Echo]:
-    """Return what finds them in a stream."""
+    """Return a finder of these frames in a stream."""
     return Frames((HEADER,), FRAME, lambda _: FRAME, partial(parse, header=header))

@@ -1,4 +1,4 @@
-"""Times as devices and servers write them, to the nanosecond: `datetime` would cut them to microseconds."""
+"""Timestamps of devices and servers, read to the nanosecond: `datetime` would cut them to microseconds."""
 
 import re
 from datetime import date

@@ -1,11 +1,11 @@
-"""The nine-byte frames that Winsen's modules have in common.
+"""Frames of nine bytes, which Winsen's modules have in common.
 
 UART, 9600 8N1. The last byte makes bytes 1 to 8 add up to 0 modulo 256; c is a command, d its data::
 
     FF 01 cc dd dd dd dd dd sum      to the module
     FF cc dd dd dd dd dd dd sum      from the module, in answer to c; what uploads by itself has the gas in place of c
 
-The modules have no addresses: one to a line. An FF too many shifts a reader that counts bytes, and not one that looks
+The modules have no addresses: one to a line. A surplus FF shifts a reader that counts bytes, and not one that looks
 for sound frames.
 """
 
@@ -44,7 +44,7 @@ def command(code: int, *data: int) -> bytes:
 
 
 def parse(frame: bytes) -> Frame | Reject:
-    """Return what one whole frame says."""
+    """Parse one whole frame."""
     if frame[:1] != b"\xff" or len(frame) != LENGTH:
         return Reject("length", frame, "no frame of nine bytes")
     if sum(frame[1:]) & 0xFF:
@@ -53,5 +53,5 @@ def parse(frame: bytes) -> Frame | Reject:
 
 
 def frames(codes: Iterable[int]) -> Frames[Frame]:
-    """Return what finds the frames with these second bytes."""
+    """Return a finder of frames with these second bytes."""
     return Frames(tuple(bytes((0xFF, code)) for code in codes), LENGTH, lambda _: LENGTH, parse)

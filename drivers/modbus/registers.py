@@ -1,4 +1,4 @@
-"""Registers that the configuration describes: where a value stands, what it means, and how a counter counts.
+"""Configured Modbus registers: the place and the meaning of a value, counters, and blocks to ask for.
 
 `drivers.modbus` explains the options.
 """
@@ -81,7 +81,7 @@ class Register(Options):
 
 
 class Counter:
-    """Turns what a counter shows into how much it counted since the last time."""
+    """Turns the values of a counter into increments."""
 
     def __init__(self, register: Register) -> None:
         highest = 2 ** (16 * register.size) - 1 if register.highest is None else register.highest

@@ -37,7 +37,7 @@ from gateway.contract import Driver, Duration, Measurement, Options, Quality, Re
 MAX_LINE = 128
 LATE = 60 * SECOND
 HEARTBEAT = 16
-"""Turns from one question to the next: on a quiet road they are all there is to hear."""
+"""Turns from one question to the next: on a quiet road there is no other traffic on the line."""
 REMEMBERED = 64
 """Vehicles that are known again; 24 at most are said to come again at once."""
 
@@ -46,12 +46,12 @@ Pin = Annotated[int, Field(ge=0, le=104)]
 
 
 class NatchOptions(Options):
-    """What the controller is to do, and whose time the readings bear."""
+    """What the controller is to do, and whose time the readings have."""
 
     clock: Literal["gateway", "controller"] = "gateway"
-    """The controller's where somebody keeps its clock right: then what waited in it bears the time when it was."""
+    """The controller's where its clock is kept right: what waited in it then has the time when it passed."""
     settle: Duration = 1.5
-    """When a reading is taken to be on disk: longer than the spool's ``commit_interval``."""
+    """After this time a reading counts as on disk: longer than the spool's ``commit_interval``."""
     detectors: dict[Detector, Pin] = Field(default_factory=dict)
     """Input pins by detector, 0 for none, set when the line opens; what is not named here is left as it is."""
 

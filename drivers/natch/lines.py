@@ -1,4 +1,4 @@
-"""What one line of Natch says; the sheet is in `drivers.natch`."""
+"""Lines of the Natch protocol: parsing, polls and acknowledgements; the sheet is in `drivers.natch`."""
 
 import re
 from collections import deque
@@ -50,7 +50,7 @@ class Event(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """What the controller's clock showed when it was heard, all in nanoseconds: UTC, local time of day, our time."""
+    """The controller's clock at one moment, in nanoseconds: UTC, local time of day, the gateway's monotonic time."""
 
     utc: int
     time_of_day: int
@@ -67,7 +67,7 @@ class Clock(NamedTuple):
 
 
 def parse(raw: bytes) -> Line | Reject:
-    """Return one line in its parts; polls, in capitals, are none of the controller's."""
+    """Parse one line; polls, in capitals, are none of the controller's."""
     code, *words = raw.decode("utf-8", "replace").strip().split(",")
     if code not in CODES:
         return Reject("noise", raw, "no code of an answer")
@@ -93,7 +93,7 @@ def event(line: Line) -> Event | str:
 
 
 def clock(line: Line, heard: int) -> Clock | None:
-    """Return the clock of a ``cs``, None where it tells no time."""
+    """Return the clock of a ``cs``, None where it holds no time."""
     text = ",".join(line.words)
     utc, local = nanoseconds(text), time_of_day(text[11:19])
     return None if utc is None or local is None else Clock(utc, local, heard)

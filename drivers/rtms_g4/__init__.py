@@ -6,19 +6,19 @@ RS-232 or RS-485, each sensor with an id, its speed as set there (9600 8N1 unles
 - asked, it gives the numbers of its last period (or, in its "Stat mode", says them by itself at the period's end):
   53 with one byte 00, answered by 80, some tables of a number a zone, 81. One reading a lane: vehicles, by class of
   length too, occupancy, speed, headway. It is asked more often than it has periods, and the same period again is the
-  same reading. The one found first is passed over: nobody knows when it ended, and an earlier run may have given it.
+  same reading. The one found first is passed over: when it ended is not known, and an earlier run may have given it.
   Of a message that arrives damaged nothing is taken: it comes again;
 - in event mode (option ``events``) it says 5E for each vehicle; readings of each lane come every ``interval``. The
-  frames 5F, ten a second in what it calls its normal mode, show that it lives: without them an interval in which
-  nobody came at all gives no zeros. On a line that is shared its events are lost.
+  frames 5F, ten a second in what it calls its normal mode, show that it works: without them an interval without
+  vehicles gives no zeros. On a line that is shared its events are lost.
 
 C0 asks who it is, answered by 40.
 
     FF AA 53 03 00 01 00 00 01                        sensor 1, the numbers of the last period?
     FF AA 10 08 00 01 00 05 00 00 00 0C 00 12         5, 0 and 12 vehicles in the lanes 1, 2 and 3
 
-Quirks: a number above its bound is none; a speed without vehicles is none. Two digits of year, in nobody's time
-zone: the time of arrival is taken. The manual's "zone" is the tag ``lane``.
+Quirks: a number above its bound is none; a speed without vehicles is none. The year has two digits, and the time
+zone is not stated: the time of arrival is taken. The manual's "zone" is the tag ``lane``.
 
 Sources: the protocol as in the Minnesota DOT's IRIS (tms.server.comm.g4); RTMS G4 user manual, page 3-58.
 """
@@ -66,7 +66,7 @@ class Decoder:
         return ()
 
     def poll(self) -> bytes:
-        """Ask for the last period; in event mode for nothing. Until it was told, now and then who it is."""
+        """Ask for the last period, in event mode for nothing; now and then for its firmware until that is known."""
         return self._agenda.question()
 
     def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:

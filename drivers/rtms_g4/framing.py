@@ -1,4 +1,4 @@
-"""The frames of an RTMS G4, and the vehicle of its event mode.
+"""Frames of an RTMS G4, and the vehicle of its event mode.
 
 Numbers big endian; `drivers.rtms_g4` asks, `drivers.rtms_g4.period` draws the message of a period::
 
@@ -36,13 +36,13 @@ class Frame(NamedTuple):
 
 
 def frame(code: int, sensor: int, data: bytes = b"") -> bytes:
-    """Return what goes over the line."""
+    """Return a frame as it goes over the line."""
     body = sensor.to_bytes(2, "big") + data
     return SENTINEL + bytes((code, len(body))) + body + (sum(body) & 0xFFFF).to_bytes(2, "big")
 
 
 def parse(whole: bytes) -> Frame | Reject:
-    """Return what one whole frame says."""
+    """Parse one whole frame."""
     body, total = whole[4:-2], int.from_bytes(whole[-2:], "big")
     if sum(body) != total:
         return Reject("checksum", whole, f"sum {sum(body):04X}")
@@ -50,7 +50,7 @@ def parse(whole: bytes) -> Frame | Reject:
 
 
 def frames(sensor: int) -> Frames[Frame]:
-    """Return what finds the frames of one sensor in a stream."""
+    """Return a finder of one sensor's frames in a stream."""
     name = sensor.to_bytes(2, "big")
 
     def length(head: bytes) -> int:
@@ -72,5 +72,5 @@ def vehicle(data: bytes) -> tuple[int, Vehicle] | None:
 
 
 def about(data: bytes) -> dict[str, FieldValue]:
-    """Return what the answer 40 says of the sensor."""
+    """Return firmware and serial number from an answer 40."""
     return {"firmware_version": f"{data[0]}-{data[1]}", "serial_number": str(int.from_bytes(data[6:8], "big"))}

@@ -1,4 +1,4 @@
-"""The message that an RTMS G4 gives of one period: `drivers.rtms_g4.framing` draws its frames.
+"""Statistics message of an RTMS G4 for one period; `drivers.rtms_g4.framing` draws its frames.
 
     80 header   nn pp pp ff tt*7 zz cc rr rr vv hh 00*5
                 n number, p page, f flags (bit 0: speeds in mph), t time in BCD (second, minute, hour, weekday,
@@ -10,8 +10,8 @@
     81 footer   nn
 
 Composition: bits 7 gap, 6 headway, 2 85 % speed; 5 4 3 1 0 the classes: 3 alone two, 5 4 3 four, all five six. The
-shortest class, 0, is not counted: it is the rest. What a frame is stands in no sum: a table that comes twice, or that
-the composition does not have, bears a damaged name, and which of two is right nobody knows.
+shortest class, 0, is not counted: it is the rest. The sum does not cover a frame's code: of a table that comes twice,
+or that the composition does not have, the code is damaged, and which of two is right is not known.
 
 Source: the RTMS G4 protocol as in the Minnesota DOT's IRIS (tms.server.comm.g4).
 """
@@ -56,7 +56,7 @@ class Period:
         self._tables: dict[int, tuple[int, ...]] = {}
         self._twice: set[int] = set()
         self.key = f"{self.number}-{crc32(data):08x}"
-        """What tells it from other periods: its number, and a check of its header, time included."""
+        """Identifies the period: its number, and a check of its header, time included."""
         self.damaged = False
         """Whether something came in between that is none of it, or is damaged."""
 
@@ -85,7 +85,7 @@ class Period:
         return ""
 
     def readings(self) -> Iterable[Measurement]:
-        """Return what the sensor says of itself, and a reading a zone."""
+        """Return the sensor's own state, and a reading for each zone."""
         error = 0 if self._health == HEALTHY else self._health
         yield Measurement("traffic", {"battery_voltage": self._volts / 10, "device_error": error}, key=self.key)
         for zone in range(self._zones):

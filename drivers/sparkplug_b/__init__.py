@@ -7,22 +7,22 @@
     spBv1.0/GROUP/NDATA/NODE            what changed, by alias, or by name where there are no aliases; DDATA likewise
     spBv1.0/GROUP/NDEATH/NODE           the broker says it (a will): the node whose birth had the same bdSeq is gone
     spBv1.0/GROUP/DDEATH/NODE/DEVICE    the node says it: the device is gone
-    spBv1.0/GROUP/NCMD/NODE             ours: Node Control/Rebirth = true
+    spBv1.0/GROUP/NCMD/NODE             from the gateway: Node Control/Rebirth = true
 
 Worked: after an NBIRTH with seq 0, a DBIRTH of ``air`` with seq 1 says: pm25, alias 7, Float. The DDATA
 ``08 80 d0 95 ff bc 31  12 0e 10 07 18 80 d0 95 ff bc 31 65 00 00 48 41  18 02`` is 12.5 ug/m3 under alias 7, seq 2.
 
 The sensor is GROUP/NODE, or GROUP/NODE/DEVICE. A metric with a name of the vocabulary is that field; others are named
 by the option ``fields``. Times are those of the edge node, milliseconds UTC, and are a reading's identity: a birth
-says old values again, and none is read twice (after our own restart, as the same point). What is null, transient, or
-not of good quality is no reading.
+repeats old values, and none is read twice (after a restart of the gateway, as the same point). What is null,
+transient, or not of good quality is no reading.
 
 Every message has a number, 0 to 255 and around, counted over node and devices. Where one is missing, or no birth was
 heard, an alias could mean anything: it is rejected, and a rebirth asked for. A metric that states name and datatype
-itself is read all the same. A death is the event ``offline``. What was missed while our own connection was down shows
-in the numbers, but for one time in 256. A shared subscription ($share) would tear the stream apart: use none.
+itself is read all the same. A death is the event ``offline``. What was missed while the gateway was disconnected
+shows in the numbers, but for one time in 256. A shared subscription ($share) would split the stream: use none.
 
-We are no primary host: nobody waits for us, and we publish no STATE.
+The gateway is no primary host: no edge node waits for it, and it publishes no STATE.
 
 Source: the Sparkplug 3.0.0 specification, chapters 4 to 6.
 """
@@ -73,7 +73,7 @@ class SparkplugOptions(Options):
 
 
 class Decoder:
-    """Knows births, and reads data by them."""
+    """Keeps births, and reads data by them."""
 
     def __init__(self, options: SparkplugOptions) -> None:
         named = {source.path: (name, source) for name, source in (BY_NAME | dict(options.fields)).items()}

@@ -1,4 +1,4 @@
-"""A Sparkplug device as its births describe it: what its names and aliases mean, and what was read of it last."""
+"""State of a Sparkplug device: the meaning of its names and aliases, and the values that were read last."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ Meanings = Mapping[str, Meaning]
 
 
 class Unborn(Refused):
-    """Something that only a birth could tell."""
+    """Something that only a birth could define."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("unsupported", detail)
@@ -59,14 +59,14 @@ class Device:
     kind: str | None
     known: dict[str, Known] = field(default_factory=dict)
     aliases: dict[int, Known | None] = field(default_factory=dict)
-    """None for a metric that means nothing to us."""
+    """None for a metric without a meaning here."""
     heard: set[str] = field(default_factory=set)
     """The measurements it gave since it was last offline."""
     counted: int = 0
     """How much of it is in the sum of all devices."""
 
     def born(self, metrics: Iterable[Metric], meanings: Meanings, kind: str | None) -> None:
-        """Take what a birth says that there is; ``kind`` is the configured one."""
+        """Take the metrics of a birth; ``kind`` is the configured one."""
         self.forget()
         for metric in metrics:
             complete = metric.name is not None and metric.datatype is not None
@@ -79,7 +79,7 @@ class Device:
         self.kind = kind or next((one for one in _KINDS if (one,) in own), self.kind)
 
     def forget(self) -> None:
-        """Trust the birth no longer."""
+        """Make the birth invalid: its aliases and datatypes no longer hold."""
         self.aliases.clear()
         for known in self.known.values():
             known.datatype = None
@@ -102,7 +102,7 @@ class Device:
         return [Measurement(kind, fields, self.sensor, time) for (time, kind), fields in readings.items()], problem
 
     def offline(self, time: int | None) -> list[Measurement]:
-        """Return that what it gave readings of is offline, at ``time``, or None for now."""
+        """Return the event offline for each kind of reading it gave, at ``time``, or None for now."""
         kinds, self.heard = sorted(self.heard), set()
         return [Measurement(kind, {"event": "offline"}, self.sensor, time) for kind in kinds]
 

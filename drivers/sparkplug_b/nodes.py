@@ -1,6 +1,6 @@
-"""What is remembered of Sparkplug edge nodes between their messages: who was born, and which message comes next.
+"""State of Sparkplug edge nodes between their messages: valid births, and the number of the next message.
 
-A birth is trusted until a message is missing: then any alias may mean something else by now, and all are forgotten
+A birth is valid until a message is missing: then any alias may mean something else by now, and all are forgotten
 until the node is born again. Values read last are remembered beyond that, so that a birth doubles no reading.
 """
 
@@ -14,14 +14,14 @@ MAX_REMEMBERED = 50_000
 
 @dataclass(slots=True)
 class Node:
-    """An edge node; ``expected`` is the number that its next message has, None where there is no birth to trust."""
+    """An edge node; ``expected`` is the number that its next message has, None without a valid birth."""
 
     group: str
     name: str
     kind: str | None
     expected: int | None = None
     why: str = "its NBIRTH was not heard"
-    """Why there is no birth to trust."""
+    """Why there is no valid birth."""
     bd_seq: int | None = None
     devices: dict[str, Device] = field(default_factory=dict)
     counted: int = 0
@@ -51,7 +51,7 @@ class Node:
             self.expected = (self.expected + 1) % 256
 
     def forget(self, why: str) -> None:
-        """Trust no birth any longer."""
+        """Make the births of the node and its devices invalid."""
         self.expected = None
         self.why = why
         for device in self.devices.values():
@@ -67,13 +67,13 @@ class Nodes:
         self._total = 0
 
     def get(self, group: str, name: str) -> Node:
-        """Return a node, which is the one heard last from now on."""
+        """Return a node, and make it the one that was heard last."""
         node = self._nodes.pop((group, name), None) or Node(group, name, self._kind)
         self._nodes[group, name] = node
         return node
 
     def bound(self, node: Node, device: Device | None) -> None:
-        """Keep to the bound after a node said something, of a device or of none that we know."""
+        """Keep to the bound after a message of a node, about one of its devices or about none that is known."""
         more = 0 if node.counted else 4
         if device is not None:
             size = 4 + len(device.known) + len(device.aliases)

@@ -1,4 +1,4 @@
-"""Sparkplug B payloads: from bytes to metrics. Nothing is remembered; values are read by `_sparkplug_values`.
+"""Sparkplug B payloads: from bytes to metrics. No state is kept; `drivers.sparkplug_b.values` reads the values.
 
 ::
 
@@ -70,7 +70,7 @@ def parse(data: bytes) -> Payload:
 
 
 def rebirth(time: int | None) -> bytes:
-    """Return the command that makes a node say everything again; ``time`` in milliseconds UTC."""
+    """Return the command for a rebirth; ``time`` in milliseconds UTC."""
     name = b"Node Control/Rebirth"
     metric = bytes([_NAME, len(name)]) + name + bytes([_DATATYPE, A_BOOLEAN, BOOLEAN, True])
     return bytes([_TIME]) + write_varint(time or 0) + bytes([_METRIC, len(metric)]) + metric

@@ -32,7 +32,7 @@ _BEYOND |= dict.fromkeys(range(22, 35), "an array")
 
 
 class Refused(Exception):
-    """Something that is sound, and that no reading can be made of."""
+    """Something that is sound, and from which no reading can be made."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 
 def value_of(written: tuple[int, Value] | None, datatype: int) -> bool | int | float | str:
-    """Return the value, of which is known under which key it was written; raises `Refused`."""
+    """Return the value of a metric from the key under which it was written; raises `Refused`."""
     where, value = written or (0, 0)
     if isinstance(value, int):
         if where in (INT, LONG) and datatype in _BITS:

@@ -15,8 +15,8 @@ r and e are n + n/256; v has bit 23 where it is valid, 15 bits signed, and 1/256
 month<<5 | day, then h<<22 | min<<16 | s<<10 | ms. An occupancy from 7FFF on is an error, and left out.
 
 Units are the sensor's own: the general configuration (00) says which, and is asked for first. The tag ``lane`` counts
-from 1. No capture of 71 backs its layout. The sensor's clock drifts until somebody sets it: `common.intervals` says
-which time a reading bears, and why the interval found first is passed over.
+from 1. No capture of 71 backs its layout. The sensor's clock drifts until it is set: `common.intervals` says
+whose time a reading has, and why the interval found first is passed over.
 
 Sources: IRIS of the Minnesota DOT, comm/ss125, and the bodies from a sensor in the field in its tests.
 """
@@ -44,7 +44,7 @@ class WavetronixSs125Options(Options):
     """What it counts in its own intervals; or each vehicle, one a question: on a line of its own, asked every "0.2s".
     A lost answer is a lost vehicle. Until none waits any more, their times are marked as estimated."""
     clock: Clock = "gateway"
-    """Whose time the readings bear: the sensor's where somebody keeps its clock right; then none is passed over."""
+    """Whose time the readings have: the sensor's where its clock is kept right; then none is passed over."""
     units: Literal["ask", "metric", "imperial"] = "ask"
     """km/h and m, or mph and ft; needed only for one that does not tell."""
 

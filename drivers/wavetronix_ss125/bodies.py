@@ -1,4 +1,4 @@
-"""What the bodies of a Wavetronix SmartSensor HD mean; the sheet is in `drivers.wavetronix_ss125`."""
+"""Bodies of the Wavetronix SmartSensor HD: intervals and vehicles; `drivers.wavetronix_ss125` has the sheet."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -8,7 +8,7 @@ from gateway.contract import FieldValue
 
 FOOT, MILE = 0.3048, 1.609344
 OCCUPANCY_ERRORS = 0x7FFF
-"""From here on an occupancy is an error code that nobody explains."""
+"""From here on an occupancy is an error code, which is not documented."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _LAST_DAY = 106_000
@@ -81,7 +81,7 @@ def _speeds(metric: bool, speeds: Iterable[tuple[str, float | None]]) -> dict[st
 
 
 def passage(sub: int, data: bytes) -> Passage | None:
-    """Return what the 20 bytes of an active event say, None where date or time are none."""
+    """Parse the 20 bytes of an active event; None where date or time are none."""
     stamp = moment(data)
     if sub != 1:
         return Passage(False, stamp or 0, 0, 0.0, 0, None, 0, 0.0)
@@ -93,7 +93,7 @@ def passage(sub: int, data: bytes) -> Passage | None:
 
 
 def interval(sub: int, data: bytes) -> Interval | None:
-    """Return what the 42 bytes of a packet of interval data say, None where date or time are none."""
+    """Parse the 42 bytes of a packet of interval data; None where date or time are none."""
     stamp = moment(data[3:])
     if stamp is None:
         return None

@@ -1,4 +1,4 @@
-"""Frames and bodies of the Wavetronix SmartSensor HD; the sheet is in `drivers.wavetronix_ss125`."""
+"""Framing of the Wavetronix SmartSensor HD: header, body and their CRC; `drivers.wavetronix_ss125` has the sheet."""
 
 from typing import NamedTuple
 
@@ -50,7 +50,7 @@ def question(address: int, message: int, data: bytes = b"") -> bytes:
 
 
 def frames(address: int) -> Frames[Body]:
-    """Return what finds the answers of one sensor to us: those of others are noise."""
+    """Return a finder of one sensor's answers to the host; those to others are noise."""
     return Frames((b"Z1\0\0\0\0" + address.to_bytes(2, "big"),), LONGEST, _length, _parse)
 
 
@@ -58,7 +58,7 @@ def _length(head: bytes) -> int:
     if len(head) < HEADER:
         return 0
     if crc8(head[:10]) != head[10]:
-        return HEADER  # its size cannot be believed
+        return HEADER  # its size is not reliable
     return HEADER + head[9] + 1 if 3 <= head[9] <= MOST else -1
 
 
@@ -70,7 +70,7 @@ def _parse(frame: bytes) -> Body | Reject:
 
 
 def parse_body(body: bytes) -> Body | Reject:
-    """Return what one body with its CRC is; what is sound but no answer of a known size is "unsupported"."""
+    """Parse one body with its CRC; what is sound but no answer of a known size is "unsupported"."""
     if len(body) < 4:
         return Reject("length", body, f"{len(body)} bytes")
     if crc8(body[:-1]) != body[-1]:

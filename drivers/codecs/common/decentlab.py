@@ -20,7 +20,7 @@ from gateway.contract import FieldValue, Measurement, Reject
 Words = Sequence[int]
 Fields = Mapping[str, FieldValue]
 Group = tuple[int, Callable[[Words], Fields]]
-"""How many words there are, and what they say."""
+"""Number of words, and what they mean."""
 
 PROTOCOL, HEADER = 2, 5
 

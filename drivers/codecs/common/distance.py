@@ -1,4 +1,4 @@
-"""Distance meters above a bay. A codec remembers nothing, so a vehicle is a plain threshold and no hysteresis."""
+"""Distance meters above a bay: a plain threshold without hysteresis, because a codec keeps no state."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""What Dragino's sensors have in common: battery, probe, device information, options.
+"""Shared parts of Dragino's sensors: battery, probe, device information, options.
 
 Port 5, in the -LB generation, is asked for and sent after a join::
 
@@ -44,7 +44,7 @@ def probe(raw: int, options: DraginoOptions) -> dict[str, FieldValue]:
 
 
 def information(payload: bytes, kind: str) -> Measurement | Reject:
-    """Return what a payload of port 5 says."""
+    """Parse a payload of port 5."""
     if len(payload) != 7:
         return Reject("length", payload, f"{len(payload)} bytes on port 5")
     firmware = f"{payload[1] & 0x0F}.{payload[2] >> 4}.{payload[2] & 0x0F}"

@@ -1,4 +1,4 @@
-"""Payloads made of entries: read one by one, and put together where they are about the same thing."""
+"""Payloads of entries: read one by one, and joined where kind, tags and time are the same."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -10,7 +10,7 @@ EARLIEST = 1_577_836_800
 
 
 class Part(NamedTuple):
-    """What one entry says.
+    """The fields of one entry.
 
     ``kind`` and ``tags`` name what it is about, "" the codec's own kind; ``time`` is that of a reading which the
     device kept, nanoseconds UTC, None for what it measured just now.
@@ -24,7 +24,7 @@ class Part(NamedTuple):
 
 Reader = Callable[[bytes], Iterable[Part | Reject]]
 Fixed = tuple[int, Reader]
-"""How many bytes a value has, and what they say."""
+"""Number of bytes of a value, and what they mean."""
 Entry = tuple[int | Callable[[bytes], int], Reader]
 """The same, where the length may be a function of the bytes that follow."""
 Table = Mapping[int, Entry]
@@ -48,7 +48,7 @@ def kept(
 def decode(payload: bytes, table: Table, kind: str) -> list[Measurement | Reject]:
     """Return what a payload of channel, type and value says; nothing of it where it is cut.
 
-    Nothing tells how long an unknown entry is: reading ends there, with a `Reject`, and what came before it holds.
+    The length of an unknown entry is not known: reading ends there, with a `Reject`, and what came before it holds.
     """
     parts: list[Part | Reject] = []
     at = 0

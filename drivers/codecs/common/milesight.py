@@ -1,7 +1,7 @@
 """Milesight's payload: entries of channel, type and value, one after the other; shared by the codecs of its devices.
 
 Port 85, which can be changed, so any port is taken. Numbers are little endian; what a channel means and how long its
-value is depends on the device. What every device says of itself, ``v`` version, ``s`` serial number::
+value is depends on the device. Every device reports about itself, ``v`` version, ``s`` serial number::
 
     01 75 pp            battery, %              FF 09 vv vv        hardware
     FF 01 vv            protocol                FF 0A vv vv        firmware, 01 10 is 1.10
@@ -29,7 +29,7 @@ FIELDS = (
     field("hardware_version"),
     field("serial_number"),
 )
-"""What every device may say."""
+"""Fields that every device may give."""
 
 
 def number(name: str, size: int, divisor: float = 1.0, *, signed: bool = False) -> Fixed:
@@ -56,7 +56,7 @@ def in_out(tags: Mapping[str, str], name: str) -> Fixed:
 
 
 def stay(value: bytes) -> Iterable[Part]:
-    """Return what an entry of type E4 says: a region, and the average and the longest stay in it, s."""
+    """Return an entry of type E4: a region, and the average and the longest stay in it, s."""
     average, longest = int.from_bytes(value[1:3], "little"), int.from_bytes(value[3:5], "little")
     fields = {"average_dwell_time": float(average), "max_dwell_time": float(longest)}
     return (Part(fields, "traffic", {"region": str(value[0])}),)

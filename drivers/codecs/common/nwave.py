@@ -1,4 +1,4 @@
-"""What Nwave's devices have in common: the start-up message, the battery in steps of 4 mV, and the vendor's objects.
+"""Shared parts of Nwave's devices: the start-up message, the battery in steps of 4 mV, and the vendor's objects.
 
 Source: the vendor's codec in The Things Network's device repository.
 """
@@ -23,7 +23,7 @@ _NUMBERS = {
 }
 """The vendor's name -> the field, and what it can be at all: whole numbers where the bounds are."""
 LONGEST = 600
-"""Minutes: a duration beyond it says no more than that the bay was so for long."""
+"""Minutes: a longer duration has no exact value."""
 
 
 def startup(payload: bytes) -> dict[str, FieldValue]:
@@ -48,7 +48,7 @@ def _number(value: object, low: float, high: float) -> float | None:
 def objects(
     kind: str, causes: Mapping[str, int]
 ) -> Callable[[Mapping[str, Any], Options], Iterable[Measurement | Reject]]:
-    """Return what reads the objects of the vendor's codec; ``causes`` are its words for reset causes."""
+    """Return a reader of the vendor's objects; ``causes`` are its words for reset causes."""
 
     def from_object(said: Mapping[str, Any], _: Options) -> Iterable[Measurement | Reject]:
         event = _EVENTS.get(str(said.get("type")))
