@@ -30,7 +30,7 @@ from pydantic import Field
 
 from drivers.common.agenda import Agenda
 from drivers.common.lanes import Lanes
-from drivers.rtms_g4 import framing as rtms
+from drivers.rtms_g4 import framing
 from drivers.rtms_g4.framing import Frame
 from drivers.rtms_g4.period import FOOTER_SIZE, HEADER_SIZE, TABLES, Period
 from gateway.contract import Driver, Duration, Measurement, Options, Reject, SerialLink, field
@@ -51,10 +51,10 @@ class Decoder:
     """Asks one sensor, or counts its events."""
 
     def __init__(self, options: RtmsG4Options) -> None:
-        self._frames = rtms.frames(options.address)
+        self._frames = framing.frames(options.address)
         self._agenda = Agenda(
-            b"" if options.events else rtms.frame(POLL, options.address, b"\0"),
-            {INFORM: rtms.frame(INFORM, options.address)},
+            b"" if options.events else framing.frame(POLL, options.address, b"\0"),
+            {INFORM: framing.frame(INFORM, options.address)},
         )
         self._events = options.events
         self._lanes = Lanes(options.interval)
@@ -84,14 +84,14 @@ class Decoder:
 
     def _understand(self, said: Frame) -> Iterator[Measurement | Reject]:
         code, size = said.code, len(said.data)
-        if code == EVENT and (found := rtms.vehicle(said.data)) is not None:
+        if code == EVENT and (found := framing.vehicle(said.data)) is not None:
             if self._events:
                 self._lanes.lane(found[0]).add(found[1])
         elif code == NORMAL:
             self._lanes.alive = True
-        elif code == INFORMATION and size == rtms.INFORMATION_SIZE:
+        elif code == INFORMATION and size == framing.INFORMATION_SIZE:
             self._agenda.granted(INFORM)
-            yield Measurement("traffic", rtms.about(said.data))
+            yield Measurement("traffic", framing.about(said.data))
         elif code == HEADER and size == HEADER_SIZE:
             self._period = Period(said)
         elif code in TABLES or (code == FOOTER and size == FOOTER_SIZE):
@@ -138,7 +138,7 @@ DRIVER = Driver(
         field("firmware_version"),
         field("serial_number"),
     ),
-    max_frame=rtms.LONGEST,
+    max_frame=framing.LONGEST,
     decoder=Decoder,
     options=RtmsG4Options,
     kinds=("traffic",),
