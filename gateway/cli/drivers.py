@@ -1,10 +1,15 @@
-"""``prehod drivers``: the devices and payloads that are understood, from the drivers' own words; one, or all."""
+"""``prehod drivers``: the devices and payloads that are understood, from the drivers' own words; one, or all.
+
+``--new NAME`` writes the skeleton of another one into a checkout.
+"""
 
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
+from gateway.cli.driver_sheets.skeletons import KINDS, Kind, SkeletonRefused, check_name, checkout, write
 from gateway.config.explain import nearest
 from gateway.contract import Codec, Driver, SerialLink
 from gateway.daemon.catalogue import CATALOGUE
@@ -25,10 +30,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="one driver or codec: all there is to know of it")
     parser.add_argument("--markdown", action="store_true", help="print the table of README.md")
+    parser.add_argument(
+        "--new", metavar="NAME", help="in a checkout: write a driver, its twin, a recording and a test"
+    )
+    parser.add_argument("--kind", choices=KINDS, help="what --new writes: a serial device, one over MQTT, or a codec")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, or the sheet of one; exit code 2 for a name that there is not."""
+    if arguments.new is not None:
+        return _new(arguments.new, arguments.kind or "serial", machine=arguments.json)
+    if arguments.kind is not None:
+        print("prehod drivers: --kind belongs to --new NAME", file=sys.stderr)
+        return 2
     if arguments.name is not None:
         return _one(arguments.name, machine=arguments.json)
     drivers = [CATALOGUE.load(name) for name in CATALOGUE.names()]
@@ -70,6 +84,25 @@ def _one(name: str, *, machine: bool) -> int:
         )
     else:
         sheet.show(device)
+    return 0
+
+
+def _new(name: str, kind: Kind, *, machine: bool) -> int:
+    try:
+        root = checkout(Path.cwd())
+        check_name(name, [*CATALOGUE.names(), *CATALOGUE.codec_names()])
+        written = [str(path.relative_to(root)) for path in write(root, name, kind)]
+    except SkeletonRefused as error:
+        print(f"prehod drivers --new: {error}", file=sys.stderr)
+        return 2
+    if machine:
+        print(json.dumps({"written": written}))
+        return 0
+    print(*(f"wrote {path}" for path in written), sep="\n")
+    print(f"""
+It works as it stands: pytest tests/drivers -k {name}
+Make it your device's, from its data sheet: the docstring and the recording first, then driver and twin.
+README.md wants the table that prehod drivers --markdown prints; CONTRIBUTING.md says the rest.""")
     return 0
 
 
