@@ -119,10 +119,10 @@ def _check_gnss(configuration: Configuration, catalogue: Catalogue) -> Iterator[
     if name is None or (name in sources and _finds_position(sources[name], catalogue)):
         return
     if name in sources:
-        yield f"gateway.sources.gnss: {name!r} is no serial source with a driver that finds a position"
+        yield f"gateway.gnss: {name!r} is no serial source with a driver that finds a position"
     else:
         fitting = [name for name, source in sources.items() if _finds_position(source, catalogue)]
-        yield f"gateway.sources.gnss: {nearest(name, fitting, 'satellite receiver')}"
+        yield f"gateway.gnss: {nearest(name, fitting, 'satellite receiver')}"
 
 
 def _finds_position(source: SerialSource | MqttSource, catalogue: Catalogue) -> bool:

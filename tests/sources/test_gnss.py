@@ -397,7 +397,7 @@ def test_a_receiver_is_a_serial_source_that_finds_a_position(gnss: str, sources:
     given = {"gateway": {"id": "g", "city": "Koper", "gnss": gnss}, "sources": sources}
     with pytest.raises(ConfigurationError) as caught:
         check(given, CATALOGUE)
-    assert list(caught.value.problems) == [f"configuration: gateway.sources.gnss: {says}"]
+    assert list(caught.value.problems) == [f"configuration: gateway.gnss: {says}"]
 
 
 def test_a_receiver_with_a_misspelt_driver_is_one_problem_not_two() -> None:
