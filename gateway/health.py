@@ -177,7 +177,7 @@ class Health:
         """Return what somebody should look at, in words; empty when all is well."""
         now = time.monotonic()
         found = [f"{name}: {s.link.problem}" for name, s in self.sources.items() if not s.link.up]
-        found += [f"{name}: {trouble}" for name, s in self.sources.items() for trouble in s.link.troubles.values()]
+        found += [f"{name}: {problem}" for name, s in self.sources.items() for problem in s.link.problems.values()]
         # A sink that has not been tried, for there was nothing to send, is no problem.
         tried = [(name, s.link) for name, s in self.sinks.items() if s.link.problem != STARTING]
         found += [f"{name}: {link.problem}" for name, link in tried if not link.up]

@@ -41,7 +41,7 @@ class Liveness:
     problem: str = STARTING
     restarts: int = 0
     surprises: int = 0
-    troubles: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
     """What is wrong although the link is up, by whom it concerns."""
 
     def went_up(self) -> None:
@@ -51,16 +51,16 @@ class Liveness:
             structlog.get_logger().info("link up", link=self.name, after_attempts=self.restarts)
             self.problem = ""
 
-    def trouble(self, about: str, problem: str) -> None:
-        """Say that something is wrong although the link is up; logged once, until it is `well`."""
-        if about not in self.troubles:
-            structlog.get_logger().warning("trouble", link=self.name, about=about, problem=problem)
-        self.troubles[about] = problem
+    def raise_problem(self, about: str, problem: str) -> None:
+        """Note what is wrong although the link is up; logged once, until `clear_problem`."""
+        if about not in self.problems:
+            structlog.get_logger().warning("link problem", link=self.name, about=about, problem=problem)
+        self.problems[about] = problem
 
-    def well(self, about: str) -> None:
-        """Say that a trouble is over; logged once, and nothing where there was none."""
-        if self.troubles.pop(about, ""):
-            structlog.get_logger().info("well again", link=self.name, about=about)
+    def clear_problem(self, about: str) -> None:
+        """End a problem; logged once, and not where there was none."""
+        if self.problems.pop(about, ""):
+            structlog.get_logger().info("link problem cleared", link=self.name, about=about)
 
 
 async def keep_alive(
@@ -95,7 +95,7 @@ async def keep_alive(
             # The waits of one outage say nothing about the next: a minute after a broker's restart is too long.
             wait = min(wait, AGAIN * first_wait)
         liveness.up, liveness.problem = False, problem
-        liveness.troubles.clear()
+        liveness.problems.clear()
         liveness.restarts += 1
         wait = first_wait if lasted else min(wait, longest_wait)
         await asyncio.sleep(max(wait, at_least) * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret

@@ -177,29 +177,29 @@ async def test_liveness_says_what_is_wrong_and_for_how_often(logs: Logs) -> None
     assert logs[-1]["event"] == "link up"
 
 
-async def test_a_trouble_on_a_link_that_is_up_is_told_once_and_so_is_its_end(logs: Logs) -> None:
+async def test_a_problem_on_a_link_that_is_up_is_told_once_and_so_is_its_end(logs: Logs) -> None:
     liveness = Liveness("air")
     for seconds in range(3):
-        liveness.trouble("aq-1", f"silent for {seconds} s")
-    liveness.trouble("aq-2", "does not answer")
-    assert liveness.troubles == {"aq-1": "silent for 2 s", "aq-2": "does not answer"}
+        liveness.raise_problem("aq-1", f"silent for {seconds} s")
+    liveness.raise_problem("aq-2", "does not answer")
+    assert liveness.problems == {"aq-1": "silent for 2 s", "aq-2": "does not answer"}
     for _ in range(3):
-        liveness.well("aq-1")
-    assert liveness.troubles == {"aq-2": "does not answer"}
+        liveness.clear_problem("aq-1")
+    assert liveness.problems == {"aq-2": "does not answer"}
     said = [(entry["log_level"], entry["event"], entry["about"], entry.get("problem", "")) for entry in logs]
     assert said == [
-        ("warning", "trouble", "aq-1", "silent for 0 s"),
-        ("warning", "trouble", "aq-2", "does not answer"),
-        ("info", "well again", "aq-1", ""),
+        ("warning", "link problem", "aq-1", "silent for 0 s"),
+        ("warning", "link problem", "aq-2", "does not answer"),
+        ("info", "link problem cleared", "aq-1", ""),
     ]
 
 
 @pytest.mark.usefixtures("world")
-async def test_a_link_that_went_down_has_no_other_troubles() -> None:
+async def test_a_link_that_went_down_has_no_other_problems() -> None:
     liveness = Liveness("air")
-    liveness.trouble("aq-1", "silent")
+    liveness.raise_problem("aq-1", "silent")
     await supervised(liveness, down())
-    assert not liveness.troubles
+    assert not liveness.problems
 
 
 @pytest.mark.usefixtures("world")

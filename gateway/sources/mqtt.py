@@ -85,7 +85,7 @@ class MqttIngest:
         self._redelivery.connected(session_present=await connection.open())
         self._health.link.went_up()
         if connection.weaker:
-            self._health.link.trouble("quality of service", connection.weaker)
+            self._health.link.raise_problem("quality of service", connection.weaker)
         while True:
             for message in await connection.receive():
                 if self._committer.full:

@@ -98,13 +98,13 @@ class SerialIngest:
         device.missed += 1  # until it is heard
         await self._listen(device, line, until=time.monotonic() + device.timeout, stop_when_heard=True)
         if device.missing:
-            self._health.link.trouble(device.name, f"{device.name} does not answer")
+            self._health.link.raise_problem(device.name, f"{device.name} does not answer")
 
     async def _start_anew(self, device: SerialDevice, line: Line) -> None:
         """Send the start-up commands again: perhaps it lost power, and with that its mode."""
         if not self._noise.only:
             what = f"{device.name} is silent for more than {device.patience:g} s, and was started anew"
-            self._health.link.trouble(device.name, _and(await line.shared(), what))
+            self._health.link.raise_problem(device.name, _and(await line.shared(), what))
         self._pass_on(device, device.decoder.finish())
         device.begin(time.monotonic())
         await self._start(device, line)
@@ -128,9 +128,11 @@ class SerialIngest:
     async def _tell_noise(self, line: Line) -> None:
         about = self._settings.port
         if self._noise.only:
-            self._health.link.trouble(about, _and(await line.shared(), "noise only: wrong baud rate or wiring?"))
+            self._health.link.raise_problem(
+                about, _and(await line.shared(), "noise only: wrong baud rate or wiring?")
+            )
         else:
-            self._health.link.well(about)
+            self._health.link.clear_problem(about)
 
     def _feed(self, device: SerialDevice, data: bytes) -> list[Measurement | Reject]:
         """Decode and pass on."""
@@ -139,7 +141,7 @@ class SerialIngest:
         # A decoder that takes bytes and says nothing knows them; on a bus they may be anybody's.
         if makes_sense(results) or (data and not results and self._alone):
             device.heard(time.monotonic())
-            self._health.link.well(device.name)
+            self._health.link.clear_problem(device.name)
         self._pass_on(device, results)
         return results
 

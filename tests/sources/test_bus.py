@@ -155,10 +155,10 @@ async def test_with_different_intervals_each_keeps_its_own(live_an_hour: Callabl
 
 async def test_an_absence_is_told_once_and_so_is_the_return(live_an_hour: Callable[..., Any], health: Health) -> None:
     bus = Bus({"a"})
-    troubles: set[tuple[str, ...]] = set()
+    problems: set[tuple[str, ...]] = set()
 
     def back_after_half_an_hour(now: float) -> None:
-        troubles.add(tuple(health.source("bus").link.troubles.values()))
+        problems.add(tuple(health.source("bus").link.problems.values()))
         if now > 1000 + HOUR / 2:
             bus.alive.add("gone")
 
@@ -166,8 +166,8 @@ async def test_an_absence_is_told_once_and_so_is_the_return(live_an_hour: Callab
     with structlog.testing.capture_logs() as logs:
         await live_an_hour(bus, {"a": 10.0, "gone": 10.0})
     said = [(entry["event"], entry["about"]) for entry in logs if "about" in entry]
-    assert said == [("trouble", "gone"), ("well again", "gone")]
-    assert troubles == {(), ("gone does not answer",)}
+    assert said == [("link problem", "gone"), ("link problem cleared", "gone")]
+    assert problems == {(), ("gone does not answer",)}
     late = [at for at in bus.asked["gone"] if at > 1000 + HOUR / 2]
     assert len(late) == pytest.approx(HOUR / 2 / 10, rel=0.1), "asked as often as before once it is back"
 

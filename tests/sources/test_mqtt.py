@@ -410,13 +410,13 @@ async def test_a_connection_that_ends_while_the_disk_is_full_ends_the_run(
     assert connection.closed
 
 
-async def test_a_broker_that_grants_less_than_asked_for_is_a_trouble(
+async def test_a_broker_that_grants_less_than_asked_for_is_a_problem(
     rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeConnection, "weaker", "QoS 0")
     async with rig.connected():
         await until(lambda: rig.health.link.up)
-        assert rig.health.link.troubles == {"quality of service": "QoS 0"}
+        assert rig.health.link.problems == {"quality of service": "QoS 0"}
 
 
 async def test_drops_soon_after_being_taken_in_name_our_id(rig: Rig) -> None:

@@ -317,13 +317,13 @@ async def test_a_device_that_falls_silent_is_started_anew_and_what_was_held_is_k
         await until(lambda: line.values == [("aq-1", 1)])
         await until(lambda: line.wire.heard() == b"wake\n")
         assert line.values == [("aq-1", 1), ("aq-1", 2)]
-        assert line.health.link.troubles == {"aq-1": "aq-1 is silent for more than 0.1 s, and was started anew"}
+        assert line.health.link.problems == {"aq-1": "aq-1 is silent for more than 0.1 s, and was started anew"}
         for _ in range(3):  # again and again, and told once
             await until(lambda: line.wire.heard() == b"wake\n")
         line.wire.says(b"3\n")
-        await until(lambda: not line.health.link.troubles)
-    said = [entry["event"] for entry in logs if entry["event"] in {"trouble", "well again"}]
-    assert said == ["trouble", "well again"]
+        await until(lambda: not line.health.link.problems)
+    said = [entry["event"] for entry in logs if entry["event"] in {"link problem", "link problem cleared"}]
+    assert said == ["link problem", "link problem cleared"]
     assert line.values[-1] == ("aq-1", 3)
 
 
@@ -336,8 +336,8 @@ async def test_who_else_reads_the_port_of_a_silent_device_is_named(
     monkeypatch.setattr(Line, "shared", shared)
     line.add("aq-1", patience=0.05)
     line.start()
-    await until(lambda: bool(line.health.link.troubles))
-    assert line.health.link.troubles["aq-1"].endswith("started anew; it is also open in agetty (pid 312)")
+    await until(lambda: bool(line.health.link.problems))
+    assert line.health.link.problems["aq-1"].endswith("started anew; it is also open in agetty (pid 312)")
 
 
 async def test_a_device_that_may_be_silent_is_left_alone(line: Serial, until: Until) -> None:
@@ -382,8 +382,8 @@ async def test_a_flood_of_noise_is_sampled_told_once_and_sense_is_found_again(
     with structlog.testing.capture_logs() as logs:
         line.start()
         await until(lambda: bool(line.made))
-        await until(flood_until(lambda: bool(line.health.link.troubles)))
-        assert line.health.link.troubles == {line.wire.port: "noise only: wrong baud rate or wiring?"}
+        await until(flood_until(lambda: bool(line.health.link.problems)))
+        assert line.health.link.problems == {line.wire.port: "noise only: wrong baud rate or wiring?"}
         looked_at = line.health.messages
         fed = len(line.made[0].fed)
 
@@ -392,11 +392,11 @@ async def test_a_flood_of_noise_is_sampled_told_once_and_sense_is_found_again(
         assert all(len(piece) <= SAMPLE for piece in sampled)
         assert sum(map(len, sampled)) < sent - BUDGET, "most of the noise costs nothing"
 
-        await until(lambda: bool(line.wire.tries_to_say(b"1.5\n")) and not line.health.link.troubles)
+        await until(lambda: bool(line.wire.tries_to_say(b"1.5\n")) and not line.health.link.problems)
         line.wire.says(b"2.5\n")
         await until(lambda: line.values[-1:] == [("aq-1", 2.5)])
     said = [(entry["event"], entry["about"]) for entry in logs if "about" in entry]
-    assert said == [("trouble", line.wire.port), ("well again", line.wire.port)]
+    assert said == [("link problem", line.wire.port), ("link problem cleared", line.wire.port)]
 
 
 async def test_an_unplug_in_the_middle_of_noise_ends_the_run(
@@ -407,7 +407,7 @@ async def test_an_unplug_in_the_middle_of_noise_ends_the_run(
     line.start()
     await until(lambda: bool(line.made))
 
-    await until(lambda: bool(line.wire.tries_to_say(b"?\n" * 1024)) and bool(line.health.link.troubles))
+    await until(lambda: bool(line.wire.tries_to_say(b"?\n" * 1024)) and bool(line.health.link.problems))
     line.wire.unplug()
     assert line.task is not None
     with pytest.raises(LinkDown, match="unplugged"):

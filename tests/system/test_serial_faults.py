@@ -202,8 +202,8 @@ async def test_a_flood_of_noise_costs_little_is_told_once_and_sense_is_heard_aga
     await gateway.until(lambda state: state["sources"]["air"]["readings"] > 10)
     state = await gateway.state()
     assert not any(QUIET in problem for problem in state["problems"])
-    assert [entry["problem"] for entry in gateway.logged(event="trouble")] == [QUIET]
-    assert len(gateway.logged(event="well again")) == 1
+    assert [entry["problem"] for entry in gateway.logged(event="link problem")] == [QUIET]
+    assert len(gateway.logged(event="link problem cleared")) == 1
 
 
 async def test_a_sensor_that_forgot_its_mode_is_told_again(rig: "Rig", tmp_path: Path, until: Until) -> None:
@@ -212,10 +212,10 @@ async def test_a_sensor_that_forgot_its_mode_is_told_again(rig: "Rig", tmp_path:
         gateway = await rig.gateway(air(line.path, 'restart_after = "3s"'))
         before = await readings(gateway)
         twin.query_mode = True  # as after a power cut that reset it: it waits to be asked
-        await until(lambda: gateway.logged(event="well again"))
+        await until(lambda: gateway.logged(event="link problem cleared"))
         await readings(gateway, before + 1)
         assert not twin.query_mode
-        (told,) = gateway.logged(event="trouble")
+        (told,) = gateway.logged(event="link problem")
         assert told["problem"] == "aq-1 is silent for more than 3 s, and was started anew"
 
 
@@ -284,8 +284,8 @@ async def test_a_dead_sensor_on_a_bus_is_told_once_and_its_neighbours_go_on(rig:
         await gateway.until(lambda state: state["sources"]["bus"]["readings"] >= before + 60)
         bus.dead.clear()
         state = await gateway.until(lambda state: not any("co2-2" in problem for problem in state["problems"]))
-        assert [entry["about"] for entry in gateway.logged(event="trouble")] == ["co2-2"]
-        assert [entry["about"] for entry in gateway.logged(event="well again")] == ["co2-2"]
+        assert [entry["about"] for entry in gateway.logged(event="link problem")] == ["co2-2"]
+        assert [entry["about"] for entry in gateway.logged(event="link problem cleared")] == ["co2-2"]
         await gateway.stop()
     asked = Counter(point.tags["sensor"] for point in gateway.spooled() if "co2" in point.fields)
     assert asked["co2-1"] > 2 * asked["co2-3"] > 20, "one is asked three times as often as the other"
