@@ -49,7 +49,7 @@ def receiver(configuration: Configuration, timekeeper: Timekeeper, intake: Intak
         health.location, health.location_source = own.location, "configured"
     if own.gnss is None:
         return None
-    return Gnss(own.gnss, timekeeper, health, intake.stand if own.location is None else None)
+    return Gnss(own.gnss, timekeeper, health, intake.set_gateway_location if own.location is None else None)
 
 
 def serial_source(name: str, source: SerialSource, parts: Parts) -> SerialIngest:

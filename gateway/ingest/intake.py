@@ -113,8 +113,8 @@ class Intake:
         self._series: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], _Series] = {}
         self._lasts: dict[bytes, _Last] = {}
 
-    def stand(self, location: tuple[float, float]) -> None:
-        """Hear where the gateway stands, and with it every sensor that has no place of its own."""
+    def set_gateway_location(self, location: tuple[float, float]) -> None:
+        """Set where the gateway stands, and with it every sensor that has no place of its own."""
         self._location = location
 
     def accept(self, measurement: Measurement, origin: Origin, *, retained: bool = False) -> Reject | None:

@@ -376,7 +376,7 @@ async def test_where_the_gateway_stands_is_the_place_of_sensors_without_one_and_
     taking = make({"aq-1": SensorSettings(location=(1.0, 2.0))})
     taking.subscribers.append(seen.append)
     taking.accept(air("aq-2"), origin())
-    taking.stand((45.6, 13.8))
+    taking.set_gateway_location((45.6, 13.8))
     for sensor in ("aq-1", "aq-2"):
         taking.accept(air(sensor), origin())
     assert [reading.location for reading in seen] == [(45.5, 13.7), (1.0, 2.0), (45.6, 13.8)]
