@@ -73,7 +73,7 @@ class MqttIngest:
             await self._stay(connection, acknowledger)
         except LinkDown as error:
             self._commands.ended(time.monotonic())
-            meant = self._takeovers.judge(error, time.monotonic() - began if connection.taken_in else None)
+            meant = self._takeovers.judge(error, time.monotonic() - began if connection.accepted else None)
             if meant is error:
                 raise
             raise meant from error
@@ -84,8 +84,8 @@ class MqttIngest:
     async def _stay(self, connection: Connection, acknowledger: "_Acknowledger") -> None:
         self._redelivery.connected(session_present=await connection.open())
         self._health.link.went_up()
-        if connection.weaker:
-            self._health.link.raise_problem("quality of service", connection.weaker)
+        if connection.downgraded_topics:
+            self._health.link.raise_problem("quality of service", connection.downgraded_topics)
         while True:
             for message in await connection.receive():
                 if self._committer.full:

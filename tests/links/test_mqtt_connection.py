@@ -112,8 +112,8 @@ async def test_a_connection_asks_for_a_session_that_outlives_it(broker: "Broker"
 
 async def test_the_broker_says_whether_it_kept_the_session(broker: "Broker") -> None:
     async with _connected(broker, session_present=True) as (connection, _):
-        assert connection.taken_in
-        assert not connection.weaker
+        assert connection.accepted
+        assert not connection.downgraded_topics
     async with _connected(broker, session_present=False):
         pass
 
@@ -185,7 +185,7 @@ async def test_a_broker_that_hangs_up_on_connect_is_down(broker: "Broker") -> No
     peer.writer.close()
     with pytest.raises(LinkDropped, match="closed the connection without a word"):
         await asyncio.wait_for(opening, 5)
-    assert not connection.taken_in
+    assert not connection.accepted
     connection.close()
 
 
@@ -377,7 +377,7 @@ async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(br
         async with _holding(connection) as (holding, room):
             peer.publish(*(peer.message(payload, mid) for mid in range(1, count + 1)))
             async with asyncio.timeout(5):
-                while not connection._deaf:  # noqa: ASYNC110 -- nobody is told
+                while not connection._reading_paused:  # noqa: ASYNC110 -- nobody is told
                     await asyncio.sleep(0.005)
             assert sum(len(message.payload) for message in connection._inbox) < 2 * HELD_BYTES
             assert peer.writer.transport.get_write_buffer_size() > 0, "the network holds the rest at the broker"
@@ -399,7 +399,7 @@ async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(
             peer.publish(*messages)
             await until(lambda: _in_the_kernel(connection) == sum(map(len, messages)))
             connection._loop.add_reader(connection._fd, connection._readable)
-            await until(lambda: connection._deaf)
+            await until(lambda: connection._reading_paused)
             assert _in_the_kernel(connection) == 0, "all is read, and most is not taken yet"
             assert len(connection._inbox) == 1
             room.set()
@@ -416,7 +416,7 @@ async def test_an_end_that_nobody_reads_is_seen_in_the_kernel(
     async with _connected(broker) as (connection, peer), _holding(connection) as (holding, _):
         peer.publish(peer.message(b"more than is taken", 1))
         async with asyncio.timeout(5):
-            while not connection._deaf:  # noqa: ASYNC110 -- nobody is told
+            while not connection._reading_paused:  # noqa: ASYNC110 -- nobody is told
                 await asyncio.sleep(0.005)
         connection._tick()
         await asyncio.sleep(0)

@@ -55,8 +55,8 @@ async def test_a_broker_that_grants_less_than_asked_for_is_told_of(connection: C
     peer.connack()
     peer.suback(await peer.expect(SUBSCRIBE), 1, 0)
     await asyncio.wait_for(opening, 5)
-    assert "the broker grants QoS 0 where we asked for 1" in connection.weaker
-    assert "(less/#)" in connection.weaker
+    assert "the broker grants QoS 0 where we asked for 1" in connection.downgraded_topics
+    assert "(less/#)" in connection.downgraded_topics
 
 
 @pytest.mark.parametrize("protocol", ["5"], indirect=True)

@@ -56,8 +56,8 @@ class FakeConnection:
 
     made: list["FakeConnection"]
     session_present = False
-    weaker = ""
-    taken_in = True
+    downgraded_topics = ""
+    accepted = True
 
     def __init__(self, _settings: MqttSettings) -> None:
         self.acknowledged: list[int] = []
@@ -413,7 +413,7 @@ async def test_a_connection_that_ends_while_the_disk_is_full_ends_the_run(
 async def test_a_broker_that_grants_less_than_asked_for_is_a_problem(
     rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FakeConnection, "weaker", "QoS 0")
+    monkeypatch.setattr(FakeConnection, "downgraded_topics", "QoS 0")
     async with rig.connected():
         await until(lambda: rig.health.link.up)
         assert rig.health.link.problems == {"quality of service": "QoS 0"}

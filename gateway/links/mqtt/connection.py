@@ -21,7 +21,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.links.mqtt.client import MqttSettings, PahoClient, tls_problem
 from gateway.links.mqtt.packets import Message, pubacks
-from gateway.links.mqtt.paho_reasons import refused_topics, weaker_topics, why_ended, why_refused
+from gateway.links.mqtt.paho_reasons import downgraded_topics, refused_topics, why_ended, why_refused
 
 MESSAGES_A_TURN = 256
 """How many messages are taken before the event loop gets its turn."""
@@ -39,9 +39,9 @@ HELD_BYTES = 1024 * 1024
 class Connection:
     """One connection, once: `open`, then `receive` again and again until it raises, then `close`."""
 
-    weaker = ""
+    downgraded_topics = ""
     """Once open: which topics the broker grants with a lower quality of service than asked for; "" for none."""
-    taken_in = False
+    accepted = False
     """Whether the broker has accepted us; it may have ended the connection since."""
 
     def __init__(self, settings: MqttSettings) -> None:
@@ -54,7 +54,7 @@ class Connection:
         self._ready: asyncio.Future[bool] = self._loop.create_future()
         self._fd = -1
         self._held: int | None = None
-        self._deaf = False
+        self._reading_paused = False
         self._heard = False
         self._writing = False
         self._going_on = False
@@ -142,8 +142,8 @@ class Connection:
             self._held = None
         if self._ended is not None:
             raise self._ended
-        if self._deaf:
-            self._deaf = False
+        if self._reading_paused:
+            self._reading_paused = False
             self._loop.add_reader(self._fd, self._readable)
             self._go_on()
 
@@ -161,7 +161,7 @@ class Connection:
         if reason.is_failure:
             self._end(why_refused(reason, properties))
             return
-        self.taken_in, self._session_present = True, flags.session_present
+        self.accepted, self._session_present = True, flags.session_present
         # Retained messages only with a new subscription: at each reconnect they would look like news.
         options = SubscribeOptions(qos=self._settings.qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         topics: list[Any] = [
@@ -176,7 +176,7 @@ class Connection:
         if refused := refused_topics(settings.topics, reasons):
             self._end(refused)
         elif not self._ready.done():
-            self.weaker = weaker_topics(settings.topics, reasons, settings.qos)
+            self.downgraded_topics = downgraded_topics(settings.topics, reasons, settings.qos)
             self._ready.set_result(self._session_present)
 
     def _on_disconnect(
@@ -197,18 +197,18 @@ class Connection:
         self._heard = True
         if self._held is not None:
             self._held += _size(message)
-            if self._held >= HELD_BYTES and not self._deaf:
-                self._deaf = True
+            if self._held >= HELD_BYTES and not self._reading_paused:
+                self._reading_paused = True
                 self._loop.remove_reader(self._fd)
 
     def _tick(self) -> None:
         """Let paho look at its keep-alive."""
         if self._ended is None:
             assert self._client.gathering is not None
-            if self._deaf and not self._client.gathering.established:
+            if self._reading_paused and not self._client.gathering.established:
                 self._end(LinkDown("connection lost while the disk was full"))
                 return
-            if self._heard or self._deaf:
+            if self._heard or self._reading_paused:
                 # While nobody reads, the answers to our pings cannot be seen: the kernel's acknowledgements must do.
                 self._client.heard()
                 self._heard = False
@@ -221,7 +221,7 @@ class Connection:
         assert gathering is not None
         try:
             for _ in range(MESSAGES_A_TURN):
-                if self._deaf or self._ended is not None or not gathering.fill():
+                if self._reading_paused or self._ended is not None or not gathering.fill():
                     break
                 message = gathering.take_publish(v5=client.v5) if client.between_packets else None
                 if message is None:
@@ -256,7 +256,7 @@ class Connection:
                 self._client.loop_write()
             done = gathering.flush()
         except OSError as error:
-            self._failed(self._last_words() or error)
+            self._failed(self._pending_disconnect_reason() or error)
             return
         if done == self._writing and self._ended is None:
             self._writing = not done
@@ -265,7 +265,7 @@ class Connection:
             else:
                 self._loop.add_writer(self._fd, self._write)
 
-    def _last_words(self) -> OSError | None:
+    def _pending_disconnect_reason(self) -> OSError | None:
         """Return what the broker said before it hung up: that tells more than that we cannot write."""
         assert self._client.gathering is not None
         try:

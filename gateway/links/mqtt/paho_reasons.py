@@ -44,7 +44,7 @@ def refused_topics(topics: tuple[str, ...], reasons: list[ReasonCode]) -> LinkRe
     return LinkRefused(f"the broker refused the subscription to {', '.join(refused)}") if refused else None
 
 
-def weaker_topics(topics: tuple[str, ...], reasons: list[ReasonCode], wanted: int) -> str:
+def downgraded_topics(topics: tuple[str, ...], reasons: list[ReasonCode], wanted: int) -> str:
     """Return which topics are granted with a lower quality of service than asked for; "" where none."""
     less = [topic for topic, reason in zip(topics, reasons, strict=False) if reason.value < wanted]
     if not less:
