@@ -25,7 +25,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.units import Duration
+from gateway.settings import Duration
 from gateway.vocabulary import KINDS, VOCABULARY, Field, FieldValue, Kind, field
 
 __all__ = [

@@ -5,9 +5,6 @@
 """
 
 import re
-from typing import Annotated
-
-from pydantic import BeforeValidator
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {
@@ -70,13 +67,6 @@ def format_size(count: float) -> str:
         if count < 1023.95:
             return f"{count:.1f} {unit}"
     return f"{count / 1024:.1f} TiB"
-
-
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-"""A pydantic field holding seconds, written in configuration as ``"10s"``."""
-
-Size = Annotated[int, BeforeValidator(parse_size)]
-"""A pydantic field holding bytes, written in configuration as ``"2GiB"``."""
 
 
 def many(count: int, what: str) -> str:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from gateway.units import Duration, Size, format_duration, format_size, parse_duration, parse_size
+from gateway.settings import Duration, Size
+from gateway.units import format_duration, format_size, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

@@ -5,53 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gateway.links.ports import UsbPort
-from gateway.units import Duration, Size
-
-RESERVED_TAGS = frozenset({"city", "gateway", "sensor"})
-
-
-def _name(value: str) -> str:
-    if not value or value != value.strip() or any(ord(letter) < 0x20 for letter in value):
-        raise ValueError("a name is not empty, has no spaces around it and no control characters")
-    return value
-
-
-def _tags(value: dict[str, str]) -> dict[str, str]:
-    if taken := RESERVED_TAGS & value.keys():
-        raise ValueError(f"the tag {min(taken)!r} is set by the gateway itself")
-    if "time" in value:
-        raise ValueError("no tag can be called 'time': databases refuse it")
-    return value
-
-
-def _location(value: tuple[float, float]) -> tuple[float, float]:
-    latitude, longitude = value
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise ValueError("a location is [latitude, longitude] in degrees")
-    return value
-
-
-def _url(*schemes: str, path: bool) -> AfterValidator:
-    form = f"write it as {' or '.join(f'{known}://host:port' for known in schemes)}"
-
-    def check(value: str) -> str:
-        try:
-            url = urlsplit(value)
-            right = url.scheme in schemes and bool(url.hostname) and url.port != 0
-        except ValueError:
-            right = False
-        if not right or value != value.strip():
-            raise ValueError(form)
-        if url.username is not None:
-            raise ValueError(f"{form}: a user name has its own key, and a password or token its own file")
-        if url.query or url.fragment or (url.path.strip("/") and not path):
-            raise ValueError(f"{form}: nothing comes after the port")
-        return value
-
-    return AfterValidator(check)
+from gateway.settings import Duration, Location, Name, Settings, Size, Tags, url
 
 
 def _topic_filter(value: str) -> str:
@@ -80,37 +37,26 @@ def _listen(value: str) -> str:
     return value
 
 
-Name = Annotated[str, AfterValidator(_name)]
-Tags = Annotated[dict[Name, Name], AfterValidator(_tags)]
-Location = Annotated[
-    tuple[float, float], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v), AfterValidator(_location)
-]
-MqttUrl = Annotated[str, _url("mqtt", "mqtts", path=False)]
-HttpUrl = Annotated[str, _url("http", "https", path=True)]
+MqttUrl = Annotated[str, url("mqtt", "mqtts", path=False)]
+HttpUrl = Annotated[str, url("http", "https", path=True)]
 TopicFilter = Annotated[Name, AfterValidator(_topic_filter)]
 Port = Annotated[Name, AfterValidator(_port)]
 Pause = Annotated[Duration, AfterValidator(_pause)]
 
 
-class Model(BaseModel):
-    """What every part shares: an unknown key is an error, and nothing changes after loading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class Gateway(Model):
+class Gateway(Settings):
     """``[gateway]``: this board."""
 
     id: Name
     city: Name
     location: Location | None = None
     data_dir: Path = Path("/var/lib/prehod")
-    tags: Tags = {}
+    tags: Tags = Field(default_factory=dict)
     clock: Literal["auto", "system"] = "auto"
     gnss: Name | None = None
 
 
-class SpoolSettings(Model):
+class SpoolSettings(Settings):
     """``[spool]``: how readings are kept on disk."""
 
     commit_interval: Duration = 1.0
@@ -121,18 +67,18 @@ class SpoolSettings(Model):
     on_full: Literal["drop_oldest", "refuse_new"] = "drop_oldest"
 
 
-class SensorSettings(Model):
+class SensorSettings(Settings):
     """``[sensors."identity"]``: what arrives under that identity."""
 
     id: Name | None = None
     codec: str | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     location: Location | None = None
     expect_every: Duration | None = None
-    tags: Tags = {}
+    tags: Tags = Field(default_factory=dict)
 
 
-class SerialDevice(Model):
+class SerialDevice(Settings):
     """One device on a serial line."""
 
     driver: str
@@ -141,13 +87,13 @@ class SerialDevice(Model):
     interval: Pause | None = None
     timeout: Pause | None = None
     restart_after: Duration | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     location: Location | None = None
     expect_every: Duration | None = None
-    tags: Tags = {}
+    tags: Tags = Field(default_factory=dict)
 
 
-class SerialSource(Model):
+class SerialSource(Settings):
     """``[sources.NAME]`` with ``type = "serial"``: one line with one device, or a bus with ``devices``."""
 
     type: Literal["serial"]
@@ -161,10 +107,10 @@ class SerialSource(Model):
     interval: Pause | None = None
     timeout: Pause | None = None
     restart_after: Duration | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     location: Location | None = None
     expect_every: Duration | None = None
-    tags: Tags = {}
+    tags: Tags = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_or_many(self) -> Self:
@@ -186,7 +132,7 @@ class SerialSource(Model):
         return (SerialDevice.model_construct(**shared),)
 
 
-class Broker(Model):
+class Broker(Settings):
     """How to reach an MQTT broker; shared by sources and sinks."""
 
     url: MqttUrl
@@ -207,8 +153,8 @@ class Broker(Model):
     @property
     def address(self) -> tuple[str, int]:
         """Return host and port; 1883 and 8883 where the URL names no port."""
-        url = urlsplit(self.url)
-        return url.hostname or "", url.port or (8883 if self.tls else 1883)
+        parts = urlsplit(self.url)
+        return parts.hostname or "", parts.port or (8883 if self.tls else 1883)
 
 
 class MqttSource(Broker):
@@ -221,11 +167,11 @@ class MqttSource(Broker):
     session_expiry: Duration = 7 * 86400.0
     receive_maximum: int = Field(1000, ge=1, le=5000)
     unknown_sensors: Literal["accept", "hold"] = "accept"
-    options: dict[str, Any] = {}
-    tags: Tags = {}
+    options: dict[str, Any] = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=dict)
 
 
-class InfluxSink(Model):
+class InfluxSink(Settings):
     """``[sinks.NAME]`` with ``type = "influxdb"``: InfluxDB 2.x, 1.x, or what speaks like them."""
 
     type: Literal["influxdb"]
@@ -277,18 +223,22 @@ class MqttSink(Broker):
         return self
 
 
-class Web(Model):
+class Web(Settings):
     """``[web]``: the health page and the metrics."""
 
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
 
 
-class Configuration(Model):
+Source = Annotated[SerialSource | MqttSource, Field(discriminator="type")]
+Sink = Annotated[InfluxSink | MqttSink, Field(discriminator="type")]
+
+
+class Configuration(Settings):
     """The whole file."""
 
     gateway: Gateway
     spool: SpoolSettings = SpoolSettings()
-    sources: dict[Name, Annotated[SerialSource | MqttSource, Field(discriminator="type")]] = {}
-    sensors: dict[Name, SensorSettings] = {}
-    sinks: dict[Name, Annotated[InfluxSink | MqttSink, Field(discriminator="type")]] = {}
+    sources: dict[Name, Source] = Field(default_factory=dict)
+    sensors: dict[Name, SensorSettings] = Field(default_factory=dict)
+    sinks: dict[Name, Sink] = Field(default_factory=dict)
     web: Web | None = None

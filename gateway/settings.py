@@ -1,0 +1,81 @@
+"""The base of every settings model, and the types that their fields share. Pure.
+
+The settings of a part stand in the ``settings`` module of its room (the broker's, which several rooms use, in
+`gateway.mqtt.broker`): models that say what a configuration file may hold, and that the part takes as they are.
+`gateway.config.models` puts them together.
+"""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from gateway.units import parse_duration, parse_size
+
+RESERVED_TAGS = frozenset({"city", "gateway", "sensor"})
+
+
+class Settings(BaseModel):
+    """The base of settings: an unknown key is an error, and nothing changes after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def url(*schemes: str, path: bool) -> AfterValidator:
+    """Return the check of a URL with one of these schemes, of which ``path`` says whether it may have a path."""
+    form = f"write it as {' or '.join(f'{known}://host:port' for known in schemes)}"
+
+    def check(value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            right = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            right = False
+        if not right or value != value.strip():
+            raise ValueError(form)
+        if parts.username is not None:
+            raise ValueError(f"{form}: a user name has its own key, and a password or token its own file")
+        if parts.query or parts.fragment or (parts.path.strip("/") and not path):
+            raise ValueError(f"{form}: nothing comes after the port")
+        return value
+
+    return AfterValidator(check)
+
+
+def _name(value: str) -> str:
+    if not value or value != value.strip() or any(ord(letter) < 0x20 for letter in value):
+        raise ValueError("a name is not empty, has no spaces around it and no control characters")
+    return value
+
+
+def _tags(value: dict[str, str]) -> dict[str, str]:
+    if reserved := RESERVED_TAGS & value.keys():
+        raise ValueError(f"the tag {min(reserved)!r} is set by the gateway itself")
+    if "time" in value:
+        raise ValueError("no tag can be called 'time': databases refuse it")
+    return value
+
+
+def _location(value: tuple[float, float]) -> tuple[float, float]:
+    latitude, longitude = value
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise ValueError("a location is [latitude, longitude] in degrees")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+"""Seconds, written as ``"10s"``."""
+
+Size = Annotated[int, BeforeValidator(parse_size)]
+"""Bytes, written as ``"2GiB"``."""
+
+Name = Annotated[str, AfterValidator(_name)]
+"""A text that can stand in tags, topics and file names."""
+
+Tags = Annotated[dict[Name, Name], AfterValidator(_tags)]
+"""Tags that a reading gets beside those that the gateway sets."""
+
+Location = Annotated[
+    tuple[float, float], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v), AfterValidator(_location)
+]
+"""Latitude and longitude in degrees."""
