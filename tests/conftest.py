@@ -9,6 +9,7 @@ import pytest
 from gateway.clock import Timekeeper
 from gateway.health import Health
 from gateway.ingest.committer import Committer
+from gateway.ingest.settings import CommitSettings
 from tests.support.clock import BOOT, FakeClock
 from tests.support.requirements import require_program
 from tests.support.store import FakeStore
@@ -43,7 +44,7 @@ def store() -> FakeStore:
 @pytest.fixture
 async def committer(store: FakeStore, health: Health) -> AsyncIterator[Committer]:
     """A committer that commits only when hurried: its interval is an hour."""
-    committer = Committer(store, BOOT, health, interval=3600.0, max_bytes=1 << 20)
+    committer = Committer(store, BOOT, health, CommitSettings(commit_interval="1h", commit_bytes=1 << 20))
     yield committer
     store.gate.set()
     committer.close()

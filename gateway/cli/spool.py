@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from gateway.cli import spool_ask
 from gateway.errors import PrehodError
-from gateway.spool import Piece, ReplayStatus, SpoolStatus, SpoolView, format_time
+from gateway.spool import Piece, ReplayStatus, SpoolSettings, SpoolStatus, SpoolView, format_time
 from gateway.spool.export import FORMATS, readings
 from gateway.spool.pressure import room_left, say_hours
 from gateway.units import format_size, many, parse_duration
@@ -141,7 +141,7 @@ def _status(arguments: argparse.Namespace, spool: SpoolView) -> int:
     return 1 if unwell or spool.cursors.broken or spool.problems else 0
 
 
-def _print_status(spool: SpoolView, status: SpoolStatus, bounds: tuple[int, int] | None) -> None:
+def _print_status(spool: SpoolView, status: SpoolStatus, bounds: SpoolSettings | None) -> None:
     from rich.console import Console  # noqa: PLC0415 -- only tables need it
     from rich.table import Table  # noqa: PLC0415
 
@@ -183,17 +183,16 @@ def _progress(replay: ReplayStatus) -> str:
     return f"{span}: done" if done >= whole else f"{span}: {done:,} of {whole:,}, {done / whole:.0%}"
 
 
-def _bounds(config: Path) -> tuple[int, int] | None:
-    """Return ``max_bytes`` and ``min_free_bytes`` of the configuration, ``None`` where it does not say them right."""
-    from gateway.config.models import SpoolSettings  # noqa: PLC0415 -- not needed with --dir
+def _bounds(config: Path) -> SpoolSettings | None:
+    """Return what the configuration sets about the spool, ``None`` where it does not say it right."""
+    from gateway.config.models import SpoolTable  # noqa: PLC0415 -- not needed with --dir
 
     with suppress(OSError, ValueError):
-        own = SpoolSettings.model_validate(tomllib.loads(config.read_text(encoding="utf-8")).get("spool", {}))
-        return own.max_bytes, own.min_free_bytes
+        return SpoolTable.model_validate(tomllib.loads(config.read_text(encoding="utf-8")).get("spool", {}))
     return None
 
 
-def _lasts(spool: SpoolView, status: SpoolStatus, bounds: tuple[int, int] | None) -> Iterator[str]:
+def _lasts(spool: SpoolView, status: SpoolStatus, bounds: SpoolSettings | None) -> Iterator[str]:
     """Say how long the room lasts at the pace of the newest segments, should no sink take anything."""
     newest = [segment for segment in spool.segments[-2:] if segment.t_min is not None and segment.t_max is not None]
     if not newest or bounds is None:
@@ -202,9 +201,9 @@ def _lasts(spool: SpoolView, status: SpoolStatus, bounds: tuple[int, int] | None
     if seconds < 60:
         return
     rate = sum(segment.size for segment in newest) / seconds
-    most, least = bounds
     held, waits = status.bytes, status.undelivered_bytes
-    room = room_left(held, waits, status.free_bytes, max_bytes=most, min_free_bytes=least)
+    met = {"max_bytes": bounds.max_bytes, "min_free_bytes": bounds.min_free_bytes}
+    room = room_left(held, waits, status.free_bytes, **met)
     readings = sum(segment.readings for segment in newest) / seconds
     yield f"about {say_hours(room / rate / 3600)} if no sink takes anything, at {readings:,.1f} readings a second"
 

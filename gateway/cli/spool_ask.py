@@ -24,7 +24,7 @@ from gateway.units import format_size, many
 WAIT = 30.0
 """Seconds that a command waits for the answer; the wish stays where it is."""
 
-_NO_BOUNDS = SpoolSettings(max_bytes=1 << 62, min_free_bytes=0, policy="refuse_new")
+_NO_BOUNDS = SpoolSettings(max_bytes=1 << 62, min_free_bytes=0, on_full="refuse_new")
 """A command knows nothing of the daemon's bounds, and deletes nothing for room."""
 
 

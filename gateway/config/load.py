@@ -14,9 +14,10 @@ from typing import Any, Protocol, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.config.explain import explain, nearest
-from gateway.config.models import Configuration, Gateway, MqttSource, SensorSettings, SerialSource
+from gateway.config.models import Configuration, Gateway, MqttSource, SerialSource
 from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
 from gateway.errors import ConfigurationError
+from gateway.ingest.settings import SensorSettings
 from gateway.spool.holding import HELD
 
 _EUI = re.compile(r"[0-9A-Fa-f]{16}")

@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gateway.ingest.settings import CommitSettings, GatewayIdentity, SensorSettings
 from gateway.links.ports import UsbPort
 from gateway.settings import Duration, Location, Name, Settings, Size, Tags, url
+from gateway.spool import SpoolSettings
 
 
 def _topic_filter(value: str) -> str:
@@ -44,38 +46,16 @@ Port = Annotated[Name, AfterValidator(_port)]
 Pause = Annotated[Duration, AfterValidator(_pause)]
 
 
-class Gateway(Settings):
+class Gateway(GatewayIdentity):
     """``[gateway]``: this board."""
 
-    id: Name
-    city: Name
-    location: Location | None = None
     data_dir: Path = Path("/var/lib/prehod")
-    tags: Tags = Field(default_factory=dict)
     clock: Literal["auto", "system"] = "auto"
     gnss: Name | None = None
 
 
-class SpoolSettings(Settings):
+class SpoolTable(CommitSettings, SpoolSettings):
     """``[spool]``: how readings are kept on disk."""
-
-    commit_interval: Duration = 1.0
-    commit_bytes: Size = 256 * 1024
-    max_bytes: Size = 2 * 1024**3
-    min_free_bytes: Size = 64 * 1024**2
-    keep: Duration = 7 * 86400.0
-    on_full: Literal["drop_oldest", "refuse_new"] = "drop_oldest"
-
-
-class SensorSettings(Settings):
-    """``[sensors."identity"]``: what arrives under that identity."""
-
-    id: Name | None = None
-    codec: str | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    location: Location | None = None
-    expect_every: Duration | None = None
-    tags: Tags = Field(default_factory=dict)
 
 
 class SerialDevice(Settings):
@@ -237,7 +217,7 @@ class Configuration(Settings):
     """The whole file."""
 
     gateway: Gateway
-    spool: SpoolSettings = SpoolSettings()
+    spool: SpoolTable = SpoolTable()
     sources: dict[Name, Source] = Field(default_factory=dict)
     sensors: dict[Name, SensorSettings] = Field(default_factory=dict)
     sinks: dict[Name, Sink] = Field(default_factory=dict)

@@ -41,7 +41,7 @@ from gateway.ingest.recent_times import still_to_come
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
-from gateway.spool import Progress, Spool, SpoolSettings
+from gateway.spool import Progress, Spool
 from gateway.supervise import keep_alive
 
 GOODBYE = 5.0
@@ -52,7 +52,7 @@ class Daemon:
     """Everything that runs, built from a configuration; `run` it once."""
 
     def __init__(self, configuration: Configuration) -> None:
-        own, kept = configuration.gateway, configuration.spool
+        own = configuration.gateway
         self.configuration = configuration
         self.health = Health(own.id, own.city)
         vouched_by = "ntp" if own.clock == "auto" else own.clock
@@ -60,17 +60,11 @@ class Daemon:
         self.databases = {name: sink for name, sink in configuration.sinks.items() if isinstance(sink, InfluxSink)}
         self.spool = Spool.open(
             own.data_dir / "spool",
-            SpoolSettings(
-                max_bytes=kept.max_bytes, min_free_bytes=kept.min_free_bytes, keep=kept.keep, policy=kept.on_full
-            ),
+            configuration.spool,
             sinks=list(self.databases),
         )
         self.committer = Committer(
-            self.spool.holding,
-            self.timekeeper.clock.boot_id,
-            self.health,
-            interval=kept.commit_interval,
-            max_bytes=kept.commit_bytes,
+            self.spool.holding, self.timekeeper.clock.boot_id, self.health, configuration.spool
         )
         self.intake = Intake(
             own,

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from gateway.clock import Timekeeper
 from gateway.config.load import Catalogue, options_of
-from gateway.config.models import Broker, Configuration, MqttSink, MqttSource, SensorSettings, SerialSource
+from gateway.config.models import Broker, Configuration, MqttSink, MqttSource, SerialSource
 from gateway.config.models import InfluxSink as InfluxModel
 from gateway.config.models import SerialDevice as DeviceModel
 from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
@@ -18,6 +18,7 @@ from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin, Reading
+from gateway.ingest.settings import SensorSettings
 from gateway.links.mqtt.client import MqttSettings
 from gateway.links.serial import SerialSettings
 from gateway.sinks.influxdb import InfluxSettings, InfluxSink

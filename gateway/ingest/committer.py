@@ -17,6 +17,7 @@ import structlog
 from gateway.errors import QuarantineFull, SpoolError
 from gateway.health import Health
 from gateway.ingest.commit_group import LARGEST, Acknowledged, Group, Store, Write
+from gateway.ingest.settings import CommitSettings
 from gateway.spool import MAX_IDENTITIES, Identity, of_boot, sensors_in
 
 HOLD_LINES = 20_000
@@ -30,8 +31,8 @@ RETRY = 1.0
 class Committer:
     """Gathers, commits, acknowledges. Everything but the writing happens inside the event loop."""
 
-    def __init__(self, store: Store, boot_id: bytes, health: Health, *, interval: float, max_bytes: int) -> None:
-        self.interval = interval
+    def __init__(self, store: Store, boot_id: bytes, health: Health, settings: CommitSettings) -> None:
+        self.interval = settings.commit_interval
         self.on_commit: list[Callable[[], None]] = []
         """Called after every commit, inside the event loop."""
         self.attempts = 0
@@ -39,7 +40,7 @@ class Committer:
         self._store = store
         self._boot_id = boot_id
         self._health = health
-        self._max_bytes = max_bytes
+        self._max_bytes = settings.commit_bytes
         self._group = Group()
         self._sealed: deque[Group] = deque()
         self._count = 0

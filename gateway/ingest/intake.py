@@ -18,11 +18,11 @@ import structlog
 
 from gateway import line_protocol
 from gateway.clock import STEP, Timekeeper
-from gateway.config.models import Gateway, SensorSettings
 from gateway.contract import FieldValue, Measurement, Quality, Reject
 from gateway.health import Health, SensorHealth, SourceHealth
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
+from gateway.ingest.settings import GatewayIdentity, SensorSettings
 
 MAX_SERIES = 20_000
 """More series than this are held back: somebody is inventing identities, and a database never forgets one."""
@@ -93,7 +93,7 @@ class Intake:
 
     def __init__(
         self,
-        gateway: Gateway,
+        gateway: GatewayIdentity,
         sensors: Mapping[str, SensorSettings],
         *,
         committer: Committer,

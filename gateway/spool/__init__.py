@@ -83,9 +83,9 @@ from gateway.spool.quarantine import Quarantine
 from gateway.spool.quarantine_lines import Held, of_boot
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Recovery
-from gateway.spool.retention import Policy
 from gateway.spool.segments import Piece
-from gateway.spool.store import Spool, SpoolSettings
+from gateway.spool.settings import Policy, SpoolSettings, SpoolTuning
+from gateway.spool.store import Spool
 from gateway.spool.view import ReplayStatus, SinkStatus, SpoolStatus, SpoolView, Verification
 from gateway.spool.writer import SpoolWriter
 
@@ -114,6 +114,7 @@ __all__ = [
     "SpoolReader",
     "SpoolSettings",
     "SpoolStatus",
+    "SpoolTuning",
     "SpoolView",
     "SpoolWriter",
     "Verification",

@@ -8,11 +8,9 @@ the deletion is finished at the next start, so that no loss is said twice.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from threading import Lock
-from typing import Literal
 
 from gateway.errors import SpoolFull
 from gateway.spool.cursors import Cursors
@@ -22,20 +20,10 @@ from gateway.spool.lines import sensors_in
 from gateway.spool.member import Header, MemberDamaged, decode_member
 from gateway.spool.pressure import room_left
 from gateway.spool.segments import Found, Segment, SegmentIndex, walk
+from gateway.spool.settings import SpoolSettings
 from gateway.units import format_size
 
-Policy = Literal["drop_oldest", "refuse_new"]
 _RULES = ("max_bytes", "min_free_bytes", "disk_full")
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much the spool may hold. ``keep`` is in seconds, and counts for delivered readings only."""
-
-    max_bytes: int
-    min_free_bytes: int
-    keep: float
-    policy: Policy
 
 
 class Retention:
@@ -49,11 +37,16 @@ class Retention:
         index: SegmentIndex,
         cursors: Cursors,
         ledger: Ledger,
-        bounds: Bounds,
+        settings: SpoolSettings,
         sinks: tuple[str, ...],
     ) -> None:
-        self._filesystem, self._root, self._index = filesystem, root, index
-        self._cursors, self._ledger, self._bounds, self._sinks = cursors, ledger, bounds, sinks
+        self._filesystem = filesystem
+        self._root = root
+        self._index = index
+        self._cursors = cursors
+        self._ledger = ledger
+        self._settings = settings
+        self._sinks = sinks
         self._announced: set[int] = set()  # in the ledger already, should the disk refuse to delete them
         self._lock = Lock()
 
@@ -85,7 +78,7 @@ class Retention:
             with suppress(OSError):
                 self._ledger.flush()
             if now is not None:
-                for segment in self._outdated(now - int(self._bounds.keep * 1e9)):
+                for segment in self._outdated(now - int(self._settings.keep * 1e9)):
                     self._unlink(segment)
             while (rule := self._broken_rule(0)) and self._delete_one(rule):
                 pass
@@ -99,8 +92,8 @@ class Retention:
         segments = self._index.all()
         undelivered = sum(segment.size for segment in segments if segment.end > delivered)
         held = sum(segment.size for segment in segments)
-        free, bounds = self._filesystem.free_bytes(self._root), self._bounds
-        met = {"max_bytes": bounds.max_bytes, "min_free_bytes": bounds.min_free_bytes}
+        free, settings = self._filesystem.free_bytes(self._root), self._settings
+        met = {"max_bytes": settings.max_bytes, "min_free_bytes": settings.min_free_bytes}
         return undelivered, room_left(held, undelivered, free, **met)
 
     def finish(self) -> None:
@@ -120,13 +113,13 @@ class Retention:
                 self._unlink(segment)
 
     def _broken_rule(self, needed: int) -> str | None:
-        if self._index.bytes + needed > self._bounds.max_bytes:
+        if self._index.bytes + needed > self._settings.max_bytes:
             return "max_bytes"
         try:
             free = self._filesystem.free_bytes(self._root)
         except OSError:
             return None
-        return "min_free_bytes" if free < self._bounds.min_free_bytes + needed else None
+        return "min_free_bytes" if free < self._settings.min_free_bytes + needed else None
 
     def _delete_one(self, rule: str) -> bool:
         """Delete the oldest segment that may go, and return whether one went."""
@@ -136,7 +129,7 @@ class Retention:
         oldest = candidates[0]
         if oldest.end <= self._cursors.lowest(self._sinks):
             return self._unlink(oldest)
-        if self._bounds.policy == "refuse_new":
+        if self._settings.on_full == "refuse_new":
             return False
         if not self._say_loss(oldest, rule):
             return False
@@ -228,7 +221,7 @@ class Retention:
 
     def _say(self, rule: str) -> str:
         if rule == "max_bytes":
-            return f"the spool may hold {format_size(self._bounds.max_bytes)}"
-        if rule == "min_free_bytes" and self._bounds.min_free_bytes:
-            return f"{format_size(self._bounds.min_free_bytes)} of the disk must stay free"
+            return f"the spool may hold {format_size(self._settings.max_bytes)}"
+        if rule == "min_free_bytes" and self._settings.min_free_bytes:
+            return f"{format_size(self._settings.min_free_bytes)} of the disk must stay free"
         return "the disk is full"

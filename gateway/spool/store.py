@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,33 +12,19 @@ from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
 from gateway.spool.holding import Holding
 from gateway.spool.ledger import Ledger, Loss
-from gateway.spool.member import LEVEL
 from gateway.spool.pressure import Levels
 from gateway.spool.quarantine import Quarantine
 from gateway.spool.reader import SpoolReader
-from gateway.spool.recovery import IDENTITIES, Recovery, recover, set_aside, survey
+from gateway.spool.recovery import Recovery, recover, set_aside, survey
 from gateway.spool.replay import RangeReader, numbers_between
 from gateway.spool.requests import Clerk, Done
-from gateway.spool.retention import Bounds, Policy, Retention
+from gateway.spool.retention import Retention
 from gateway.spool.segments import Piece, SegmentIndex
+from gateway.spool.settings import SpoolSettings, SpoolTuning
 from gateway.spool.view import SpoolView
 from gateway.spool.writer import SpoolWriter
 
 _DIRECTORIES = ("cursors", "damaged", "quarantine", "replays", "requests", "requests/done")
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolSettings:
-    """What may be set about a spool. Sizes in bytes, ``keep`` in seconds."""
-
-    max_bytes: int = 2 * 1024**3
-    min_free_bytes: int = 64 * 1024**2
-    keep: float = 7 * 86400.0
-    policy: Policy = "drop_oldest"
-    segment_bytes: int = 4 * 1024**2
-    quarantine_bytes: int = 64 * 1024**2
-    level: int = LEVEL
-    identities: int = IDENTITIES
 
 
 class Spool(SpoolView):
@@ -60,24 +45,24 @@ class Spool(SpoolView):
         root: Path,
         *,
         settings: SpoolSettings,
+        tuning: SpoolTuning,
         sinks: Sequence[str],
         now: Callable[[], int],
         release: Callable[[], None],
     ) -> None:
         """Recover the locked directory; use `open` to get here."""
         cursors = Cursors(filesystem, root / "cursors")
-        self.recovery: Recovery = recover(filesystem, root, cursors.highest(), settings.identities)
+        self.recovery: Recovery = recover(filesystem, root, cursors.highest(), tuning.identities)
         index = SegmentIndex(self.recovery.segments)
         ledger = Ledger(filesystem, root / "losses.jsonl", now)
         super().__init__(filesystem, root, index=index, cursors=cursors, ledger=ledger, sinks=tuple(sinks))
-        bounds = Bounds(settings.max_bytes, settings.min_free_bytes, settings.keep, settings.policy)
         self._retention = Retention(
-            filesystem, root, index=index, cursors=cursors, ledger=ledger, bounds=bounds, sinks=self._sinks
+            filesystem, root, index=index, cursors=cursors, ledger=ledger, settings=settings, sinks=self._sinks
         )
         self._retention.finish()
         self._release: Callable[[], None] | None = release
         self._passed_over: set[tuple[int, int]] = set()
-        self.quarantine = Quarantine(filesystem, root / "quarantine", now, settings.quarantine_bytes)
+        self.quarantine = Quarantine(filesystem, root / "quarantine", now, tuning.quarantine_bytes)
         self.writer = SpoolWriter(
             filesystem,
             root,
@@ -86,8 +71,8 @@ class Spool(SpoolView):
             next_seq=self.recovery.next_seq,
             resume=self.recovery.resume,
             # Segments are what is deleted: in a small spool they must be smaller, so that little goes at a time.
-            segment_bytes=min(settings.segment_bytes, settings.max_bytes // 8),
-            level=settings.level,
+            segment_bytes=min(tuning.segment_bytes, settings.max_bytes // 8),
+            level=tuning.level,
         )
         self.holding = Holding(filesystem, self.quarantine, self.writer, super().reader())
         self.recovery = self.recovery._replace(identities=(*self.recovery.identities, *self.holding.identities))
@@ -103,6 +88,7 @@ class Spool(SpoolView):
         root: Path,
         settings: SpoolSettings | None = None,
         *,
+        tuning: SpoolTuning | None = None,
         sinks: Sequence[str] = (),
         filesystem: Filesystem | None = None,
         now: Callable[[], int] = time.time_ns,
@@ -122,7 +108,13 @@ class Spool(SpoolView):
             raise SpoolError(f"cannot use {root} as a spool: {error.strerror}") from error
         try:
             return Spool(
-                filesystem, root, settings=settings or SpoolSettings(), sinks=sinks, now=now, release=release
+                filesystem,
+                root,
+                settings=settings or SpoolSettings(),
+                tuning=tuning or SpoolTuning(),
+                sinks=sinks,
+                now=now,
+                release=release,
             )
         except OSError as error:
             release()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.cli import spool as command
-from gateway.spool import Batch, Spool, SpoolSettings
+from gateway.spool import Batch, Spool, SpoolTuning
 from gateway.spool.lines import Point, parse_line
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run() -> Run:
 def text(root: Path, batches: "Batches") -> str:
     """A spool of three segments, 10 + 10 + 4 readings; what it holds."""
     made = [batches(10), batches(10), batches(4)]
-    with Spool.open(root, SpoolSettings(segment_bytes=1), sinks=["influx"]) as spool:
+    with Spool.open(root, tuning=SpoolTuning(segment_bytes=1), sinks=["influx"]) as spool:
         for batch in made:
             spool.writer.append(batch)
         spool.cursors.save("influx", 8)

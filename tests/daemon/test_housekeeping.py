@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
-from gateway.config.models import Gateway, SensorSettings
+from gateway.config.models import Gateway
 from gateway.contract import Measurement
 from gateway.daemon import housekeeping as tend
 from gateway.daemon.housekeeping import Tending
@@ -17,6 +17,7 @@ from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
+from gateway.ingest.settings import SensorSettings
 from gateway.spool import Batch, Spool, SpoolSettings
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
-    settings = SpoolSettings(max_bytes=8_000, min_free_bytes=0, policy="refuse_new")
+    settings = SpoolSettings(max_bytes=8_000, min_free_bytes=0, on_full="refuse_new")
     with Spool.open(tmp_path / "spool", settings, sinks=["influx"]) as spool:
         yield spool
 

@@ -11,6 +11,7 @@ from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.health import Health
 from gateway.ingest import committer as commit
 from gateway.ingest.committer import HOLD_BYTES, HOLD_LINES, Committer
+from gateway.ingest.settings import CommitSettings
 from gateway.spool import MAX_IDENTITIES, Identity
 from gateway.spool.member import MAX_TEXT
 
@@ -50,7 +51,7 @@ def _identity(mid: int) -> Identity:
 async def test_readings_wait_for_the_interval_and_then_go_together(
     store: "FakeStore", health: Health, until: Until
 ) -> None:
-    committer = Committer(store, BOOT, health, interval=0.02, max_bytes=1 << 20)
+    committer = Committer(store, BOOT, health, CommitSettings(commit_interval="20ms", commit_bytes=1 << 20))
     task = asyncio.create_task(committer.run())
     committer.put(b"a x=1 2", AT)
     await asyncio.sleep(0)
@@ -66,7 +67,7 @@ async def test_readings_wait_for_the_interval_and_then_go_together(
 
 
 async def test_a_large_batch_does_not_wait(store: "FakeStore", health: Health, until: Until) -> None:
-    committer = Committer(store, BOOT, health, interval=3600.0, max_bytes=1000)
+    committer = Committer(store, BOOT, health, CommitSettings(commit_interval="1h", commit_bytes=1000))
     task = asyncio.create_task(committer.run())
     for _ in range(9):
         committer.put(b"x" * 99, AT)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from firmware_sim.servers.influx import line_protocol
 from firmware_sim.truth.points import StoredPoint
 from gateway.clock import Timekeeper
-from gateway.config.models import Gateway, SensorSettings
+from gateway.config.models import Gateway
 from gateway.contract import VOCABULARY, Field, Measurement, Quality, Reject, field
 from gateway.health import Health
 from gateway.ingest import committer as commit
@@ -20,6 +20,7 @@ from gateway.ingest import intake
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin, Reading
+from gateway.ingest.settings import SensorSettings
 
 if TYPE_CHECKING:
     from tests.support.clock import FakeClock

@@ -16,13 +16,14 @@ import drivers
 from firmware_sim.servers.influx import line_protocol
 from firmware_sim.truth.points import StoredPoint
 from gateway.clock import Timekeeper
-from gateway.config.models import Gateway, SensorSettings
+from gateway.config.models import Gateway
 from gateway.contract import VOCABULARY
 from gateway.health import Health, SourceHealth
 from gateway.ingest import intake as intake_module
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
+from gateway.ingest.settings import SensorSettings
 from gateway.links.mqtt.client import MqttSettings
 from gateway.links.mqtt.packets import Message
 from gateway.sources.mqtt import MqttIngest

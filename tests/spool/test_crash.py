@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.errors import SpoolError, SpoolFull
-from gateway.spool import Spool, SpoolSettings, SpoolView
+from gateway.spool import Spool, SpoolSettings, SpoolTuning, SpoolView
 
 if TYPE_CHECKING:
     from tests.support.disk import SimulatedDisk
@@ -22,8 +22,8 @@ ReadAll = Callable[..., bytes]
 
 
 def opened(disk: "SimulatedDisk", segment_bytes: int = 1 << 20) -> Spool:
-    settings = SpoolSettings(min_free_bytes=0, segment_bytes=segment_bytes)
-    return Spool.open(ROOT, settings, sinks=["influx"], filesystem=disk)
+    tuning = SpoolTuning(segment_bytes=segment_bytes)
+    return Spool.open(ROOT, SpoolSettings(min_free_bytes=0), tuning=tuning, sinks=["influx"], filesystem=disk)
 
 
 @pytest.fixture
@@ -341,7 +341,7 @@ def test_a_disk_that_takes_nothing_is_still_read_from(
 
 def test_a_segment_that_cannot_be_read_keeps_its_numbers(root: Path, batches: "Batches", read_all: ReadAll) -> None:
     first, second, third = batches(4), batches(4), batches(4)
-    with Spool.open(root, SpoolSettings(segment_bytes=1)) as spool:
+    with Spool.open(root, tuning=SpoolTuning(segment_bytes=1)) as spool:
         spool.writer.append(first)
         spool.writer.append(second)
     newest = root / f"{4:020}.lp.gz"

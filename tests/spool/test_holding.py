@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from gateway.errors import QuarantineFull, SpoolError
-from gateway.spool import MAX_IDENTITIES, Batch, Identity, Spool, SpoolSettings, decode_member
+from gateway.spool import MAX_IDENTITIES, Batch, Identity, Spool, SpoolSettings, SpoolTuning, decode_member
 from gateway.spool.requests import submit
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class HoldingMachine(RuleBasedStateMachine):
         self.disk.heal()
 
     def open(self) -> Spool:
-        keep_all = SpoolSettings(min_free_bytes=0, policy="refuse_new")
+        keep_all = SpoolSettings(min_free_bytes=0, on_full="refuse_new")
         return Spool.open(ROOT, keep_all, sinks=["influx"], filesystem=self.disk, now=lambda: T0)
 
     def reopen(self) -> None:
@@ -200,7 +200,7 @@ def spool(disk: "SimulatedDisk") -> Spool:
 
 def reopened(disk: "SimulatedDisk", quarantine_bytes: int = 1 << 20) -> Spool:
     """What a start finds."""
-    return Spool.open(ROOT, SpoolSettings(quarantine_bytes=quarantine_bytes), filesystem=disk, now=lambda: T0)
+    return Spool.open(ROOT, tuning=SpoolTuning(quarantine_bytes=quarantine_bytes), filesystem=disk, now=lambda: T0)
 
 
 def held_numbers(spool: Spool) -> list[int]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from gateway.errors import SpoolError
-from gateway.spool import Batch, Identity, Spool, SpoolSettings, decode_member
+from gateway.spool import Batch, Identity, Spool, SpoolSettings, SpoolTuning, decode_member
 
 if TYPE_CHECKING:
     from tests.support.disk import SimulatedDisk
@@ -40,7 +40,8 @@ class SpoolMachine(RuleBasedStateMachine):
     def start(self, seed: int, small: bool, level: int) -> None:
         self.disk = self.disk_type(seed)
         bound = 1_500 if small else 1 << 30
-        self.settings = SpoolSettings(max_bytes=bound, min_free_bytes=0, segment_bytes=500, level=level)
+        self.settings = SpoolSettings(max_bytes=bound, min_free_bytes=0)
+        self.tuning = SpoolTuning(segment_bytes=500, level=level)
         self.reopen()
 
     @rule(count=st.integers(1, 6))
@@ -144,7 +145,9 @@ class SpoolMachine(RuleBasedStateMachine):
         self.claims = len(entries)
 
     def reopen(self) -> None:
-        self.spool = Spool.open(ROOT, self.settings, sinks=[SINK], filesystem=self.disk, now=lambda: T0)
+        self.spool = Spool.open(
+            ROOT, self.settings, tuning=self.tuning, sinks=[SINK], filesystem=self.disk, now=lambda: T0
+        )
         self.reader = self.spool.reader()
         self.position = self.spool.cursors.next(SINK)
         self.claims = len(self.spool.ledger.entries)

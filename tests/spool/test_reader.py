@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.spool import Piece, Spool, SpoolSettings, SpoolView, decode_member
+from gateway.spool import Piece, Spool, SpoolSettings, SpoolTuning, SpoolView, decode_member
 from gateway.spool.filesystem import OsFilesystem
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class CountingFilesystem(OsFilesystem):
 @pytest.fixture
 def spool(root: Path, batches: "Batches") -> Spool:
     """Twelve members of ten readings in several segments."""
-    spool = Spool.open(root, SpoolSettings(segment_bytes=1_000), sinks=["influx"])
+    spool = Spool.open(root, tuning=SpoolTuning(segment_bytes=1_000), sinks=["influx"])
     for _ in range(12):
         spool.writer.append(batches(10))
     assert 2 < len(spool.segments) < 12
@@ -174,7 +174,7 @@ def test_bad_sectors_read_as_damage_and_cost_only_what_lies_in_them(
 
 
 def test_status_counts_what_waits_for_each_sink(root: Path, batches: "Batches") -> None:
-    with Spool.open(root, SpoolSettings(segment_bytes=1_000), sinks=["a", "b"]) as spool:
+    with Spool.open(root, tuning=SpoolTuning(segment_bytes=1_000), sinks=["a", "b"]) as spool:
         for _ in range(12):
             spool.writer.append(batches(10))
         spool.cursors.save("a", 37)

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.errors import SpoolError
-from gateway.spool import Spool, SpoolSettings, decode_member, of_boot
+from gateway.spool import Policy, Spool, SpoolSettings, SpoolTuning, decode_member, of_boot
 from gateway.spool.requests import ANSWERS_KEPT, answer_to, submit
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.spool.requests.PORTION", 3)
 
 
-def opened(disk: "SimulatedDisk", **settings: Any) -> Spool:  # noqa: ANN401 -- any setting
-    return Spool.open(ROOT, SpoolSettings(min_free_bytes=0, **settings), sinks=["influx"], filesystem=disk)
+def opened(disk: "SimulatedDisk", *, segment_bytes: int = 4 << 20, on_full: Policy = "drop_oldest") -> Spool:
+    settings, tuning = SpoolSettings(min_free_bytes=0, on_full=on_full), SpoolTuning(segment_bytes=segment_bytes)
+    return Spool.open(ROOT, settings, tuning=tuning, sinks=["influx"], filesystem=disk)
 
 
 def ask(disk: "SimulatedDisk", **request: object) -> str:
@@ -141,7 +142,7 @@ def test_what_is_no_line_with_a_time_stays_in_quarantine(disk: "SimulatedDisk") 
 
 
 def test_a_full_spool_takes_requeued_lines_once_there_is_room(disk: "SimulatedDisk", batches: "Batches") -> None:
-    with opened(disk, policy="refuse_new") as spool:
+    with opened(disk, on_full="refuse_new") as spool:
         spool.writer.append(batches(3))
         lay_aside(spool)
         name = ask(disk, do="requeue", sink="influx")

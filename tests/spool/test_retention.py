@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.errors import SpoolFull
-from gateway.spool import Spool, SpoolSettings
-from gateway.spool.retention import Policy
+from gateway.spool import Policy, Spool, SpoolSettings, SpoolTuning
 
 if TYPE_CHECKING:
     from tests.support.disk import SimulatedDisk
@@ -29,8 +28,9 @@ def opened(
     sinks: tuple[str, ...] = ("influx",),
 ) -> Spool:
     """Every batch in a segment of its own."""
-    settings = SpoolSettings(max_bytes, min_free_bytes, 86_400.0, policy, segment_bytes=1)
-    return Spool.open(ROOT, settings, sinks=sinks, filesystem=disk, now=lambda: T0)
+    settings = SpoolSettings(max_bytes=max_bytes, min_free_bytes=min_free_bytes, keep="1d", on_full=policy)
+    tuning = SpoolTuning(segment_bytes=1)
+    return Spool.open(ROOT, settings, tuning=tuning, sinks=sinks, filesystem=disk, now=lambda: T0)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.errors import SpoolError, SpoolFull, SpoolLocked
-from gateway.spool import Cursors, Quarantine, Spool, SpoolSettings
+from gateway.spool import Cursors, Quarantine, Spool, SpoolTuning
 from gateway.spool.filesystem import OsFile, OsFilesystem
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def test_a_closed_spool_can_be_closed_again_opened_again_and_takes_nothing(root:
 
 def test_no_file_stays_open(root: Path, batches: "Batches") -> None:
     before = open_files()
-    with Spool.open(root, SpoolSettings(segment_bytes=1), sinks=["influx"]) as spool:
+    with Spool.open(root, tuning=SpoolTuning(segment_bytes=1), sinks=["influx"]) as spool:
         for _ in range(5):
             spool.writer.append(batches(2))
             spool.reader().read(0)
@@ -99,13 +99,13 @@ def test_a_full_quarantine_refuses(root: Path) -> None:
 
 def test_identities_are_remembered_as_many_as_asked_and_the_newest(root: Path, batches: "Batches") -> None:
     made = [batches(10, mqtt=True) for _ in range(6)]
-    with Spool.open(root, SpoolSettings(segment_bytes=1)) as spool:
+    with Spool.open(root, tuning=SpoolTuning(segment_bytes=1)) as spool:
         for batch in made:
             spool.writer.append(batch)
     packets = [identity for batch in made for identity in batch.identities]
     with Spool.open(root) as spool:
         assert list(spool.recovery.identities) == packets
-    with Spool.open(root, SpoolSettings(identities=25)) as spool:
+    with Spool.open(root, tuning=SpoolTuning(identities=25)) as spool:
         assert list(spool.recovery.identities) == packets[-25:]
 
 
