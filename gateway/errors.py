@@ -4,6 +4,7 @@
 
     PrehodError
     |-- ConfigurationError        the configuration file; carries every problem at once
+    |-- CredentialsError          a file with a password, a token or a certificate cannot be used
     |-- LinkDown                  a port or a broker is away; the supervisor tries again
     |   |-- LinkDropped           the other side closed a connection without a word
     |   `-- LinkRefused           it answered, and refused us: wrong password, topic, port held by another
@@ -34,6 +35,10 @@ class ConfigurationError(PrehodError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+class CredentialsError(PrehodError):
+    """A file with a password, a token or a certificate cannot be used; the message names it and the remedy."""
 
 
 class LinkDown(PrehodError):

@@ -10,6 +10,7 @@ from gateway.clock import Timekeeper
 from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.ingest.settings import CommitSettings
+from tests.support.certificates import Certificates, make_certificates
 from tests.support.clock import BOOT, FakeClock
 from tests.support.requirements import require_program
 from tests.support.store import FakeStore
@@ -57,6 +58,12 @@ async def running(committer: Committer) -> AsyncIterator[Committer]:
     yield committer
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    require_program("openssl")
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]

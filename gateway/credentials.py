@@ -1,0 +1,90 @@
+"""Passwords, tokens and certificates: read from the files that the configuration names.
+
+Everything that signs in somewhere reads its files here, so that each error names the key, the file and the remedy.
+"""
+
+import os
+import pwd
+import ssl
+from contextlib import suppress
+from pathlib import Path
+
+from gateway.errors import CredentialsError
+
+_NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64
+_REMEDIES = {
+    _NOT_YET_VALID: "is this machine's clock right?",
+    _EXPIRED: "renew it, or is this machine's clock wrong?",
+    _WRONG_NAME: "write the name that the certificate is for into the url",
+    _WRONG_ADDRESS: "write the name that the certificate is for into the url",
+}
+"""What to do about a certificate that OpenSSL does not take, by its reason (``X509_V_ERR_...``)."""
+
+
+def read_secret(key: str, file: Path) -> str:
+    """Return the password or token in a file, without the spaces around it; raises `CredentialsError`."""
+    raw = _read(key, file)
+    try:
+        return raw.decode().strip()
+    except UnicodeDecodeError:
+        raise CredentialsError(f"{key}: {file}: not UTF-8 text; write the secret alone into it") from None
+
+
+def tls_context(
+    ca_file: Path | None = None, certificate_file: Path | None = None, key_file: Path | None = None
+) -> ssl.SSLContext:
+    """Return a client's TLS context, with a certificate of its own if one is named; raises `CredentialsError`.
+
+    Without ``ca_file`` the machine's own authorities are trusted.
+    """
+    for key, file in (("ca_file", ca_file), ("certificate_file", certificate_file), ("key_file", key_file)):
+        if file is not None:
+            _read(key, file)  # OpenSSL does not say which file it cannot read
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise CredentialsError(f"ca_file: {ca_file}: holds no certificate; it has to be in PEM form") from error
+    if certificate_file is not None:
+        try:
+            context.load_cert_chain(certificate_file, key_file, password="")  # else OpenSSL asks at the terminal
+        except (OSError, ValueError) as error:
+            named = f"certificate_file: {certificate_file}" + (f", key_file: {key_file}" if key_file else "")
+            words = _openssl_words(error) if isinstance(error, ssl.SSLError) else str(error)
+            raise CredentialsError(
+                f"{named}: cannot be used for TLS: {words}; certificate and key have to belong together, in PEM form"
+                " and without a passphrase"
+            ) from error
+    return context
+
+
+def tls_problem(error: ssl.SSLError, whose: str) -> str:
+    """Return why TLS failed and what to do, in words; ``whose`` certificate it is, as in "the broker's"."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        remedy = _REMEDIES.get(error.verify_code, "name the authority that signed it in ca_file")
+        return f"TLS: {whose} certificate is not trusted: {error.verify_message}; {remedy}"
+    return f"TLS: {_openssl_words(error)}"
+
+
+def _openssl_words(error: ssl.SSLError) -> str:
+    """Return OpenSSL's reason without its source lines."""
+    return (error.reason or str(error)).replace("_", " ").lower()
+
+
+def _read(key: str, file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        why = "no such file; create it, or correct the path"
+    except PermissionError:
+        why = f"the user {_user()} may not read it; let that user read it, or run this as its owner"
+    except IsADirectoryError:
+        why = "a directory; name the file in it"
+    except (OSError, ValueError) as error:
+        why = f"cannot be read: {getattr(error, 'strerror', None) or error}; correct the path"
+    raise CredentialsError(f"{key}: {file}: {why}")
+
+
+def _user() -> str:
+    with suppress(KeyError):
+        return pwd.getpwuid(os.geteuid()).pw_name
+    return str(os.geteuid())
