@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from gateway.config.models import SerialSource
 from gateway.daemon.catalogue import load_configuration
 from gateway.errors import ConfigurationError
+from gateway.sources.settings import SerialSourceSettings
 from gateway.units import many
 
 
@@ -26,8 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"file": str(path), "problems": list(error.problems)}))
         return 1
     sources = configuration.sources.values()
-    devices = sum(len(source.all_devices()) for source in sources if isinstance(source, SerialSource))
-    brokers = sum(not isinstance(source, SerialSource) for source in sources)
+    devices = sum(len(source.all_devices()) for source in sources if isinstance(source, SerialSourceSettings))
+    brokers = sum(not isinstance(source, SerialSourceSettings) for source in sources)
     if arguments.json:
         print(json.dumps({"file": str(path), "problems": []}))
     else:

@@ -6,7 +6,6 @@ payloads are shown as ``name=value``; nested objects of one level are opened, wh
 
 import argparse
 import asyncio
-import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,9 +21,10 @@ import orjson
 from pydantic import ValidationError
 
 from gateway.cli.numbers import seconds
-from gateway.config.models import Broker, MqttSink
 from gateway.daemon.catalogue import load_configuration
-from gateway.errors import LinkDown
+from gateway.errors import LinkDown, LinkRefused
+from gateway.mqtt.broker import BrokerSettings, Credentials
+from gateway.sinks.settings import LiveSettings
 from gateway.units import format_duration, many
 
 if TYPE_CHECKING:
@@ -54,11 +53,11 @@ def _filter(text: str) -> str:
         raise argparse.ArgumentTypeError(wrong) from None
 
 
-def _broker(text: str) -> tuple[Broker, str | None]:
-    """Return the broker and the password for it."""
+def _broker(text: str) -> tuple[BrokerSettings, str | None]:
+    """Return the broker of a URL, and the password in it."""
     parts = urlsplit(text if "://" in text else f"mqtt://{text}")
     try:
-        broker = Broker(url=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", username=parts.username)
+        broker = BrokerSettings(url=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", username=parts.username)
     except ValidationError:
         wrong = f"{text!r}: write it as mqtt://[user:password@]host[:port], or mqtts:// for TLS"
         raise argparse.ArgumentTypeError(wrong) from None
@@ -101,52 +100,42 @@ class Board:
 def run(arguments: argparse.Namespace) -> int:
     """Watch until Ctrl-C or ``--seconds``, both a good end; exit code 1 when the broker cannot be reached."""
     broker, password, topics = _where(arguments)
+    credentials = _credentials(broker)
     connect = partial(
         aiomqtt.Client,
         *broker.address,
-        username=broker.username,
-        password=password,
-        tls_context=_context(broker.ca_file) if broker.tls else None,
+        username=credentials.username,
+        password=password or credentials.password,
+        tls_context=credentials.tls,
     )
     try:
         asyncio.run(_watch(connect, topics, arguments))
     except KeyboardInterrupt:
         return 0
     except aiomqtt.MqttError as error:
-        host, port = broker.address
-        raise LinkDown(f"broker {host}:{port}: {getattr(error.__cause__, 'strerror', None) or error}") from None
+        raise LinkDown(f"broker {broker.where}: {getattr(error.__cause__, 'strerror', None) or error}") from None
     return 0
 
 
-def _where(arguments: argparse.Namespace) -> tuple[Broker, str | None, list[str]]:
-    """Return the broker, the password for it, and the topics."""
+def _where(arguments: argparse.Namespace) -> tuple[BrokerSettings, str | None, list[str]]:
+    """Return the broker, the password that was typed for it, and the topics."""
     if arguments.broker is not None:
         broker, password = arguments.broker
         return broker, password, arguments.topics or ["prehod/#"]
     configuration = load_configuration(arguments.config)
-    sink = next((one for one in configuration.sinks.values() if isinstance(one, MqttSink)), None)
+    sink = next((one for one in configuration.sinks.values() if isinstance(one, LiveSettings)), None)
     if sink is None:
         raise LinkDown(f'{arguments.config} has no sink of type = "mqtt"; name a broker: --broker mqtt://HOST')
     own = configuration.gateway.id
     topics = [sink.topic.format(gateway=own, city="+", measurement="+", sensor="+"), f"prehod/{own}/status"]
-    password = _secret(sink.password_file) if sink.password_file else None
-    return sink, password, arguments.topics or topics
+    return sink, None, arguments.topics or topics
 
 
-def _secret(file: Path) -> str:
+def _credentials(broker: BrokerSettings) -> Credentials:
     try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise LinkDown(
-            f"{file}: {error.strerror}; `sudo -u prehod prehod watch` reads it while the service runs"
-        ) from None
-
-
-def _context(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise LinkDown(f"{ca_file}: {error.strerror or error}") from None
+        return broker.load_credentials()
+    except LinkRefused as error:
+        raise LinkRefused(f"{error}; `sudo -u prehod prehod watch` reads it while the service runs") from None
 
 
 async def _watch(connect: Callable[[], aiomqtt.Client], topics: list[str], arguments: argparse.Namespace) -> None:

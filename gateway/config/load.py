@@ -14,10 +14,11 @@ from typing import Any, Protocol, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.config.explain import explain, nearest
-from gateway.config.models import Configuration, Gateway, MqttSource, SerialSource
+from gateway.config.models import Configuration, Gateway
 from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
 from gateway.errors import ConfigurationError
 from gateway.ingest.settings import SensorSettings
+from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
 from gateway.spool.holding import HELD
 
 _EUI = re.compile(r"[0-9A-Fa-f]{16}")
@@ -99,7 +100,7 @@ def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator
     owners: dict[tuple[object, ...], str] = {}
     for name, source in configuration.sources.items():
         place = f"sources.{name}"
-        if isinstance(source, MqttSource):
+        if isinstance(source, MqttSourceSettings):
             driver = yield from _find(place, source.driver, MqttLink, catalogue)
             if driver is not None:
                 yield from _option_problems(f"{place}.options", driver, source.options)
@@ -126,9 +127,9 @@ def _check_gnss(configuration: Configuration, catalogue: Catalogue) -> Iterator[
         yield f"gateway.gnss: {nearest(name, fitting, 'satellite receiver')}"
 
 
-def _finds_position(source: SerialSource | MqttSource, catalogue: Catalogue) -> bool:
+def _finds_position(source: SerialSourceSettings | MqttSourceSettings, catalogue: Catalogue) -> bool:
     """Tell whether a source is a serial line with a satellite receiver on it; an unknown driver may be one."""
-    if isinstance(source, MqttSource):
+    if isinstance(source, MqttSourceSettings):
         return False
     used = {device.driver for device in source.all_devices()}
     return not used <= set(catalogue.names()) or any("position" in catalogue.load(name).kinds for name in used)
@@ -148,7 +149,7 @@ def _check_sensor(place: str, sensor: SensorSettings, catalogue: Catalogue) -> I
 
 
 def _check_line(
-    place: str, source: SerialSource, catalogue: Catalogue, owners: dict[tuple[object, ...], str]
+    place: str, source: SerialSourceSettings, catalogue: Catalogue, owners: dict[tuple[object, ...], str]
 ) -> Iterator[str]:
     for index, device in enumerate(source.all_devices()):
         here = f"{place}.devices[{index}]" if source.devices else place

@@ -25,7 +25,7 @@ import structlog
 
 from gateway import __version__
 from gateway.clock import SystemClock, Timekeeper
-from gateway.config.models import Configuration, InfluxSink, MqttSource
+from gateway.config.models import Configuration, DatabaseSettings
 from gateway.daemon import assembly
 from gateway.daemon.catalogue import CATALOGUE, load_configuration
 from gateway.daemon.housekeeping import Tending
@@ -38,11 +38,14 @@ from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.ingest.intake import Intake
 from gateway.ingest.recent_times import still_to_come
+from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
+from gateway.sources.settings import MqttSourceSettings
 from gateway.spool import Progress, Spool
 from gateway.supervise import keep_alive
+from gateway.web.settings import WebSettings
 
 GOODBYE = 5.0
 """Seconds that the sinks get to take the last readings when the daemon stops."""
@@ -57,7 +60,9 @@ class Daemon:
         self.health = Health(own.id, own.city)
         vouched_by = "ntp" if own.clock == "auto" else own.clock
         self.timekeeper = Timekeeper(SystemClock(own.clock), own.data_dir / "clock", vouched_by)
-        self.databases = {name: sink for name, sink in configuration.sinks.items() if isinstance(sink, InfluxSink)}
+        self.databases = {
+            name: sink for name, sink in configuration.sinks.items() if isinstance(sink, DatabaseSettings)
+        }
         self.spool = Spool.open(
             own.data_dir / "spool",
             configuration.spool,
@@ -94,7 +99,7 @@ class Daemon:
             tending = tasks.create_task(self._tend(tasks), name="tending")
             outward = self._start_sinks(tasks)
             if self.configuration.web is not None:
-                outward.append(tasks.create_task(self._web(self.configuration.web.listen), name="web"))
+                outward.append(tasks.create_task(self._web(self.configuration.web), name="web"))
             inward = self._start_sources(tasks)
             # What was made so far stays: the garbage collector need not look at it again and again.
             gc.collect()
@@ -168,8 +173,8 @@ class Daemon:
         return forwarder
 
     def _connect(self, name: str) -> tuple[Sink, Limits]:
-        sink = self.databases[name]
-        return assembly.influx_sink(sink), assembly.limits(sink)
+        settings = self.databases[name]
+        return InfluxSink(settings), settings
 
     def _told_of_readings(self) -> None:
         for forwarder in self.forwarders.values():
@@ -179,7 +184,7 @@ class Daemon:
         started = []
         for name, sink in self.configuration.sinks.items():
             link = self.health.sink(name).link
-            if isinstance(sink, InfluxSink):
+            if isinstance(sink, DatabaseSettings):
                 run = self.forwarders[name].run
             else:
                 live, show = assembly.live_sink(name, sink, self.configuration, self.health)
@@ -198,7 +203,7 @@ class Daemon:
         started = []
         for name, source in self.configuration.sources.items():
             ingest: MqttIngest | SerialIngest
-            if isinstance(source, MqttSource):
+            if isinstance(source, MqttSourceSettings):
                 ingest = assembly.mqtt_source(name, source, parts)
             else:
                 ingest = assembly.serial_source(name, source, parts)
@@ -211,10 +216,10 @@ class Daemon:
             )
         return started
 
-    async def _web(self, listen: str) -> None:
+    async def _web(self, settings: WebSettings) -> None:
         from gateway.web.server import serve  # noqa: PLC0415 -- a board without the page does not pay for it
 
-        await keep_alive(partial(serve, listen, self.health, self.spool.status), self.health.web)
+        await keep_alive(partial(serve, settings, self.health, self.spool.status), self.health.web)
 
     async def _housekeep(self) -> None:
         """Once a second: look at the clock, and whether everything moves; only then feed the watchdog."""

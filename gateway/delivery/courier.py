@@ -23,12 +23,12 @@ import random
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import structlog
 
 from gateway import line_protocol
+from gateway.delivery.settings import Limits
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld, SinkSlow, SpoolError
 from gateway.health import SinkHealth
 from gateway.spool import Cursors, Quarantine
@@ -53,19 +53,6 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Give the connection back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much goes into one request, and lines a second on average (None: as fast as it goes).
-
-    ``join`` re-wraps several gzip members into one.
-    """
-
-    max_lines: int = 5000
-    max_bytes: int = 1_000_000
-    join: bool = True
-    max_rate: int | None = None
 
 
 class Parcel(NamedTuple):

@@ -23,9 +23,8 @@ import email.utils
 import gzip
 import json
 import re
+import ssl
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -35,29 +34,15 @@ from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
 from gateway import line_protocol
-from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld, SinkSlow
+from gateway.credentials import read_secret, tls_context, tls_problem
+from gateway.errors import BatchRefused, BatchTooLarge, CredentialsError, SinkAway, SinkHeld, SinkSlow
 from gateway.sinks.duplicates import only_lines
 from gateway.sinks.duplicates_query import Busy, ask
+from gateway.sinks.settings import InfluxSettings
 
 _ABOUT_LINES = re.compile(
     r"partial write|\bpars(e|ing)\b|\b(line|point|field|tag|serie|timestamp|value)s?\b|conflict|beyond retention"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class InfluxSettings:
-    """How to reach a database; ``database`` set means the v1 API. ``timeout`` is in seconds."""
-
-    url: str
-    org: str = ""
-    bucket: str = ""
-    token_file: Path | None = None
-    database: str | None = None
-    retention_policy: str | None = None
-    username: str | None = None
-    password_file: Path | None = None
-    ca_file: Path | None = None
-    timeout: float = 10.0
 
 
 class InfluxSink:
@@ -84,7 +69,7 @@ class InfluxSink:
         except TimeoutError:
             raise SinkSlow(f"{self._settings.url}: no answer within {self._settings.timeout:g} s") from None
         except aiohttp.ClientConnectorError as error:
-            raise SinkAway(f"{self._settings.url}: {error}") from error
+            raise SinkAway(f"{self._settings.url}: {_why_not_connected(error)}") from error
         except aiohttp.ClientError as error:
             raise SinkAway(f"{self._settings.url}: {error}", unsure=True) from error
 
@@ -134,21 +119,22 @@ class InfluxSink:
 
     def _open(self) -> InfluxDBClientAsync:
         settings = self._settings
-        self._token = _secret(settings.token_file)
-        self._password = _secret(settings.password_file)
         try:
-            self._client = InfluxDBClientAsync(
-                settings.url.rstrip("/"),
-                token=self._token or "",  # an empty one is not sent
-                org=settings.org,
-                # None would be no time-out at all.
-                timeout=aiohttp.ClientTimeout(total=settings.timeout),
-                allow_redirects=False,
-                ssl_ca_cert=None if settings.ca_file is None else str(settings.ca_file),
-                connection_pool_maxsize=1,
-            )
-        except OSError as error:
-            raise SinkHeld(f"{settings.ca_file}: cannot be used: {error}") from None
+            self._token = read_secret("token_file", settings.token_file) if settings.token_file else None
+            self._password = read_secret("password_file", settings.password_file) if settings.password_file else None
+            context = tls_context(settings.ca_file)
+        except CredentialsError as error:
+            raise SinkHeld(f"{settings.url}: {error}") from error
+        self._client = InfluxDBClientAsync(
+            settings.url.rstrip("/"),
+            token=self._token or "",  # an empty one is not sent
+            org=settings.org or "",
+            # None would be no time-out at all.
+            timeout=aiohttp.ClientTimeout(total=settings.timeout),
+            allow_redirects=False,
+            ssl_context=context,
+            connection_pool_maxsize=1,
+        )
         return self._client
 
     async def _post_v2(self, client: InfluxDBClientAsync, body: bytes) -> None:
@@ -208,13 +194,14 @@ class InfluxSink:
         raise SinkAway(f"{url}: {status}: {words}", _retry_after(error.headers), unsure=unsure) from None
 
 
-def _secret(file: Path | None) -> str | None:
-    if file is None:
-        return None
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SinkHeld(f"{file}: cannot be read: {error}") from None
+def _why_not_connected(error: aiohttp.ClientConnectorError) -> str:
+    match error:
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLError() as cause):
+            return tls_problem(cause, "the server's")
+        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError() as cause):
+            return tls_problem(cause, "the server's")
+        case _:
+            return str(error)
 
 
 def _words(body: Any) -> tuple[str, bool]:  # noqa: ANN401 -- influxdb-client leaves it untyped

@@ -6,19 +6,17 @@ nothing upstream ever waits. The status carries a last will, so that a dead gate
 
 import asyncio
 import socket
-import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiomqtt
 import orjson
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.errors import LinkDown, LinkDropped, LinkRefused
+from gateway.errors import LinkDown, LinkDropped
 from gateway.mqtt.reasons import connection_ended, connection_refused
+from gateway.sinks.settings import LiveSettings
 
 QUEUE = 2000
 """Messages that wait for a slow broker; older ones make room."""
@@ -32,36 +30,16 @@ _SILENT_ENDS = {
 _FORBIDDEN = str.maketrans({"/": "_", "+": "_", "#": "_", "\0": "_"})
 
 
-@dataclass(frozen=True, slots=True)
-class LiveSettings:
-    """How to reach the broker and what to call things there; durations in seconds."""
-
-    host: str
-    port: int
-    client_id: str
-    topic: str
-    status_topic: str
-    qos: int = 0
-    retain: bool = False
-    protocol: str = "5"
-    keepalive: float = 60.0
-    username: str | None = None
-    password_file: Path | None = None
-    tls: bool = False
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-
-
 class LiveSink:
     """Publishes what it is shown; `run` lasts as long as one connection.
 
-    ``took`` hears how many readings the broker has confirmed.
+    ``status`` returns what goes to ``status_topic``; ``took`` hears how many readings the broker has confirmed.
     """
 
     def __init__(
         self,
         settings: LiveSettings,
+        status_topic: str,
         status: Callable[[], Mapping[str, Any]],
         took: Callable[[int], None],
         interval: float = 10.0,
@@ -69,6 +47,7 @@ class LiveSink:
         self.dropped = 0
         self._took = took
         self._settings = settings
+        self._status_topic = status_topic
         self._status = status
         self._interval = interval
         self._queue: deque[tuple[str, bytes]] = deque()
@@ -85,8 +64,7 @@ class LiveSink:
 
     async def run(self, up: Callable[[], None]) -> None:
         """Connect, call ``up``, publish until the connection ends; then raise `LinkDown`."""
-        settings = self._settings
-        will = aiomqtt.Will(settings.status_topic, orjson.dumps({"online": False}), qos=1, retain=True)
+        will = aiomqtt.Will(self._status_topic, orjson.dumps({"online": False}), qos=1, retain=True)
         is_up = False
         try:
             async with self._client(will) as client:
@@ -103,13 +81,13 @@ class LiveSink:
         """Publish that the gateway stops in good order, in place of the last will; silent where that fails."""
         try:
             async with asyncio.timeout(2), self._client(None) as client:
-                await client.publish(self._settings.status_topic, self._state(online=False), qos=1, retain=True)
+                await client.publish(self._status_topic, self._state(online=False), qos=1, retain=True)
         except (aiomqtt.MqttError, TimeoutError, OSError, LinkDown):
             return
 
     async def _tell_status(self, client: aiomqtt.Client) -> None:
         while True:
-            await client.publish(self._settings.status_topic, self._state(online=True), qos=1, retain=True)
+            await client.publish(self._status_topic, self._state(online=True), qos=1, retain=True)
             await asyncio.sleep(self._interval)
 
     async def _publish(self, client: aiomqtt.Client) -> None:
@@ -132,7 +110,7 @@ class LiveSink:
         if isinstance(error.__cause__, aiomqtt.MqttError):
             error = error.__cause__  # "disconnected", and here is why
         settings, reason = self._settings, getattr(error, "rc", None)
-        where = f"{settings.host}:{settings.port}"
+        where = settings.where
         if not isinstance(reason, ReasonCode):
             return LinkDown(f"{where}: {error}")
         if not up:
@@ -146,25 +124,16 @@ class LiveSink:
 
     def _client(self, will: aiomqtt.Will | None) -> aiomqtt.Client:
         settings = self._settings
-        context = None
-        try:
-            password = settings.password_file.read_text(encoding="utf-8").strip() if settings.password_file else None
-            if settings.tls:
-                context = ssl.create_default_context(cafile=settings.ca_file)
-                if settings.certificate_file is not None:
-                    context.load_cert_chain(settings.certificate_file, settings.key_file)
-        except (OSError, UnicodeDecodeError) as error:
-            raise LinkRefused(f"{settings.host}:{settings.port}: {error}") from error
+        credentials = settings.load_credentials()
         v5 = settings.protocol == "5"
         return aiomqtt.Client(
-            settings.host,
-            settings.port,
+            *settings.address,
             identifier=settings.client_id,
-            username=settings.username,
-            password=password,
+            username=credentials.username,
+            password=credentials.password,
             protocol=aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
-            keepalive=max(1, round(settings.keepalive)),
-            tls_context=context,
+            keepalive=settings.keepalive_seconds,
+            tls_context=credentials.tls,
             will=will,
             # A reading is small: without this the kernel keeps it back until the one before is acknowledged.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],

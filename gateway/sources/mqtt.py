@@ -13,9 +13,9 @@ from gateway.errors import LinkDown
 from gateway.health import SourceHealth
 from gateway.ingest.committer import Committer
 from gateway.ingest.intake import Intake, Origin
-from gateway.links.mqtt.client import MqttSettings
 from gateway.links.mqtt.connection import Connection
 from gateway.links.mqtt.packets import Message
+from gateway.links.mqtt.settings import MqttSettings
 from gateway.mqtt.reasons import Takeovers
 from gateway.sources.ack_window import AckWindow
 from gateway.sources.commands import Commands

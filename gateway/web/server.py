@@ -10,11 +10,11 @@ from aiohttp import web
 from gateway.errors import LinkDown
 from gateway.health import Health
 from gateway.spool import SpoolStatus
+from gateway.web.settings import WebSettings
 
 
-async def serve(listen: str, health: Health, spool_status: Callable[[], SpoolStatus]) -> None:
-    """Serve on ``address:port`` until cancelled; raises `LinkDown` when the port is not to be had."""
-    host, _, port = listen.rpartition(":")
+async def serve(settings: WebSettings, health: Health, spool_status: Callable[[], SpoolStatus]) -> None:
+    """Serve until cancelled; raises `LinkDown` when the port is not to be had."""
 
     async def healthz(_: web.Request) -> web.Response:
         state = health.snapshot() | {"spool": _plain(await asyncio.to_thread(spool_status))}
@@ -34,9 +34,9 @@ async def serve(listen: str, health: Health, spool_status: Callable[[], SpoolSta
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+            await web.TCPSite(runner, *settings.address).start()
         except OSError as error:
-            raise LinkDown(f"{listen}: {error.strerror or error}") from error
+            raise LinkDown(f"{settings.listen}: {error.strerror or error}") from error
         health.web.went_up()
         await asyncio.Event().wait()
     finally:

@@ -16,8 +16,8 @@ from gateway.cli.driver_sheets.samples import sample
 from gateway.cli.driver_sheets.sheet import docstring, reflow
 from gateway.cli.main import main
 from gateway.config.load import check
-from gateway.config.models import MqttSource, SerialSource
 from gateway.contract import Codec, Driver, Duration, MqttLink, Options
+from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
 
 Printed = pytest.CaptureFixture[str]
 
@@ -39,10 +39,10 @@ def test_the_sample_of_every_driver_and_codec_loads(device: Driver | Codec) -> N
     if isinstance(device, Codec):
         assert [one.codec for one in loaded.sensors.values()] == [device.name]
     elif isinstance(device.link, MqttLink):
-        assert isinstance(source, MqttSource)
+        assert isinstance(source, MqttSourceSettings)
         assert source.driver == device.name
     else:
-        assert isinstance(source, SerialSource)
+        assert isinstance(source, SerialSourceSettings)
         assert [one.driver for one in source.all_devices()] == [device.name]
 
 

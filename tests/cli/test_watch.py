@@ -115,7 +115,11 @@ def test_a_secret_that_cannot_be_read_is_named(line: str, tmp_path: Path, capsys
     live = f'[sinks.live]\ntype = "mqtt"\nurl = "mqtts://127.0.0.1:1"\nusername = "u"\n{line.format(missing)}\n'
     file.write_text(f'[gateway]\nid = "koper-01"\ncity = "Koper"\n\n{live}')
     assert main(["watch", "--config", str(file)]) == 1
-    assert capsys.readouterr().err.startswith(f"prehod watch: {missing}: No such file or directory")
+    key = line.partition(" ")[0]
+    assert capsys.readouterr().err == (
+        f"prehod watch: 127.0.0.1:1: {key}: {missing}: no such file; create it, or correct the path;"
+        " `sudo -u prehod prehod watch` reads it while the service runs\n"
+    )
 
 
 def test_without_a_live_sink_it_says_how_to_name_a_broker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,10 +13,12 @@ from pydantic import ValidationError
 
 import drivers
 from gateway.config.load import check, load_gateway_data_dir, options_of
-from gateway.config.models import Configuration, InfluxSink, MqttSink, MqttSource, SerialSource
+from gateway.config.models import Configuration, DatabaseSettings
 from gateway.contract import Codec, Driver, Options, SerialDecoder, SerialLink
 from gateway.daemon.catalogue import CATALOGUE, load_configuration
 from gateway.errors import ConfigurationError
+from gateway.sinks.settings import LiveSettings
+from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
 
 EXAMPLES = Path(__file__).parents[2] / "config"
 
@@ -131,10 +133,10 @@ def test_what_is_not_set_is_at_its_default() -> None:
         "on_full": "drop_oldest",
     }
     lora, influx = loaded.sources["lora"], loaded.sinks["influx"]
-    assert isinstance(lora, MqttSource)
+    assert isinstance(lora, MqttSourceSettings)
     assert (lora.qos, lora.protocol, lora.receive_maximum, lora.session_expiry) == (1, "5", 1000, 604800.0)
-    assert (lora.unknown_sensors, lora.topics, lora.client_id) == ("accept", (), None)
-    assert isinstance(influx, InfluxSink)
+    assert (lora.unknown_sensors, lora.topics, lora.client_id) == ("accept", (), "")
+    assert isinstance(influx, DatabaseSettings)
     assert (influx.api, influx.max_lines, influx.max_bytes, influx.gzip_members) == ("v2", 5000, 1_000_000, "join")
     assert influx.max_rate is None
 
@@ -142,7 +144,7 @@ def test_what_is_not_set_is_at_its_default() -> None:
 def test_the_short_form_of_a_serial_source_is_one_device() -> None:
     text = with_(ONE, f'{ONE}\ninterval = "5s"\ntags = {{ street = "s" }}\nlocation = [1, 2]')
     air = check(tomllib.loads(text), CATALOGUE).sources["air"]
-    assert isinstance(air, SerialSource)
+    assert isinstance(air, SerialSourceSettings)
     (device,) = air.all_devices()
     assert (device.driver, device.sensor, device.interval, device.address) == ("sds011", "aq-1", 5.0, None)
     assert (device.tags, device.location, device.options, device.timeout) == ({"street": "s"}, (1.0, 2.0), {}, None)
@@ -152,7 +154,7 @@ def test_the_tags_of_a_line_are_on_each_of_its_devices_unless_it_has_its_own() -
     device = 'devices = [{ driver = "bus_meter", address = 7, sensor = "a", tags = { site = "own" } }]'
     text = with_(ONE, f'tags = {{ site = "line", floor = "1" }}\n{device}')
     air = check(tomllib.loads(text), Shelf()).sources["air"]
-    assert isinstance(air, SerialSource)
+    assert isinstance(air, SerialSourceSettings)
     (only,) = air.all_devices()
     assert only.tags == {"site": "own", "floor": "1"}
     assert options_of(Shelf.BUS, only.options, only.address) == BusOptions(address=7)
@@ -170,7 +172,7 @@ def test_the_tags_of_a_line_are_on_each_of_its_devices_unless_it_has_its_own() -
     ],
 )
 def test_a_brokers_url_tells_host_port_and_encryption(url: str, tls: bool, address: tuple[str, int]) -> None:
-    sink = MqttSink(type="mqtt", url=url)
+    sink = LiveSettings(type="mqtt", url=url)
     assert (sink.tls, sink.address) == (tls, address)
 
 
@@ -283,11 +285,11 @@ def test_the_full_example_names_every_key_there_is() -> None:
         "gateway": models["gateway"].annotation,
         "spool": models["spool"].annotation,
         "web": models["web"].annotation.__args__[0],
-        "serial source": SerialSource,
-        "mqtt source": MqttSource,
+        "serial source": SerialSourceSettings,
+        "mqtt source": MqttSourceSettings,
         "sensor": models["sensors"].annotation.__args__[1],
-        "influxdb sink": InfluxSink,
-        "mqtt sink": MqttSink,
+        "influxdb sink": DatabaseSettings,
+        "mqtt sink": LiveSettings,
     }
     for what, model in known.items():
         assert sorted(keys[what]) == sorted(model.model_fields), f"{what}: config/prehod.toml and settings differ"

@@ -9,7 +9,6 @@ import pytest
 
 from gateway.clock import Timekeeper
 from gateway.config.load import check
-from gateway.config.models import SerialSource
 from gateway.contract import Measurement
 from gateway.daemon.assembly import Parts, receiver, serial_source
 from gateway.daemon.catalogue import CATALOGUE
@@ -17,6 +16,7 @@ from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.ingest.intake import Intake
 from gateway.sources.serial_device import SerialDevice
+from gateway.sources.settings import SerialSourceSettings
 
 Build = Callable[..., list[SerialDevice]]
 
@@ -31,7 +31,7 @@ def build(committer: Committer, health: Health, timekeeper: Timekeeper, tmp_path
         gnss = receiver(configuration, timekeeper, intake, health)
         parts = Parts(configuration, CATALOGUE, intake, committer, health, (), gnss)
         line = configuration.sources["line"]
-        assert isinstance(line, SerialSource)
+        assert isinstance(line, SerialSourceSettings)
         return serial_source("line", line, parts)._devices
 
     return make

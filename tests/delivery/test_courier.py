@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from gateway.delivery import courier as deliver
-from gateway.delivery.courier import SMALL, Courier, Limits, Pace, Parcel
+from gateway.delivery.courier import SMALL, Courier, Pace, Parcel
+from gateway.delivery.settings import Limits
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkSlow
 from gateway.health import SinkHealth
 from gateway.spool import Cursors, Quarantine

@@ -367,7 +367,7 @@ async def test_one_member_goes_out_as_it_is_on_disk(rig: Rig) -> None:
 
 async def test_several_members_become_one_gzip_member_because_some_servers_read_only_the_first(rig: Rig) -> None:
     lines = rig.write(2) + rig.write(3)
-    rig.start(join=True)
+    rig.start(gzip_members="join")
     await rig.drained()
     (body,) = rig.sink.bodies
     text, members = gunzip(body)
@@ -376,7 +376,7 @@ async def test_several_members_become_one_gzip_member_because_some_servers_read_
 
 async def test_several_members_are_sent_as_they_are_where_that_is_asked_for(rig: Rig) -> None:
     lines = rig.write(2) + rig.write(3)
-    rig.start(join=False)
+    rig.start(gzip_members="as-is")
     await rig.drained()
     (body,) = rig.sink.bodies
     text, members = gunzip(body)

@@ -5,16 +5,17 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import aiomqtt
 import pytest
 
 from firmware_sim.servers.servers import Mosquitto, Tls
-from gateway.errors import LinkDown, LinkRefused
-from gateway.links.mqtt.client import MqttSettings
+from gateway.errors import CredentialsError, LinkDown, LinkRefused
 from gateway.links.mqtt.connection import Connection
 from gateway.links.mqtt.packets import Message
+from gateway.links.mqtt.settings import MqttSettings
+from tests.support.certificates import Certificates
 from tests.support.requirements import require_program
 
 pytestmark = pytest.mark.system
@@ -32,8 +33,9 @@ async def mosquitto(tmp_path: Path) -> AsyncIterator[Mosquitto]:
         yield broker
 
 
-def _connection(port: int, protocol: str = "5", **more: Any) -> Connection:  # noqa: ANN401 -- any setting
-    return Connection(MqttSettings("127.0.0.1", port, "prehod-test", ("city/#",), protocol=protocol, **more))
+def _connection(port: int, protocol: str = "5", *, scheme: str = "mqtt", **more: Any) -> Connection:  # noqa: ANN401 -- any setting
+    url = f"{scheme}://127.0.0.1:{port}"
+    return Connection(MqttSettings(url=url, client_id="prehod-test", topics=("city/#",), protocol=protocol, **more))
 
 
 async def _publish(port: int, *payloads: bytes, qos: int = 1, retain: bool = False) -> None:
@@ -200,37 +202,6 @@ async def test_a_password_is_read_from_its_file_and_a_wrong_one_is_refused(tmp_p
         connection.close()
 
 
-class Certificates(NamedTuple):
-    """Files made for the tests: an authority, another one, and what the first has signed."""
-
-    authority: Path
-    stranger: Path
-    server: Path
-    server_key: Path
-    client: Path
-    client_key: Path
-
-
-def _openssl(*arguments: str | Path) -> None:
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    require_program("openssl")
-    root = tmp_path_factory.mktemp("certificates")
-    made = Certificates(*(root / f"{name}.pem" for name in Certificates._fields))
-    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    for file, name in ((made.authority, "authority"), (made.stranger, "stranger")):
-        _openssl(*new, "-subj", f"/CN={name}", "-keyout", root / f"{name}.key", "-out", file)
-    signed = ("-CA", made.authority, "-CAkey", root / "authority.key")
-    server = ("-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE")
-    _openssl(*new, *server, *signed, "-keyout", made.server_key, "-out", made.server)
-    client = ("-subj", "/CN=prehod", "-addext", "basicConstraints=CA:FALSE")
-    _openssl(*new, *client, *signed, "-keyout", made.client_key, "-out", made.client)
-    return made
-
-
 @pytest.fixture
 async def secure(tmp_path: Path, certificates: Certificates) -> AsyncIterator[Mosquitto]:
     """A broker that wants a certificate from every client."""
@@ -243,7 +214,7 @@ async def secure(tmp_path: Path, certificates: Certificates) -> AsyncIterator[Mo
 async def test_both_ends_know_each_other_by_their_certificates(secure: Mosquitto, certificates: Certificates) -> None:
     connection = _connection(
         secure.tls_port,
-        tls=True,
+        scheme="mqtts",
         ca_file=certificates.authority,
         certificate_file=certificates.client,
         key_file=certificates.client_key,
@@ -260,7 +231,7 @@ async def test_both_ends_know_each_other_by_their_certificates(secure: Mosquitto
 async def test_a_broker_of_another_authority_is_refused_in_words(
     secure: Mosquitto, certificates: Certificates
 ) -> None:
-    connection = _connection(secure.tls_port, tls=True, ca_file=certificates.stranger)
+    connection = _connection(secure.tls_port, scheme="mqtts", ca_file=certificates.stranger)
     where = f"127.0.0.1:{secure.tls_port}"
     with pytest.raises(LinkRefused, match=f"{where}: TLS: the broker's certificate is not trusted: .*certificate"):
         await connection.open()
@@ -268,7 +239,7 @@ async def test_a_broker_of_another_authority_is_refused_in_words(
 
 
 async def test_a_broker_under_another_name_is_refused_in_words(secure: Mosquitto, certificates: Certificates) -> None:
-    settings = MqttSettings("localhost", secure.tls_port, "t", ("#",), tls=True, ca_file=certificates.authority)
+    settings = MqttSettings(url=f"mqtts://localhost:{secure.tls_port}", topics=("#",), ca_file=certificates.authority)
     connection = Connection(settings)
     with pytest.raises(LinkRefused, match=r"not trusted: Hostname mismatch.*localhost"):
         await connection.open()
@@ -278,22 +249,24 @@ async def test_a_broker_under_another_name_is_refused_in_words(secure: Mosquitto
 async def test_a_broker_that_wants_our_certificate_refuses_in_words(
     secure: Mosquitto, certificates: Certificates
 ) -> None:
-    connection = _connection(secure.tls_port, tls=True, ca_file=certificates.authority)
+    connection = _connection(secure.tls_port, scheme="mqtts", ca_file=certificates.authority)
     with pytest.raises(LinkRefused, match=r"TLS: .*certificate"):
         await connection.open()
     connection.close()
 
 
 async def test_a_plain_port_spoken_to_in_tls_is_refused(secure: Mosquitto, certificates: Certificates) -> None:
-    connection = _connection(secure.port, tls=True, ca_file=certificates.authority)
+    connection = _connection(secure.port, scheme="mqtts", ca_file=certificates.authority)
     with pytest.raises(LinkDown):
         await connection.open()
     connection.close()
 
 
 async def test_a_key_that_does_not_fit_its_certificate_names_the_files(certificates: Certificates) -> None:
-    connection = _connection(1, tls=True, certificate_file=certificates.client, key_file=certificates.server_key)
+    client, key = certificates.client, certificates.server_key
+    connection = _connection(1, scheme="mqtts", certificate_file=client, key_file=key)
     with pytest.raises(LinkRefused, match=f"{certificates.client}.*key values mismatch") as caught:
         await connection.open()
-    assert isinstance(caught.value.__cause__, ssl.SSLError)
+    assert isinstance(caught.value.__cause__, CredentialsError)
+    assert isinstance(caught.value.__cause__.__cause__, ssl.SSLError)
     connection.close()

@@ -19,9 +19,10 @@ import pytest
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.links.mqtt import connection as mqtt
 from gateway.links.mqtt.buffered_socket import READ_SIZE, GatheringSocket
-from gateway.links.mqtt.client import MAX_PACKET, MqttSettings
+from gateway.links.mqtt.client import MAX_PACKET
 from gateway.links.mqtt.connection import HELD_BYTES, MESSAGES_A_TURN, Connection
 from gateway.links.mqtt.packets import Message
+from gateway.links.mqtt.settings import MqttSettings
 
 if TYPE_CHECKING:
     from tests.links.conftest import Broker, Peer
@@ -31,9 +32,9 @@ Until = Callable[[Callable[[], bool]], Awaitable[None]]
 CONNECT, PUBACK, SUBSCRIBE, PINGREQ, PINGRESP, DISCONNECT = 1, 4, 8, 12, 13, 14
 
 
-def _settings(broker: "Broker", **more: Any) -> MqttSettings:  # noqa: ANN401 -- any setting
+def _settings(broker: "Broker", *, scheme: str = "mqtt", **more: Any) -> MqttSettings:  # noqa: ANN401 -- any setting
     given = {"client_id": "prehod-test", "topics": ("city/#",), "protocol": broker.protocol, **more}
-    return MqttSettings("127.0.0.1", broker.port, **given)
+    return MqttSettings(url=f"{scheme}://127.0.0.1:{broker.port}", **given)
 
 
 @asynccontextmanager
@@ -93,7 +94,7 @@ def _in_the_kernel(connection: Connection) -> int:
 
 
 async def test_a_connection_asks_for_a_session_that_outlives_it(broker: "Broker") -> None:
-    settings = _settings(broker, session_expiry=3600.0, receive_maximum=500, keepalive=30.0)
+    settings = _settings(broker, session_expiry="1h", receive_maximum=500, keepalive="30s")
     connection = Connection(settings)
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
@@ -198,9 +199,9 @@ async def test_no_broker_is_down_with_its_address(broker: "Broker") -> None:
     await broker.start()
 
 
-@pytest.mark.parametrize("host", ["", "no host has\tsuch a name", "x" * 64 + ".example"])
+@pytest.mark.parametrize("host", ["", "no host has such a name", "x" * 64 + ".example"])
 async def test_a_name_that_is_none_is_an_error_and_no_surprise(host: str) -> None:
-    connection = Connection(MqttSettings(host, 1883, "prehod-test", ("#",)))
+    connection = Connection(MqttSettings.model_construct(url=f"mqtt://{host}", topics=("#",)))
     with pytest.raises(LinkDown):
         await connection.open()
     connection.close()
@@ -224,7 +225,7 @@ async def test_a_certificate_that_cannot_be_read_is_refused_by_its_file(
     broker: "Broker", tmp_path: Path, which: str
 ) -> None:
     missing = tmp_path / "missing.pem"
-    connection = Connection(_settings(broker, tls=True, **{which: missing}))
+    connection = Connection(_settings(broker, scheme="mqtts", **{which: missing}))
     with pytest.raises(LinkRefused, match=f"{missing}"):
         await connection.open()
     connection.close()
@@ -455,7 +456,7 @@ async def test_closing_says_goodbye_and_may_be_repeated(broker: "Broker") -> Non
 
 
 async def test_a_connection_closes_before_it_was_opened() -> None:
-    connection = Connection(MqttSettings("127.0.0.1", 1, "prehod-test", ("#",)))
+    connection = Connection(MqttSettings(url="mqtt://127.0.0.1:1", topics=("#",)))
     connection.close()
     connection.close()
     with pytest.raises(LinkDown, match="closed by us"):

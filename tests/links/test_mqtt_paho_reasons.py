@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.errors import LinkDown, LinkRefused
-from gateway.links.mqtt.client import MqttSettings
 from gateway.links.mqtt.connection import Connection
+from gateway.links.mqtt.settings import MqttSettings
 
 if TYPE_CHECKING:
     from tests.links.conftest import Broker
@@ -19,7 +19,12 @@ CONNECT, CONNACK, SUBSCRIBE, DISCONNECT = 1, 2, 8, 14
 @pytest.fixture
 async def connection(broker: "Broker") -> AsyncIterator[Connection]:
     """A connection that nobody has opened yet."""
-    settings = MqttSettings("127.0.0.1", broker.port, "prehod-test", ("fine/#", "less/#"), protocol=broker.protocol)
+    settings = MqttSettings(
+        url=f"mqtt://127.0.0.1:{broker.port}",
+        client_id="prehod-test",
+        topics=("fine/#", "less/#"),
+        protocol=broker.protocol,
+    )
     connection = Connection(settings)
     yield connection
     connection.close()

@@ -15,7 +15,9 @@ from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Influxd, VictoriaMetrics
 from gateway.errors import SinkAway
 from gateway.sinks import duplicates_query as ask
-from gateway.sinks.influxdb import InfluxSettings, InfluxSink
+from gateway.sinks.influxdb import InfluxSink
+from gateway.sinks.settings import InfluxSettings
+from tests.support.influx import influx_settings
 from tests.support.requirements import require_program
 
 NOW = 1_732_281_600_000_000_000
@@ -80,7 +82,7 @@ async def test_only_what_is_missing_is_sent_again_by_whatever_path_and_api(
     tmp_path: Path, path: str, database: str | None
 ) -> None:
     async with _victoria_metrics(tmp_path) as server:
-        assert await _missing_of_both(InfluxSettings(server.url + path, "o", "b", database=database)) == SECOND
+        assert await _missing_of_both(influx_settings(server.url + path, database=database)) == SECOND
 
 
 @pytest.mark.system
@@ -88,7 +90,7 @@ async def test_who_must_sign_in_to_write_signs_in_to_ask(tmp_path: Path) -> None
     password = tmp_path / "password"
     password.write_text("secret", encoding="utf-8")
     async with _victoria_metrics(tmp_path, Locked) as server:
-        settings = InfluxSettings(server.url, database="city", username="prehod", password_file=password)
+        settings = influx_settings(server.url, database="city", username="prehod", password_file=password)
         assert await _missing_of_both(settings) == SECOND
 
 
@@ -116,13 +118,13 @@ async def test_a_cluster_behind_one_address_is_asked_where_it_is_read(
             return web.Response(status=400, text="missing route")
 
         async with _serving(vmauth) as url:
-            assert await _missing_of_both(InfluxSettings(f"{url}/insert/7/influx", "o", "b")) == SECOND
+            assert await _missing_of_both(influx_settings(f"{url}/insert/7/influx")) == SECOND
 
 
 @pytest.mark.system
 async def test_many_series_over_a_long_time_are_compared_within_bounds(tmp_path: Path) -> None:
     async with _victoria_metrics(tmp_path) as server:
-        sink = InfluxSink(InfluxSettings(server.url, "o", "b"))
+        sink = InfluxSink(influx_settings(server.url))
         # 200 sensors over 30 days; of the batch that is asked about, each second reading is there.
         line = b"air_quality,gateway=g,sensor=s%d pm25=1,quality=0i %d\n"
         hour = 3600 * 10**9
@@ -138,7 +140,7 @@ async def test_many_series_over_a_long_time_are_compared_within_bounds(tmp_path:
 @pytest.mark.requires("influxd")
 async def test_influxdb_is_sent_everything_again_and_not_asked_twice(tmp_path: Path) -> None:
     async with Influxd(tmp_path / "influxd") as server:
-        sink = InfluxSink(InfluxSettings(server.url, database=server.database))
+        sink = InfluxSink(influx_settings(server.url, database=server.database))
         await sink.send(gzip.compress(FIRST))
         assert await sink.missing(BOTH) == BOTH
         await server.stop()
@@ -152,7 +154,7 @@ async def test_who_does_not_let_us_ask_gets_everything_and_the_log_says_so_once(
         return web.Response(status=status)
 
     async with _serving(refuse) as url:
-        sink = InfluxSink(InfluxSettings(url, "o", "b"))
+        sink = InfluxSink(influx_settings(url))
         with structlog.testing.capture_logs() as logs:
             assert await sink.missing(BOTH) == BOTH
             assert await sink.missing(BOTH) == BOTH
@@ -166,7 +168,7 @@ async def test_a_victoria_metrics_at_another_address_is_not_taken_for_influxdb()
         return web.Response(status=400, headers={"X-Server-Hostname": "vminsert-1"})
 
     async with _serving(no_such_path) as url:
-        sink = InfluxSink(InfluxSettings(url, "o", "b"))
+        sink = InfluxSink(influx_settings(url))
         with structlog.testing.capture_logs() as logs:
             assert await sink.missing(BOTH) == BOTH
         await sink.close()
@@ -179,7 +181,7 @@ async def test_who_cannot_answer_now_is_asked_again_later(status: int) -> None:
         return web.Response(status=status)
 
     async with _serving(busy) as url:
-        sink = InfluxSink(InfluxSettings(url, "o", "b"))
+        sink = InfluxSink(influx_settings(url))
         with pytest.raises(SinkAway, match=f"{status}, asked which readings it has") as caught:
             await sink.missing(BOTH)
         await sink.close()
@@ -197,7 +199,7 @@ async def test_an_answer_that_breaks_off_or_makes_no_sense_stores_nothing_and_lo
         return answer
 
     async with _serving(torn) as url:
-        sink = InfluxSink(InfluxSettings(url, "o", "b", timeout=5.0))
+        sink = InfluxSink(influx_settings(url, timeout="5s"))
         with pytest.raises(SinkAway) as caught:
             await sink.missing(BOTH)
         await sink.close()
@@ -210,7 +212,7 @@ async def test_a_server_that_never_answers_is_away() -> None:
         raise AssertionError
 
     async with _serving(hang) as url:
-        sink = InfluxSink(InfluxSettings(url, "o", "b", timeout=0.1))
+        sink = InfluxSink(influx_settings(url, timeout="100ms"))
         with pytest.raises(SinkAway):
             await sink.missing(BOTH)
         await sink.close()
@@ -219,7 +221,7 @@ async def test_a_server_that_never_answers_is_away() -> None:
 @pytest.mark.system
 async def test_what_is_missing_and_sent_again_is_there_once(tmp_path: Path) -> None:
     async with _victoria_metrics(tmp_path) as server:
-        sink = InfluxSink(InfluxSettings(server.url, "o", "b", database="city"))
+        sink = InfluxSink(influx_settings(server.url, database="city"))
         await sink.send(gzip.compress(FIRST))
         await sink.send(await sink.missing(BOTH))
         assert await sink.missing(BOTH) == b""

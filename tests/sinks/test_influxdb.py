@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import re
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +17,9 @@ from aiohttp import web
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.influx.faults import Hang, Poison, Redirect, Refusal, Reset
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkError, SinkHeld, SinkSlow
-from gateway.sinks.influxdb import InfluxSettings, InfluxSink
+from gateway.sinks.influxdb import InfluxSink
+from tests.support.certificates import Certificates
+from tests.support.influx import influx_settings
 
 LINE = b"air_quality,sensor=aq-1 pm25=12.5,quality=0i 1732281600000000000\n"
 BODY = gzip.compress(LINE)
@@ -38,9 +42,9 @@ async def make(endpoint: InfluxEndpoint, tmp_path: Path) -> AsyncIterator[MakeSi
     made: list[InfluxSink] = []
 
     def build(**settings: Any) -> InfluxSink:  # noqa: ANN401 -- any setting
-        given: dict[str, Any] = {"url": endpoint.url, "org": "koper", "bucket": "city", "token_file": token}
-        given |= settings
-        made.append(InfluxSink(InfluxSettings(**given)))
+        own = {} if "database" in settings else {"org": "koper", "bucket": "city"}
+        given: dict[str, Any] = {**own, "token_file": token, **settings}
+        made.append(InfluxSink(influx_settings(endpoint.url, **given)))
         return made[-1]
 
     yield build
@@ -182,9 +186,10 @@ async def test_a_file_that_cannot_be_read_holds_the_sink_by_its_name(
     make: MakeSink, tmp_path: Path, setting: str
 ) -> None:
     missing = tmp_path / "missing"
-    error = await _refusal(make(**{setting: missing}))
+    v1 = {"database": "city", "username": "prehod", "token_file": None} if setting == "password_file" else {}
+    error = await _refusal(make(**v1, **{setting: missing}))
     assert isinstance(error, SinkHeld)
-    assert str(missing) in str(error)
+    assert f"{setting}: {missing}: no such file; create it, or correct the path" in str(error)
 
 
 async def test_v1_signs_in_with_a_name_and_a_password(
@@ -255,7 +260,7 @@ async def test_a_portal_that_says_fine_to_everything_is_no_database(unused_tcp_p
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
-    sink = InfluxSink(InfluxSettings(f"http://127.0.0.1:{unused_tcp_port}", "koper", "city"))
+    sink = InfluxSink(influx_settings(f"http://127.0.0.1:{unused_tcp_port}"))
     try:
         with pytest.raises(SinkHeld, match="200 where a database answers 204"):
             await sink.send(BODY)
@@ -266,7 +271,7 @@ async def test_a_portal_that_says_fine_to_everything_is_no_database(unused_tcp_p
 
 async def test_a_server_that_hangs_is_away_after_the_time_out(make: MakeSink, endpoint: InfluxEndpoint) -> None:
     endpoint.fail_with(Hang(), times=1)
-    sink = make(timeout=0.2)
+    sink = make(timeout="200ms")
     began = time.monotonic()
     error = await _refusal(sink)
     assert isinstance(error, SinkSlow)
@@ -348,8 +353,42 @@ def _http(status: str, body: bytes, *headers: str) -> bytes:
 )
 async def test_what_is_no_database_stores_nothing_and_loses_nothing(answer: bytes, kind: type[SinkError]) -> None:
     async with _answering(answer) as url:
-        sink = InfluxSink(InfluxSettings(url, org="o", bucket="b", timeout=2.0))
+        sink = InfluxSink(influx_settings(url, timeout="2s"))
         error = await _refusal(sink)
         await sink.close()
         assert type(error) is kind
         assert len(str(error)) < 700
+
+
+@pytest.mark.parametrize(
+    ("trusted", "says"),
+    [
+        (False, r"TLS: the server's certificate is not trusted: .*; name the authority that signed it in ca_file"),
+        (True, None),
+    ],
+)
+async def test_a_servers_certificate_is_checked_by_the_authority_that_is_named(
+    certificates: Certificates, unused_tcp_port: int, trusted: bool, says: str | None
+) -> None:
+    async def stored(_: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.server, certificates.server_key)
+    application = web.Application()
+    application.router.add_post("/api/v2/write", stored)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", unused_tcp_port, ssl_context=context).start()
+    authority = certificates.authority if trusted else certificates.stranger
+    sink = InfluxSink(influx_settings(f"https://127.0.0.1:{unused_tcp_port}", ca_file=authority))
+    try:
+        if says is None:
+            await sink.send(BODY)
+        else:
+            error = await _refusal(sink)
+            assert isinstance(error, SinkAway)
+            assert re.search(says, str(error))
+    finally:
+        await sink.close()
+        await runner.cleanup()

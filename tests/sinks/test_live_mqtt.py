@@ -13,7 +13,8 @@ import pytest
 from firmware_sim.servers.servers import Mosquitto
 from gateway.errors import LinkDown, LinkRefused
 from gateway.sinks import live_mqtt as mqtt
-from gateway.sinks.live_mqtt import LiveSettings, LiveSink
+from gateway.sinks.live_mqtt import LiveSink
+from gateway.sinks.settings import LiveSettings
 from tests.support.requirements import require_program
 
 NAMES = {"gateway": "koper-01", "city": "Koper", "measurement": "air_quality", "sensor": "aq-1"}
@@ -45,10 +46,8 @@ def _sink(
     took: Callable[[int], None] = lambda _: None,
     **more: Any,  # noqa: ANN401 -- any setting
 ) -> LiveSink:
-    settings = LiveSettings(
-        "127.0.0.1", port, "prehod-live", "prehod/{gateway}/{measurement}/{sensor}", STATUS, **more
-    )
-    return LiveSink(settings, lambda: {"problems": []}, took, interval)
+    settings = LiveSettings(url=f"mqtt://127.0.0.1:{port}", client_id="prehod-live", **more)
+    return LiveSink(settings, STATUS, lambda: {"problems": []}, took, interval)
 
 
 @asynccontextmanager

@@ -24,8 +24,8 @@ from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.ingest.settings import SensorSettings
-from gateway.links.mqtt.client import MqttSettings
 from gateway.links.mqtt.packets import Message
+from gateway.links.mqtt.settings import MqttSettings
 from gateway.sources.mqtt import MqttIngest
 from gateway.spool import Spool, SpoolSettings
 
@@ -45,7 +45,7 @@ class Attack:
         made: Any = found.decoder(found.options.model_validate(options))
         return MqttIngest(
             "broker",
-            MqttSettings("127.0.0.1", 1883, "test", ("#",)),
+            MqttSettings(url="mqtt://127.0.0.1", client_id="test", topics=("#",)),
             made,
             Origin("broker", FieldEncoder({one.name: one for one in found.fields}), hold_unknown=hold),
             codecs=lambda identity: (codec, codec.options()) if identity == "70b3d57ed0041234" else None,

@@ -16,8 +16,8 @@ from gateway.ingest import committer as commit
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
-from gateway.links.mqtt.client import MqttSettings
 from gateway.links.mqtt.packets import Message
+from gateway.links.mqtt.settings import MqttSettings
 from gateway.mqtt.reasons import ABRUPT_ENDS
 from gateway.sources import mqtt as sources
 from gateway.sources.commands import STRIKES
@@ -125,7 +125,7 @@ class Rig:
     def make(self, taken: Iterable[Identity] = (), window: int = 1000) -> MqttIngest:
         self.ingest = MqttIngest(
             "broker",
-            MqttSettings("127.0.0.1", 1883, "test", ("#",), receive_maximum=window),
+            MqttSettings(url="mqtt://127.0.0.1", client_id="test", topics=("#",), receive_maximum=window),
             Words(),
             Origin("broker", FieldEncoder({})),
             codecs=self.codecs.get,

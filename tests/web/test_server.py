@@ -16,6 +16,7 @@ from gateway.errors import LinkDown
 from gateway.health import GnssHealth, Health
 from gateway.spool import Pressure, ReplayStatus, SinkStatus, SpoolStatus
 from gateway.web.server import serve
+from gateway.web.settings import WebSettings
 
 STATUS = SpoolStatus(
     bytes=1234,
@@ -66,7 +67,7 @@ async def until_it_answers(page: Page) -> None:
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
     page = Page(f"127.0.0.1:{free_port()}")
-    serving = asyncio.create_task(serve(page.listen, page.health, lambda: page.status))
+    serving = asyncio.create_task(serve(WebSettings(listen=page.listen), page.health, lambda: page.status))
     await until_it_answers(page)
     yield page
     serving.cancel()
@@ -210,13 +211,13 @@ async def test_nothing_can_be_written(page: Page) -> None:
 
 async def test_a_port_that_is_taken_is_said_and_tried_again_by_the_supervisor(page: Page) -> None:
     with pytest.raises(LinkDown, match="in use"):
-        await serve(page.listen, page.health, lambda: STATUS)
+        await serve(WebSettings(listen=page.listen), page.health, lambda: STATUS)
 
 
 async def test_the_port_is_free_again_once_it_is_cancelled() -> None:
     page = Page(f"127.0.0.1:{free_port()}")
     for _ in range(2):
-        serving = asyncio.create_task(serve(page.listen, page.health, lambda: page.status))
+        serving = asyncio.create_task(serve(WebSettings(listen=page.listen), page.health, lambda: page.status))
         await until_it_answers(page)
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):

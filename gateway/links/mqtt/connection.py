@@ -18,10 +18,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from gateway.credentials import tls_problem
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
-from gateway.links.mqtt.client import MqttSettings, PahoClient, tls_problem
+from gateway.links.mqtt.client import PahoClient
 from gateway.links.mqtt.packets import Message, pubacks
 from gateway.links.mqtt.paho_reasons import downgraded_topics, refused_topics, why_ended, why_refused
+from gateway.links.mqtt.settings import MqttSettings
 
 MESSAGES_A_TURN = 256
 """How many messages are taken before the event loop gets its turn."""
@@ -34,6 +36,9 @@ ANSWER_WITHIN = 10.0
 
 HELD_BYTES = 1024 * 1024
 """What a connection takes into memory on `hold`. A broker's window is full long before; so we go on hearing it."""
+
+
+_WHOSE = "the broker's"
 
 
 class Connection:
@@ -71,20 +76,20 @@ class Connection:
 
         Raises `LinkDown` when it cannot be reached and `LinkRefused` when it says no.
         """
-        settings, client = self._settings, self._client
-        name = f"{settings.host}:{settings.port}"
+        client = self._client
+        where = self._settings.where
+        client.load_credentials()
         try:
-            client.secure()
             await asyncio.to_thread(client.connect_once)
         except asyncio.CancelledError:
             client.abandoned = True  # the thread cannot be stopped; it closes what it opens
             raise
         except ssl.SSLError as error:
-            raise LinkRefused(f"{name}: {tls_problem(error)}") from error
+            raise LinkRefused(f"{where}: {tls_problem(error, _WHOSE)}") from error
         except OSError as error:
-            raise LinkDown(f"{name}: {error.strerror or error}") from error
+            raise LinkDown(f"{where}: {error.strerror or error}") from error
         except ValueError as error:
-            raise LinkRefused(f"{name}: {error}") from error
+            raise LinkRefused(f"{where}: {error}") from error
         assert client.gathering is not None
         self._fd = client.gathering.fileno()
         self._loop.add_reader(self._fd, self._readable)
@@ -93,7 +98,7 @@ class Connection:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await self._ready
         except TimeoutError:
-            raise LinkDown(f"{name}: connected, but the broker did not answer within {ANSWER_WITHIN:g} s") from None
+            raise LinkDown(f"{where}: connected, but the broker did not answer within {ANSWER_WITHIN:g} s") from None
 
     async def receive(self) -> list[Message]:
         """Return what came since the last call, in order, waiting for the first of it.
@@ -277,7 +282,7 @@ class Connection:
     def _failed(self, error: OSError) -> None:
         # With TLS 1.3 a refused client certificate shows only when the first answer is read.
         if isinstance(error, ssl.SSLError) and not self._ready.done():
-            self._end(LinkRefused(tls_problem(error)))
+            self._end(LinkRefused(tls_problem(error, _WHOSE)))
         else:
             kind = LinkDropped if isinstance(error, ConnectionResetError) else LinkDown
             self._end(kind(f"connection lost: {error.strerror or error}"))

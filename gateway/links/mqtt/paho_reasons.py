@@ -5,7 +5,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
-from gateway.links.mqtt.client import MqttSettings
+from gateway.links.mqtt.settings import MqttSettings
 from gateway.mqtt.reasons import connection_ended, connection_refused
 
 

@@ -1,0 +1,91 @@
+"""What may be set about sources: a serial line with its devices, or an MQTT broker."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from gateway.links.mqtt.settings import MqttSettings
+from gateway.links.ports import UsbPort
+from gateway.settings import Duration, Location, Name, Settings, Tags
+
+
+def _port(value: str) -> str:
+    if value.lower().startswith("usb:"):
+        return str(UsbPort.parse(value))
+    return value
+
+
+def _pause(value: float) -> float:
+    if value < 0.001:
+        raise ValueError("less than 1ms would leave the machine no time for anything else")
+    return value
+
+
+Port = Annotated[Name, AfterValidator(_port)]
+"""A serial port, by its path or as what is plugged in: see `gateway.links.ports`."""
+
+Pause = Annotated[Duration, AfterValidator(_pause)]
+
+
+class SerialDeviceSettings(Settings):
+    """One device on a serial line."""
+
+    driver: str
+    sensor: Name
+    address: int | None = None
+    interval: Pause | None = None
+    timeout: Pause | None = None
+    restart_after: Duration | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    location: Location | None = None
+    expect_every: Duration | None = None
+    tags: Tags = Field(default_factory=dict)
+
+
+class SerialSourceSettings(Settings):
+    """``[sources.NAME]`` with ``type = "serial"``: one line with one device, or a bus with ``devices``."""
+
+    type: Literal["serial"] = "serial"
+    port: Port
+    baudrate: int | None = Field(None, gt=0)
+    parity: Literal["N", "E", "O"] | None = None
+    stopbits: Literal[1, 2] | None = None
+    devices: tuple[SerialDeviceSettings, ...] = ()
+    driver: str | None = None
+    sensor: Name | None = None
+    interval: Pause | None = None
+    timeout: Pause | None = None
+    restart_after: Duration | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    location: Location | None = None
+    expect_every: Duration | None = None
+    tags: Tags = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_or_many(self) -> Self:
+        if self.devices:
+            own = ("driver", "sensor", "interval", "timeout", "restart_after", "options", "location", "expect_every")
+            if given := [key for key in own if key in self.model_fields_set]:
+                raise ValueError(f"with devices = [...], {given[0]!r} belongs to each device")
+        elif self.driver is None or self.sensor is None:
+            missing = "driver" if self.driver is None else "sensor"
+            raise ValueError(f"{missing!r} is missing (or devices = [...] for a bus)")
+        return self
+
+    def all_devices(self) -> tuple[SerialDeviceSettings, ...]:
+        """Return the devices on this line, the short form written out."""
+        if self.devices:
+            return tuple(device.model_copy(update={"tags": {**self.tags, **device.tags}}) for device in self.devices)
+        # Every value was checked by this model already, so it is taken over as it is.
+        fields = SerialDeviceSettings.model_fields.keys() & type(self).model_fields.keys()
+        return (SerialDeviceSettings.model_construct(**{key: getattr(self, key) for key in fields}),)
+
+
+class MqttSourceSettings(MqttSettings):
+    """``[sources.NAME]`` with ``type = "mqtt"``: a broker whose messages become readings."""
+
+    type: Literal["mqtt"] = "mqtt"
+    driver: str
+    unknown_sensors: Literal["accept", "hold"] = "accept"
+    options: dict[str, Any] = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=dict)
