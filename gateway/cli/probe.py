@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.cli.driver_sheets.samples import Wiring, sample
 from gateway.cli.probing.evidence import Candidate, Setting, fit_to_probe, settings
-from gateway.cli.probing.search import Pace, Probe, Report, Step
+from gateway.cli.probing.search import Patience, Probe, Report, Step
 from gateway.cli.readings import hexadecimal, known_fields, print_values, quality, rows
 from gateway.config.explain import nearest
 from gateway.contract import Driver, SerialLink
@@ -59,9 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Probe; exit code 1 when nothing was found or the port cannot be had."""
     named: list[Driver] = arguments.driver
     drivers = named or serial_drivers()
-    pace = Pace(arguments.seconds or (NAMED_SECONDS if named else Pace().listen))
+    patience = Patience(arguments.seconds or (NAMED_SECONDS if named else Patience().listen))
     try:
-        report = asyncio.run(_probe(arguments, drivers, pace))
+        report = asyncio.run(_probe(arguments, drivers, patience))
     except LinkDown as error:
         return _cannot(arguments, error)
     if arguments.json:
@@ -123,10 +123,10 @@ def block(port: str, report: Report) -> str:
     return sample(found.driver, Wiring(name, note, address=found.address, options=found.options, **differs))
 
 
-async def _probe(arguments: argparse.Namespace, drivers: list[Driver], pace: Pace) -> Report:
+async def _probe(arguments: argparse.Namespace, drivers: list[Driver], patience: Patience) -> Report:
     every = settings(serial_drivers())
     with _View(machine=arguments.json) as watch:
-        return await Probe(arguments.port, drivers, pace, watch, named=bool(arguments.driver)).run(every)
+        return await Probe(arguments.port, drivers, patience, watch, named=bool(arguments.driver)).run(every)
 
 
 class _View:

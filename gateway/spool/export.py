@@ -17,14 +17,16 @@ COLUMNS = ("time", "measurement", "sensor", "field", "value", "tags", "boot_id",
 """Of the CSV: a row for each field of a reading, since sensors differ in what they have."""
 
 
-class Reading(NamedTuple):
+class StoredReading(NamedTuple):
     """A line as stored, perhaps a comment, and the boot that its time counts from (``None``: UTC)."""
 
     line: bytes
     boot: bytes | None
 
 
-def readings(members: Iterable[Member], since: int | None = None, until: int | None = None) -> Iterator[Reading]:
+def readings(
+    members: Iterable[Member], since: int | None = None, until: int | None = None
+) -> Iterator[StoredReading]:
     """Yield the lines of ``members``, or those with ``since`` <= time < ``until`` (nanoseconds)."""
     timed = since is not None or until is not None
     low = -(2**63) if since is None else since
@@ -35,15 +37,15 @@ def readings(members: Iterable[Member], since: int | None = None, until: int | N
                 continue
             time = line_time(line) if timed else None
             if not timed or (time is not None and low <= time < high):
-                yield Reading(line, header.boot)
+                yield StoredReading(line, header.boot)
 
 
-def write_lines(rows: Iterable[Reading], output: BinaryIO) -> None:
+def write_lines(rows: Iterable[StoredReading], output: BinaryIO) -> None:
     """Write line protocol as it is stored, comments included."""
     output.writelines(row.line + b"\n" for row in rows)
 
 
-def write_csv(rows: Iterable[Reading], output: BinaryIO) -> None:
+def write_csv(rows: Iterable[StoredReading], output: BinaryIO) -> None:
     """Write CSV with a header line and `COLUMNS`."""
     text = io.TextIOWrapper(output, encoding="utf-8", newline="", write_through=True)
     try:
@@ -64,7 +66,7 @@ def write_csv(rows: Iterable[Reading], output: BinaryIO) -> None:
         text.detach()
 
 
-def write_json(rows: Iterable[Reading], output: BinaryIO) -> None:
+def write_json(rows: Iterable[StoredReading], output: BinaryIO) -> None:
     """Write one JSON object a line: ``time``, ``measurement``, ``tags``, ``fields``."""
     for row in rows:
         point = parse_line(row.line)
@@ -81,7 +83,7 @@ def _plain(value: FieldValue) -> FieldValue:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-FORMATS: dict[str, Callable[[Iterable[Reading], BinaryIO], None]] = {
+FORMATS: dict[str, Callable[[Iterable[StoredReading], BinaryIO], None]] = {
     "lp": write_lines,
     "csv": write_csv,
     "jsonl": write_json,

@@ -27,7 +27,7 @@ from gateway.cli import probe
 from gateway.cli.main import main
 from gateway.cli.probing import search as probing
 from gateway.cli.probing.evidence import Candidate, Setting, addresses, ranked, replay, settings
-from gateway.cli.probing.search import Pace, Probe, Report
+from gateway.cli.probing.search import Patience, Probe, Report
 from gateway.config.load import check
 from gateway.contract import SerialLink
 from gateway.errors import LinkRefused
@@ -39,8 +39,8 @@ Make = Callable[[Truth], Any]
 
 GATEWAY = '[gateway]\nid = "koper-01"\ncity = "Koper"\n\n'
 RECORDINGS = Path(__file__).parents[1] / "recordings"
-PACE = Pace(listen=0.5, answer=0.12, gap=0.01)
-SHORT = Pace(listen=0.05, answer=0.2, gap=0.01)
+PATIENT = Patience(listen=0.5, answer=0.12, gap=0.01)
+SHORT = Patience(listen=0.05, answer=0.2, gap=0.01)
 """For a device that does not talk by itself."""
 RATE = 20.0
 """A twin's seconds in one of ours: what reports every 2.3 s does so eight times a second."""
@@ -69,10 +69,10 @@ def _line(settings: SerialSettings) -> Line:
     return Line(replace(settings, parity="N"))
 
 
-async def _probe(port: Path, *named: str, pace: Pace = PACE, among: tuple[str, ...] = ()) -> Report:
+async def _probe(port: Path, *named: str, patience: Patience = PATIENT, among: tuple[str, ...] = ()) -> Report:
     every = probe.serial_drivers()
     wanted = [one for one in every if one.name in (named or among or drivers.names())]
-    probing_ = Probe(str(port), wanted, pace, lambda *_: None, named=bool(named), make_line=_line)
+    probing_ = Probe(str(port), wanted, patience, lambda *_: None, named=bool(named), make_line=_line)
     return await probing_.run(settings(every))
 
 
@@ -175,7 +175,7 @@ class _Ear:
 async def test_a_silent_device_hears_harmless_questions_only(tmp_path: Path) -> None:
     ear = _Ear()
     async with SerialLine(ear, tmp_path / "tty"):
-        report = await _probe(tmp_path / "tty", pace=Pace(0.01, 0.06, 0.01))
+        report = await _probe(tmp_path / "tty", patience=Patience(0.01, 0.06, 0.01))
     assert report.found is None
     silent = len(settings(probe.serial_drivers()))
     assert {step.doing for step in report.steps[:silent]} == {"listening"}, "before anybody is asked"
@@ -189,7 +189,7 @@ async def test_a_device_that_is_named_is_woken_as_the_gateway_would(tmp_path: Pa
     twin = TWINS["sds011"](Truth())
     twin.asleep = True
     async with SerialLine(twin, tmp_path / "tty", rate=RATE):
-        assert (await _probe(tmp_path / "tty", pace=SHORT, among=("sds011",))).found is None
+        assert (await _probe(tmp_path / "tty", patience=SHORT, among=("sds011",))).found is None
         report = await _probe(tmp_path / "tty", "sds011")
     assert _name(report) == "sds011"
     assert not twin.asleep
@@ -198,7 +198,7 @@ async def test_a_device_that_is_named_is_woken_as_the_gateway_would(tmp_path: Pa
 async def test_an_asked_device_with_another_sum_is_found_and_its_option_written(tmp_path: Path) -> None:
     module = import_module("firmware_sim.devices.jsn_sr04t")
     async with SerialLine(module.JsnSr04t("x", Truth(), "seed", header=False), tmp_path / "tty", rate=RATE):
-        report = await _probe(tmp_path / "tty", pace=SHORT, among=("jsn_sr04t", "maxbotix"))
+        report = await _probe(tmp_path / "tty", patience=SHORT, among=("jsn_sr04t", "maxbotix"))
     block = probe.block("/dev/ttyUSB0", report)
     assert "\n[sources.jsn_sr04t.options]\n" in block
     assert '\nchecksum = "without_header"\n' in block
@@ -208,7 +208,7 @@ async def test_an_asked_device_with_another_sum_is_found_and_its_option_written(
 async def test_a_device_set_to_another_address_is_found_there(tmp_path: Path) -> None:
     module = import_module("firmware_sim.devices.nextpm_modbus")
     async with SerialLine(module.NextPmModbus("x", Truth(), "seed", 3), tmp_path / "tty", rate=RATE):
-        report = await _probe(tmp_path / "tty", pace=SHORT, among=("nextpm_modbus", "modbus"))
+        report = await _probe(tmp_path / "tty", patience=SHORT, among=("nextpm_modbus", "modbus"))
     assert report.found is not None
     assert (report.found.driver.name, report.found.address) == ("nextpm_modbus", 3)
     assert "address = 3\n" in probe.block("/dev/ttyUSB0", report)
@@ -310,7 +310,7 @@ def test_the_most_common_setting_is_tried_first() -> None:
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(probe, "Pace", lambda *_: Pace(0.01, 0.01, 0.01))
+    monkeypatch.setattr(probe, "Patience", lambda *_: Patience(0.01, 0.01, 0.01))
 
 
 @contextmanager
@@ -340,7 +340,7 @@ def _pty(say: Callable[[], bytes] = bytes) -> Iterator[str]:
 
 @pytest.mark.usefixtures("_quick")
 def test_a_device_is_found_and_its_block_printed(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "Pace", lambda *_: Pace(2.0, 0.01, 0.01))
+    monkeypatch.setattr(probe, "Patience", lambda *_: Patience(2.0, 0.01, 0.01))
     frame = bytes.fromhex("AA C0 D4 04 3A 0A A1 60 1D AB")
     with _pty(lambda: frame) as port:
         assert main(["probe", port]) == 0

@@ -31,7 +31,7 @@ KEPT = 4096
 """Bytes kept of each step, to be shown, and to be tried with other options."""
 
 
-class Pace(NamedTuple):
+class Patience(NamedTuple):
     """How patient it is, in seconds.
 
     ``listen``  at each setting; three times as long where something begins to make sense
@@ -76,7 +76,7 @@ class Probe:
         self,
         port: str,
         drivers: Iterable[Driver],
-        pace: Pace,
+        patience: Patience,
         watch: Callable[[Step, bool], None],
         *,
         named: bool,
@@ -84,7 +84,7 @@ class Probe:
     ) -> None:
         self._port = port
         self._drivers = list(drivers)
-        self._pace = pace
+        self._patience = patience
         self._watch = watch
         self._named = named
         self._make_line = make_line
@@ -139,7 +139,7 @@ class Probe:
         listeners = [Candidate(driver) for driver in self._drivers]
         began = time.monotonic()
         sense = False
-        while (left := began + self._pace.listen * (3 if sense else 1) - time.monotonic()) > 0:
+        while (left := began + self._patience.listen * (3 if sense else 1) - time.monotonic()) > 0:
             data = await self._receive(line, min(left, 0.1), step)
             for one in listeners if data else ():
                 sense |= one.feed(data, time.monotonic_ns())
@@ -203,16 +203,16 @@ class Probe:
             return
         for command in one.decoder.start():
             await line.send(command)
-            one.feed(await self._receive(line, self._pace.gap, step), time.monotonic_ns())
+            one.feed(await self._receive(line, self._patience.gap, step), time.monotonic_ns())
         waking = self._named and one.address is None and step.setting in settings([one.driver])
         began = time.monotonic()
         rounds = 0
         while one.readings < ENOUGH:
             patience = 5 if step.size and not one.readings else 2
-            if time.monotonic() > began + patience * self._pace.listen:
+            if time.monotonic() > began + patience * self._patience.listen:
                 return
             rounds += 1
-            again = time.monotonic() + (self._pace.answer or PAUSE)
+            again = time.monotonic() + (self._patience.answer or PAUSE)
             await self._exchange(one, line, step, one.decoder.poll())
             while (left := again - time.monotonic()) > 0:
                 one.feed(await self._receive(line, left, step), time.monotonic_ns())
@@ -223,7 +223,7 @@ class Probe:
         """Send a question and wait for sense; True where some came."""
         if question:
             await line.send(question)
-        until = time.monotonic() + (self._pace.answer or max(one.link.timeout, 0.2))
+        until = time.monotonic() + (self._patience.answer or max(one.link.timeout, 0.2))
         while (left := until - time.monotonic()) > 0:
             data = await self._receive(line, left, step)
             if one.feed(data, time.monotonic_ns()) and data:
