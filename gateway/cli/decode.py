@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from gateway.cli.driver_sheets.options import eager
 from gateway.cli.drivers import find, unknown
-from gateway.cli.readings import REASONS, hexadecimal, known_fields, print_values, quality, to_json
+from gateway.cli.readings import REASONS, hexadecimal, known_fields, quality, to_json
 from gateway.config.explain import explain
 from gateway.contract import Codec, Driver, Measurement, MqttLink, Options, Reject, SerialLink, Uplink
 
@@ -175,6 +175,8 @@ def _options(device: Driver | Codec, given: Iterable[str]) -> Options:
 def _show(device: Driver | Codec, data: bytes, parts: list[Part]) -> None:
     from rich.console import Console  # noqa: PLC0415 -- only tables need it
     from rich.text import Text  # noqa: PLC0415 -- the same
+
+    from gateway.cli.values_table import print_values  # noqa: PLC0415 -- the same
 
     console = Console(highlight=False)
     known = known_fields(device)

@@ -19,7 +19,8 @@ from rich.text import Text
 
 from firmware_sim.bench.city import City
 from firmware_sim.servers.servers import Broker, Database, Iotcore
-from gateway.cli.watch import Board, shorten
+from gateway.cli.watch import shorten
+from gateway.cli.watch_table import Board
 from gateway.contract import VOCABULARY
 from gateway.units import format_duration, format_size
 

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.cli.driver_sheets.samples import Wiring, sample
 from gateway.cli.probing.evidence import Candidate, Setting, fit_to_probe, settings
 from gateway.cli.probing.search import Patience, Probe, Report, Step
-from gateway.cli.readings import hexadecimal, known_fields, print_values, quality, rows
+from gateway.cli.readings import hexadecimal, known_fields, quality, rows
 from gateway.config.explain import nearest
 from gateway.contract import Driver, SerialLink
 from gateway.daemon.catalogue import CATALOGUE
@@ -173,6 +173,8 @@ def _tell(port: str, report: Report, *, named: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 -- only people need it
     from rich.padding import Padding  # noqa: PLC0415 -- the same
     from rich.text import Text  # noqa: PLC0415 -- the same
+
+    from gateway.cli.values_table import print_values  # noqa: PLC0415 -- the same
 
     console = Console(highlight=False)
     if report.shared:

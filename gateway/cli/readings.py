@@ -1,12 +1,9 @@
 """What a decoder returned, for people and for machines: values with their units, verdicts and doubts in words."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.contract import VOCABULARY, Codec, Driver, Field, FieldValue, Measurement, Quality, Reject, Uplink
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 DOUBTS = {
     Quality.OUT_OF_RANGE: "out of range",
@@ -86,26 +83,6 @@ def rows(fields: Mapping[str, FieldValue], known: Mapping[str, Field]) -> list[t
     """Return a row for each field: name, value, unit, verdict."""
     found = [(name, value, known.get(name) or VOCABULARY.get(name)) for name, value in fields.items()]
     return [(name, write(value), unit(field), verdict(value, field)) for name, value, field in found]
-
-
-def print_values(
-    console: "Console", fields: Mapping[str, FieldValue], known: Mapping[str, Field], *, ranges: bool = False
-) -> None:
-    """Print a row for each field: name, value, unit, what is wrong with it; with ``ranges``, what would be right."""
-    from rich.table import Table  # noqa: PLC0415 -- only tables need it
-    from rich.text import Text  # noqa: PLC0415 -- the same
-
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", overflow="fold")
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value, unit_, says in rows(fields, known):
-        field = known.get(name) or VOCABULARY.get(name)
-        limits = f" ({bounds(field)})" if ranges and field is not None and bounds(field) else ""
-        right = Text(f"{says}{limits}" if ranges else "", style="dim")
-        table.add_row(f"  {name}", Text(value), unit_, right if says == "ok" else Text(says + limits, style="yellow"))
-    console.print(table)
 
 
 def hexadecimal(raw: bytes) -> str:

@@ -10,10 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -25,12 +24,6 @@ from gateway.daemon.catalogue import load_configuration
 from gateway.errors import LinkDown, LinkRefused
 from gateway.mqtt.broker import BrokerSettings, Credentials
 from gateway.sinks.settings import LiveSettings
-from gateway.units import format_duration, many
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-MAX_TOPICS = 5000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,39 +55,6 @@ def _broker(text: str) -> tuple[BrokerSettings, str | None]:
         wrong = f"{text!r}: write it as mqtt://[user:password@]host[:port], or mqtts:// for TLS"
         raise argparse.ArgumentTypeError(wrong) from None
     return broker, parts.password
-
-
-@dataclass(slots=True)
-class Topic:
-    """What is known of one topic."""
-
-    first: float
-    last: float = 0.0
-    count: int = 0
-    text: str = ""
-
-    def rate(self, now: float) -> float:
-        """Return messages a minute since its first."""
-        return 60 * (self.count - 1) / (now - self.first) if self.count > 1 and now > self.first else 0.0
-
-
-@dataclass(slots=True)
-class Board:
-    """All topics seen."""
-
-    topics: dict[str, Topic] = field(default_factory=dict)
-    dropped: int = 0
-
-    def note(self, topic: str, text: str, now: float) -> None:
-        """Take a message."""
-        known = self.topics.get(topic)
-        if known is None:
-            if len(self.topics) >= MAX_TOPICS:
-                self.dropped += 1
-                return
-            known = self.topics[topic] = Topic(now)
-        known.last, known.text = now, text
-        known.count += 1
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -139,16 +99,24 @@ def _credentials(broker: BrokerSettings) -> Credentials:
 
 
 async def _watch(connect: Callable[[], aiomqtt.Client], topics: list[str], arguments: argparse.Namespace) -> None:
-    board = Board()
-    table = sys.stdout.isatty() and not arguments.plain and not arguments.json
-    drawing = asyncio.create_task(_draw(board, topics)) if table else None
+    show = _print_json if arguments.json else _print_line
+    drawing = None
+    if sys.stdout.isatty() and not arguments.plain and not arguments.json:
+        from gateway.cli.watch_table import Board, draw  # noqa: PLC0415 -- only the table needs rich
+
+        board = Board()
+        drawing = asyncio.create_task(draw(board, topics))
+
+        def show(topic: str, payload: bytes) -> None:
+            board.note(topic, shorten(payload), time.monotonic())
+
     try:
         with suppress(TimeoutError):
             async with asyncio.timeout(arguments.seconds), connect() as client:
                 for topic in topics:
                     await client.subscribe(topic, qos=0)
                 async for message in client.messages:
-                    _show(message, board, arguments, table=table)
+                    show(message.topic.value, message.payload)
     finally:
         if drawing is not None:
             drawing.cancel()
@@ -156,56 +124,17 @@ async def _watch(connect: Callable[[], aiomqtt.Client], topics: list[str], argum
                 await drawing
 
 
-def _show(message: aiomqtt.Message, board: Board, arguments: argparse.Namespace, *, table: bool) -> None:
-    topic, payload = message.topic.value, message.payload
-    if table:
-        board.note(topic, shorten(payload), time.monotonic())
-    elif arguments.json:
-        print(_json_line(topic, payload), flush=True)
-    else:
-        print(f"{datetime.now(UTC):%H:%M:%S} {topic} {shorten(payload)}", flush=True)
+def _print_line(topic: str, payload: bytes) -> None:
+    print(f"{datetime.now(UTC):%H:%M:%S} {topic} {shorten(payload)}", flush=True)
 
 
-async def _draw(board: Board, topics: list[str]) -> None:
-    from rich.live import Live  # noqa: PLC0415 -- only the table needs it
-
-    with Live(render(board, topics), refresh_per_second=4, screen=True) as live:
-        while True:
-            await asyncio.sleep(0.25)
-            live.update(render(board, topics))
-
-
-def render(board: Board, topics: list[str]) -> "Table":
-    """Draw the board as a table; topics in order of their names, the oldest signs of life in red."""
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 -- only the table needs it
-    from rich.markup import escape  # noqa: PLC0415 -- only the table needs it
-    from rich.table import Table  # noqa: PLC0415
-
-    now = time.monotonic()
-    shared = _shared(topics)
-    rest = ", ".join(topic.removeprefix(shared) for topic in topics)
-    title = f"{many(len(board.topics), 'topic')} under {shared}: {rest}" if shared else rest
-    table = Table(title=escape(title), title_justify="left", expand=True, box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("topic", no_wrap=True)
-    table.add_column("last value", ratio=1, no_wrap=True)  # on a narrow terminal it alone is cut
-    table.add_column("age", justify="right", no_wrap=True)
-    table.add_column("a minute", justify="right", no_wrap=True)
-    for name, topic in sorted(board.topics.items()):
-        age = now - topic.last
-        style = "red" if age > 300 else ("yellow" if age > 60 else "")
-        row = (escape(name.removeprefix(shared)), escape(topic.text), format_duration(age), f"{topic.rate(now):.1f}")
-        table.add_row(*row, style=style)
-    return table
-
-
-def _shared(topics: list[str]) -> str:
-    """Return the levels with which all topic filters begin, "" for none: every row would say them again."""
-    shared = ""
-    for levels in zip(*(topic.split("/")[:-1] for topic in topics), strict=False):
-        if len(set(levels)) > 1 or levels[0] in ("+", "#"):
-            break
-        shared += f"{levels[0]}/"
-    return shared
+def _print_json(topic: str, payload: bytes) -> None:
+    try:
+        value = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        value = payload.decode(errors="replace")
+    row = {"time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", "topic": topic, "value": value}
+    print(orjson.dumps(row).decode(), flush=True)
 
 
 def shorten(payload: bytes, width: int = 200) -> str:
@@ -238,13 +167,3 @@ def _plain(item: Any) -> str:  # noqa: ANN401 -- JSON can be anything
     if item is None:
         return "null"
     return str(item).lower() if isinstance(item, bool) else f"{item:g}" if isinstance(item, float) else str(item)
-
-
-def _json_line(topic: str, payload: bytes) -> str:
-    try:
-        value = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        value = payload.decode(errors="replace")
-    return orjson.dumps(
-        {"time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", "topic": topic, "value": value}
-    ).decode()

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from gateway.cli.main import main
-from gateway.cli.watch import MAX_TOPICS, Board, render, shorten
+from gateway.cli.watch import shorten
+from gateway.cli.watch_table import MAX_TOPICS, Board, render
 
 
 @pytest.mark.parametrize(
