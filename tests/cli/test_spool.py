@@ -7,16 +7,13 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.cli import spool as command
 from gateway.spool import Batch, Spool, SpoolTuning
 from gateway.spool.lines import Point, parse_line
-
-if TYPE_CHECKING:
-    from tests.support.spool import Batches
+from tests.support.spool import Batches
 
 T0 = 1732281600000000000
 Run = Callable[..., int]
@@ -37,7 +34,7 @@ def run() -> Run:
 
 
 @pytest.fixture
-def text(root: Path, batches: "Batches") -> str:
+def text(root: Path, batches: Batches) -> str:
     """A spool of three segments, 10 + 10 + 4 readings; what it holds."""
     made = [batches(10), batches(10), batches(4)]
     with Spool.open(root, tuning=SpoolTuning(segment_bytes=1), sinks=["influx"]) as spool:
@@ -139,7 +136,7 @@ def test_cat_leaves_out_what_is_damaged_and_says_so(
 
 
 def test_readings_without_utc_times_are_printed_with_their_comment_and_left_out_when_times_are_asked_for(
-    root: Path, batches: "Batches", run: Run, capfdbinary: pytest.CaptureFixture[bytes]
+    root: Path, batches: Batches, run: Run, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     boot = bytes(range(16))
     with Spool.open(root) as spool:

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +12,7 @@ from gateway.cli import spool as command
 from gateway.cli import spool_ask
 from gateway.errors import SpoolError
 from gateway.spool import Spool, SpoolSettings, SpoolView, decode_member
-
-if TYPE_CHECKING:
-    from tests.support.spool import Batches
+from tests.support.spool import Batches
 
 T0 = 1732281600000000000
 Run = Callable[..., int]
@@ -36,7 +33,7 @@ def run(root: Path) -> Run:
 
 
 @pytest.fixture
-def held(root: Path, batches: "Batches") -> Path:
+def held(root: Path, batches: Batches) -> Path:
     """A spool with ten delivered readings, and three lines in quarantine."""
     with Spool.open(root, SpoolSettings(min_free_bytes=0), sinks=["influx"]) as spool:
         spool.writer.append(batches(10))

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import paho.mqtt.client
 import pytest
@@ -23,22 +23,20 @@ from gateway.links.mqtt.client import MAX_PACKET
 from gateway.links.mqtt.connection import HELD_BYTES, MESSAGES_A_TURN, Connection
 from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
-
-if TYPE_CHECKING:
-    from tests.links.conftest import Broker, Peer
+from tests.links.conftest import Broker, Peer
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 CONNECT, PUBACK, SUBSCRIBE, PINGREQ, PINGRESP, DISCONNECT = 1, 4, 8, 12, 13, 14
 
 
-def _settings(broker: "Broker", *, scheme: str = "mqtt", **more: Any) -> MqttSettings:  # noqa: ANN401 -- any setting
+def _settings(broker: Broker, *, scheme: str = "mqtt", **more: Any) -> MqttSettings:  # noqa: ANN401 -- any setting
     given = {"client_id": "prehod-test", "topics": ("city/#",), "protocol": broker.protocol, **more}
     return MqttSettings(url=f"{scheme}://127.0.0.1:{broker.port}", **given)
 
 
 @asynccontextmanager
-async def _connected(broker: "Broker", *, session_present: bool = False) -> AsyncIterator[tuple[Connection, "Peer"]]:
+async def _connected(broker: Broker, *, session_present: bool = False) -> AsyncIterator[tuple[Connection, Peer]]:
     connection = Connection(_settings(broker))
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
@@ -93,7 +91,7 @@ def _in_the_kernel(connection: Connection) -> int:
 # opening
 
 
-async def test_a_connection_asks_for_a_session_that_outlives_it(broker: "Broker") -> None:
+async def test_a_connection_asks_for_a_session_that_outlives_it(broker: Broker) -> None:
     settings = _settings(broker, session_expiry="1h", receive_maximum=500, keepalive="30s")
     connection = Connection(settings)
     opening = asyncio.create_task(connection.open())
@@ -111,7 +109,7 @@ async def test_a_connection_asks_for_a_session_that_outlives_it(broker: "Broker"
     connection.close()
 
 
-async def test_the_broker_says_whether_it_kept_the_session(broker: "Broker") -> None:
+async def test_the_broker_says_whether_it_kept_the_session(broker: Broker) -> None:
     async with _connected(broker, session_present=True) as (connection, _):
         assert connection.accepted
         assert not connection.downgraded_topics
@@ -119,7 +117,7 @@ async def test_the_broker_says_whether_it_kept_the_session(broker: "Broker") -> 
         pass
 
 
-async def test_a_new_subscription_alone_brings_retained_messages(broker: "Broker") -> None:
+async def test_a_new_subscription_alone_brings_retained_messages(broker: Broker) -> None:
     connection = Connection(_settings(broker, topics=("a/+", "$share/prehod/b"), qos=1))
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
@@ -134,7 +132,7 @@ async def test_a_new_subscription_alone_brings_retained_messages(broker: "Broker
 
 
 @pytest.mark.parametrize(("v5", "v3", "words"), [(0x87, 5, "[Nn]ot authori"), (0x86, 4, "user ?name or password")])
-async def test_a_refusal_is_told_in_the_brokers_words(broker: "Broker", v5: int, v3: int, words: str) -> None:
+async def test_a_refusal_is_told_in_the_brokers_words(broker: Broker, v5: int, v3: int, words: str) -> None:
     connection = Connection(_settings(broker))
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
@@ -146,7 +144,7 @@ async def test_a_refusal_is_told_in_the_brokers_words(broker: "Broker", v5: int,
 
 
 @pytest.mark.parametrize("protocol", ["3.1.1"], indirect=True)
-async def test_a_broker_that_does_not_speak_our_version_refuses(broker: "Broker") -> None:
+async def test_a_broker_that_does_not_speak_our_version_refuses(broker: Broker) -> None:
     connection = Connection(_settings(broker))
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
@@ -157,7 +155,7 @@ async def test_a_broker_that_does_not_speak_our_version_refuses(broker: "Broker"
     connection.close()
 
 
-async def test_a_refused_subscription_names_its_topic(broker: "Broker") -> None:
+async def test_a_refused_subscription_names_its_topic(broker: Broker) -> None:
     connection = Connection(_settings(broker, topics=("fine/#", "secret/#")))
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
@@ -170,7 +168,7 @@ async def test_a_refused_subscription_names_its_topic(broker: "Broker") -> None:
     connection.close()
 
 
-async def test_a_broker_that_never_answers_is_down(broker: "Broker", monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_broker_that_never_answers_is_down(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mqtt, "ANSWER_WITHIN", 0.05)
     connection = Connection(_settings(broker))
     with pytest.raises(LinkDown, match="connected, but the broker did not answer within"):
@@ -178,7 +176,7 @@ async def test_a_broker_that_never_answers_is_down(broker: "Broker", monkeypatch
     connection.close()
 
 
-async def test_a_broker_that_hangs_up_on_connect_is_down(broker: "Broker") -> None:
+async def test_a_broker_that_hangs_up_on_connect_is_down(broker: Broker) -> None:
     connection = Connection(_settings(broker))
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
@@ -190,7 +188,7 @@ async def test_a_broker_that_hangs_up_on_connect_is_down(broker: "Broker") -> No
     connection.close()
 
 
-async def test_no_broker_is_down_with_its_address(broker: "Broker") -> None:
+async def test_no_broker_is_down_with_its_address(broker: Broker) -> None:
     await broker.stop()
     connection = Connection(_settings(broker))
     with pytest.raises(LinkDown, match=f"127.0.0.1:{broker.port}: Connection refused"):
@@ -209,7 +207,7 @@ async def test_a_name_that_is_none_is_an_error_and_no_surprise(host: str) -> Non
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
 async def test_a_password_that_cannot_be_read_is_refused_by_its_file(
-    broker: "Broker", tmp_path: Path, content: bytes | None
+    broker: Broker, tmp_path: Path, content: bytes | None
 ) -> None:
     file = tmp_path / "password"
     if content is not None:
@@ -222,7 +220,7 @@ async def test_a_password_that_cannot_be_read_is_refused_by_its_file(
 
 @pytest.mark.parametrize("which", ["ca_file", "certificate_file"])
 async def test_a_certificate_that_cannot_be_read_is_refused_by_its_file(
-    broker: "Broker", tmp_path: Path, which: str
+    broker: Broker, tmp_path: Path, which: str
 ) -> None:
     missing = tmp_path / "missing.pem"
     connection = Connection(_settings(broker, scheme="mqtts", **{which: missing}))
@@ -234,7 +232,7 @@ async def test_a_certificate_that_cannot_be_read_is_refused_by_its_file(
 # messages
 
 
-async def test_a_message_torn_into_single_bytes_is_one_message(broker: "Broker") -> None:
+async def test_a_message_torn_into_single_bytes_is_one_message(broker: Broker) -> None:
     async with _connected(broker) as (connection, peer):
         for byte in peer.message(b"payload" * 30, 7, dup=True):
             peer.publish(bytes([byte]))
@@ -245,7 +243,7 @@ async def test_a_message_torn_into_single_bytes_is_one_message(broker: "Broker")
         assert second == Message("city/air/1", b"next", 8, repeated=False, retained=False)
 
 
-async def test_a_burst_arrives_whole_in_order_and_leaves_the_loop_its_turns(broker: "Broker") -> None:
+async def test_a_burst_arrives_whole_in_order_and_leaves_the_loop_its_turns(broker: Broker) -> None:
     count = 60 * MESSAGES_A_TURN
     async with _connected(broker) as (connection, peer):
         peer.publish(*(peer.message(b"%d" % number, number % 65535 + 1) for number in range(count)))
@@ -256,7 +254,7 @@ async def test_a_burst_arrives_whole_in_order_and_leaves_the_loop_its_turns(brok
         assert [message.payload for batch in batches for message in batch] == [b"%d" % n for n in range(count)]
 
 
-async def test_what_comes_before_the_subscription_is_answered_is_not_lost(broker: "Broker") -> None:
+async def test_what_comes_before_the_subscription_is_answered_is_not_lost(broker: Broker) -> None:
     connection = Connection(_settings(broker))
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
@@ -269,7 +267,7 @@ async def test_what_comes_before_the_subscription_is_answered_is_not_lost(broker
     connection.close()
 
 
-async def test_retained_and_unacknowledgeable_messages_are_marked(broker: "Broker") -> None:
+async def test_retained_and_unacknowledgeable_messages_are_marked(broker: Broker) -> None:
     async with _connected(broker) as (connection, peer):
         peer.publish(peer.message(b"old", 3, retain=True), peer.message(b"fleeting", qos=0))
         old, fleeting = await _take(connection, 2)
@@ -277,7 +275,7 @@ async def test_retained_and_unacknowledgeable_messages_are_marked(broker: "Broke
         assert (fleeting.retained, fleeting.mid) == (False, 0)
 
 
-async def test_a_topic_that_is_no_text_is_still_a_message(broker: "Broker") -> None:
+async def test_a_topic_that_is_no_text_is_still_a_message(broker: Broker) -> None:
     async with _connected(broker) as (connection, peer):
         peer.publish(peer.message(b"x", 1, topic=b"city/\xff\xfe"), peer.message(b"y", 2))
         strange, normal = await _take(connection, 2)
@@ -285,7 +283,7 @@ async def test_a_topic_that_is_no_text_is_still_a_message(broker: "Broker") -> N
         assert normal.payload == b"y"
 
 
-async def test_empty_payloads_and_large_ones_pass(broker: "Broker") -> None:
+async def test_empty_payloads_and_large_ones_pass(broker: Broker) -> None:
     large = random.Random(1).randbytes(700_000)  # noqa: S311 -- any bytes do
     async with _connected(broker) as (connection, peer):
         peer.publish(peer.message(b"", 1), peer.message(large, 2), peer.message(b"z", 3))
@@ -295,7 +293,7 @@ async def test_empty_payloads_and_large_ones_pass(broker: "Broker") -> None:
 # acknowledging
 
 
-async def test_nothing_is_acknowledged_until_we_say_so_and_then_in_our_order(broker: "Broker") -> None:
+async def test_nothing_is_acknowledged_until_we_say_so_and_then_in_our_order(broker: Broker) -> None:
     async with _connected(broker) as (connection, peer):
         peer.publish(*(peer.message(b"x", mid) for mid in (1, 2, 3)))
         await _take(connection, 3)
@@ -305,7 +303,7 @@ async def test_nothing_is_acknowledged_until_we_say_so_and_then_in_our_order(bro
         assert await peer.acks(3) == [2, 3, 1]
 
 
-async def test_many_acknowledgements_pass_a_broker_that_reads_slowly(broker: "Broker") -> None:
+async def test_many_acknowledgements_pass_a_broker_that_reads_slowly(broker: Broker) -> None:
     mids = list(range(1, 65536))
     async with _connected(broker) as (connection, peer):
         assert connection._client.gathering is not None
@@ -317,7 +315,7 @@ async def test_many_acknowledgements_pass_a_broker_that_reads_slowly(broker: "Br
         assert await peer.acks(1) == [42]
 
 
-async def test_a_late_acknowledgement_is_never_sent_on_the_next_connection(broker: "Broker") -> None:
+async def test_a_late_acknowledgement_is_never_sent_on_the_next_connection(broker: Broker) -> None:
     async with _connected(broker) as (old, old_peer):
         old_peer.publish(old_peer.message(b"stored late", 1))
         await _take(old, 1)
@@ -335,7 +333,7 @@ async def test_a_late_acknowledgement_is_never_sent_on_the_next_connection(broke
 
 
 async def test_a_connection_on_hold_goes_on_hearing_its_broker(
-    broker: "Broker", until: Until, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(paho.mqtt.client, "time_func", lambda: now)
@@ -353,7 +351,7 @@ async def test_a_connection_on_hold_goes_on_hearing_its_broker(
         assert [message.mid for message in await _take(connection, 1000)] == list(range(1, 1001))
 
 
-async def test_a_broker_that_ends_the_connection_on_hold_is_noticed_at_once(broker: "Broker") -> None:
+async def test_a_broker_that_ends_the_connection_on_hold_is_noticed_at_once(broker: Broker) -> None:
     async with _connected(broker) as (connection, peer), _holding(connection) as (holding, _):
         peer.publish(peer.message(b"x", 1))
         peer.writer.close()
@@ -361,7 +359,7 @@ async def test_a_broker_that_ends_the_connection_on_hold_is_noticed_at_once(brok
             await asyncio.wait_for(holding, 5)
 
 
-async def test_a_silent_broker_on_hold_is_given_up(broker: "Broker", monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_broker_on_hold_is_given_up(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(paho.mqtt.client, "time_func", lambda: now)
     async with _connected(broker) as (connection, _), _holding(connection) as (holding, _):
@@ -372,7 +370,7 @@ async def test_a_silent_broker_on_hold_is_given_up(broker: "Broker", monkeypatch
             await asyncio.wait_for(holding, 5)
 
 
-async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(broker: "Broker") -> None:
+async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(broker: Broker) -> None:
     payload, count = b"x" * 50_000, 400  # 20 MB: beyond every buffer in between
     async with _connected(broker) as (connection, peer):
         async with _holding(connection) as (holding, room):
@@ -388,7 +386,7 @@ async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(br
 
 
 async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(
-    broker: "Broker", until: Until, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mqtt, "HELD_BYTES", 1)
     async with _connected(broker) as (connection, peer):
@@ -410,7 +408,7 @@ async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(
 
 @pytest.mark.parametrize("how", ["closed", "reset"])
 async def test_an_end_that_nobody_reads_is_seen_in_the_kernel(
-    broker: "Broker", monkeypatch: pytest.MonkeyPatch, how: str
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setattr(mqtt, "HELD_BYTES", 1)
     monkeypatch.setattr(mqtt, "TICK", 0.01)
@@ -428,7 +426,7 @@ async def test_an_end_that_nobody_reads_is_seen_in_the_kernel(
 
 
 async def test_a_broker_that_sends_much_and_answers_late_is_alive(
-    broker: "Broker", until: Until, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(paho.mqtt.client, "time_func", lambda: now)
@@ -444,7 +442,7 @@ async def test_a_broker_that_sends_much_and_answers_late_is_alive(
 # the end
 
 
-async def test_closing_says_goodbye_and_may_be_repeated(broker: "Broker") -> None:
+async def test_closing_says_goodbye_and_may_be_repeated(broker: Broker) -> None:
     async with _connected(broker) as (connection, peer):
         connection.close()
         connection.close()
@@ -463,7 +461,7 @@ async def test_a_connection_closes_before_it_was_opened() -> None:
         await connection.receive()
 
 
-async def test_closing_wakes_whoever_waits(broker: "Broker") -> None:
+async def test_closing_wakes_whoever_waits(broker: Broker) -> None:
     async with _connected(broker) as (connection, _):
         waiting = asyncio.create_task(connection.receive())
         await asyncio.sleep(0)
@@ -472,7 +470,7 @@ async def test_closing_wakes_whoever_waits(broker: "Broker") -> None:
             await asyncio.wait_for(waiting, 5)
 
 
-async def test_what_came_before_the_end_is_delivered_first(broker: "Broker") -> None:
+async def test_what_came_before_the_end_is_delivered_first(broker: Broker) -> None:
     async with _connected(broker) as (connection, peer):
         peer.publish(peer.message(b"one", 1), peer.message(b"two", 2), peer.message(b"torn in the middle", 3)[:9])
         peer.writer.close()
@@ -481,7 +479,7 @@ async def test_what_came_before_the_end_is_delivered_first(broker: "Broker") -> 
         assert "without a word" in str(await _end_of(connection)), "and it stays ended"
 
 
-async def test_a_reset_in_mid_packet_ends_the_connection(broker: "Broker") -> None:
+async def test_a_reset_in_mid_packet_ends_the_connection(broker: Broker) -> None:
     async with _connected(broker) as (connection, peer):
         peer.publish(peer.message(b"whole", 1), peer.message(b"torn", 2)[:5])
         await _take(connection, 1)
@@ -490,7 +488,7 @@ async def test_a_reset_in_mid_packet_ends_the_connection(broker: "Broker") -> No
 
 
 async def test_a_write_that_fails_ends_the_connection_and_surprises_nobody(
-    broker: "Broker", monkeypatch: pytest.MonkeyPatch
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: GatheringSocket) -> bool:
         raise BrokenPipeError("Broken pipe")
@@ -501,7 +499,7 @@ async def test_a_write_that_fails_ends_the_connection_and_surprises_nobody(
         assert str(await _end_of(connection)) == "connection lost: Broken pipe"
 
 
-async def test_a_silent_broker_is_asked_and_then_given_up(broker: "Broker", monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_broker_is_asked_and_then_given_up(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(paho.mqtt.client, "time_func", lambda: now)
     async with _connected(broker) as (connection, peer):
@@ -514,7 +512,7 @@ async def test_a_silent_broker_is_asked_and_then_given_up(broker: "Broker", monk
         assert str(await _end_of(connection)) == "no answer for 60 s: the network is cut, or the broker hangs"
 
 
-async def test_no_bytes_from_a_broker_are_a_surprise(broker: "Broker") -> None:
+async def test_no_bytes_from_a_broker_are_a_surprise(broker: Broker) -> None:
     surprises: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: surprises.append(context))
     dice = random.Random(1883)  # noqa: S311 -- reproducible, not secret
@@ -529,7 +527,7 @@ async def test_no_bytes_from_a_broker_are_a_surprise(broker: "Broker") -> None:
     assert not surprises
 
 
-async def test_an_opening_cancelled_while_the_broker_is_silent_leaves_nothing(broker: "Broker") -> None:
+async def test_an_opening_cancelled_while_the_broker_is_silent_leaves_nothing(broker: Broker) -> None:
     connection = Connection(_settings(broker))
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
@@ -541,7 +539,7 @@ async def test_an_opening_cancelled_while_the_broker_is_silent_leaves_nothing(br
 
 
 async def test_an_opening_cancelled_while_it_connects_closes_what_the_thread_opens(
-    broker: "Broker", monkeypatch: pytest.MonkeyPatch, until: Until
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, until: Until
 ) -> None:
     may_go_on = threading.Event()
     made: list[socket.socket] = []
@@ -567,7 +565,7 @@ async def test_an_opening_cancelled_while_it_connects_closes_what_the_thread_ope
 # what we say ourselves
 
 
-async def test_a_message_of_ours_goes_out_with_qos_0_behind_the_acknowledgements(broker: "Broker") -> None:
+async def test_a_message_of_ours_goes_out_with_qos_0_behind_the_acknowledgements(broker: Broker) -> None:
     async with _connected(broker) as (connection, peer):
         peer.publish(peer.message(b"1", 7))
         await _take(connection, 1)
@@ -579,7 +577,7 @@ async def test_a_message_of_ours_goes_out_with_qos_0_behind_the_acknowledgements
         assert said.body == b"\0\x11devices/1/command" + (b"\0" if peer.v5 else b"") + b"again"
 
 
-async def test_what_cannot_be_published_is_not_and_harms_nothing(broker: "Broker") -> None:
+async def test_what_cannot_be_published_is_not_and_harms_nothing(broker: Broker) -> None:
     async with _connected(broker) as (connection, peer):
         assert not connection.publish("devices/+/command", b"")
         assert not connection.publish("", b"")

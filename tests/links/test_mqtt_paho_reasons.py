@@ -2,22 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.errors import LinkDown, LinkRefused
 from gateway.links.mqtt.connection import Connection
 from gateway.links.mqtt.settings import MqttSettings
-
-if TYPE_CHECKING:
-    from tests.links.conftest import Broker
+from tests.links.conftest import Broker
 
 CONNECT, CONNACK, SUBSCRIBE, DISCONNECT = 1, 2, 8, 14
 
 
 @pytest.fixture
-async def connection(broker: "Broker") -> AsyncIterator[Connection]:
+async def connection(broker: Broker) -> AsyncIterator[Connection]:
     """A connection that nobody has opened yet."""
     settings = MqttSettings(
         url=f"mqtt://127.0.0.1:{broker.port}",
@@ -41,7 +38,7 @@ async def connection(broker: "Broker") -> AsyncIterator[Connection]:
     ],
 )
 async def test_a_refusal_tells_how_long_to_wait(  # noqa: PLR0917 -- a table of reasons
-    connection: Connection, broker: "Broker", reason: int, kind: type[LinkDown], wait: float, words: str
+    connection: Connection, broker: Broker, reason: int, kind: type[LinkDown], wait: float, words: str
 ) -> None:
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
@@ -53,7 +50,7 @@ async def test_a_refusal_tells_how_long_to_wait(  # noqa: PLR0917 -- a table of 
     assert (type(caught.value), caught.value.wait) == (kind, wait)
 
 
-async def test_a_broker_that_grants_less_than_asked_for_is_told_of(connection: Connection, broker: "Broker") -> None:
+async def test_a_broker_that_grants_less_than_asked_for_is_told_of(connection: Connection, broker: Broker) -> None:
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
     await peer.expect(CONNECT)
@@ -79,7 +76,7 @@ async def test_a_broker_that_grants_less_than_asked_for_is_told_of(connection: C
 )
 async def test_a_broker_that_says_why_is_understood(  # noqa: PLR0917 -- a table of reasons
     connection: Connection,
-    broker: "Broker",
+    broker: Broker,
     reason: int,
     properties: bytes,
     kind: type[LinkDown],

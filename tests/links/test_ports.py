@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -14,9 +13,7 @@ from serial.tools import list_ports
 from gateway.errors import LinkDown, LinkRefused
 from gateway.links.ports import Plugged, UsbPort, denied, held, holders, plugged_in, resolve, shared
 from gateway.links.serial import Line, SerialSettings
-
-if TYPE_CHECKING:
-    from tests.links.conftest import Device
+from tests.links.conftest import Device
 
 CH340 = Plugged("/dev/ttyUSB0", UsbPort(0x1A86, 0x7523, "", "1-1.2"))
 ANOTHER = Plugged("/dev/ttyUSB1", UsbPort(0x1A86, 0x7523, "", "1-1.3"))
@@ -117,7 +114,7 @@ def test_an_adapter_that_vanishes_while_it_is_looked_at_is_down(monkeypatch: pyt
         plugged_in()
 
 
-async def test_a_line_is_opened_by_its_usb_identity_wherever_that_is_now(device: "Device") -> None:
+async def test_a_line_is_opened_by_its_usb_identity_wherever_that_is_now(device: Device) -> None:
     here = there(CH340._replace(device=device.port))
     line = Line(SerialSettings("usb:1a86:7523", 9600), lambda port: resolve(port, here))
     await line.open()
@@ -139,7 +136,7 @@ async def test_a_line_that_is_not_plugged_in_is_down() -> None:
 # who holds it
 
 
-def test_we_find_ourselves_among_those_who_hold_a_port_and_nobody_elses(device: "Device") -> None:
+def test_we_find_ourselves_among_those_who_hold_a_port_and_nobody_elses(device: Device) -> None:
     assert not holders(device.port)
     assert shared(device.port) == ""
     mine = os.open(device.port, os.O_RDWR | os.O_NOCTTY)
@@ -151,7 +148,7 @@ def test_we_find_ourselves_among_those_who_hold_a_port_and_nobody_elses(device: 
         os.close(mine)
 
 
-def test_a_link_to_the_port_is_the_port_and_what_we_may_not_see_is_left_out(device: "Device", tmp_path: Path) -> None:
+def test_a_link_to_the_port_is_the_port_and_what_we_may_not_see_is_left_out(device: Device, tmp_path: Path) -> None:
     descriptors = tmp_path / "77" / "fd"
     descriptors.mkdir(parents=True)
     (tmp_path / "77" / "comm").write_text("minicom\n")
@@ -164,7 +161,7 @@ def test_a_link_to_the_port_is_the_port_and_what_we_may_not_see_is_left_out(devi
     assert [str(one) for one in holders(str(by_path), tmp_path)] == ["minicom (pid 77)"]
 
 
-def test_a_holder_that_we_may_not_see_is_named_by_a_command(device: "Device") -> None:
+def test_a_holder_that_we_may_not_see_is_named_by_a_command(device: Device) -> None:
     assert held(device.port) == f"held by another program: sudo fuser -v {device.port} names it"
 
 

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 import serial
@@ -19,14 +18,12 @@ import serial
 from gateway.errors import LinkDown, LinkRefused
 from gateway.links import serial as serial_link
 from gateway.links.serial import MAX_BUFFERED, READ_SIZE, Line, SerialSettings
-
-if TYPE_CHECKING:
-    from tests.links.conftest import Device
+from tests.links.conftest import Device
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
-async def _open(device: "Device") -> Line:
+async def _open(device: Device) -> Line:
     line = Line(SerialSettings(device.port, 9600))
     await line.open()
     return line
@@ -40,7 +37,7 @@ async def _received(line: Line, size: int) -> bytes:
     return data
 
 
-async def test_bytes_go_both_ways_unchanged(device: "Device") -> None:
+async def test_bytes_go_both_ways_unchanged(device: Device) -> None:
     line = await _open(device)
     every = bytes(range(256))  # newlines, control characters, XON and XOFF among them
     device.says(every)
@@ -50,7 +47,7 @@ async def test_bytes_go_both_ways_unchanged(device: "Device") -> None:
     line.close()
 
 
-async def test_silence_is_an_empty_result_and_no_error(device: "Device") -> None:
+async def test_silence_is_an_empty_result_and_no_error(device: Device) -> None:
     line = await _open(device)
     assert await line.receive(0.01) == b""
     assert await line.receive(0) == b""
@@ -59,7 +56,7 @@ async def test_silence_is_an_empty_result_and_no_error(device: "Device") -> None
     line.close()
 
 
-async def test_zero_seconds_still_fetch_what_the_kernel_holds(device: "Device") -> None:
+async def test_zero_seconds_still_fetch_what_the_kernel_holds(device: Device) -> None:
     line = await _open(device)
     device.says(b"late answer")
     select.select([line._fd], [], [], 5)  # the loop stands still: nobody but the kernel has the bytes
@@ -67,7 +64,7 @@ async def test_zero_seconds_still_fetch_what_the_kernel_holds(device: "Device") 
     line.close()
 
 
-async def test_what_came_before_the_unplug_is_delivered_and_then_the_line_is_down(device: "Device") -> None:
+async def test_what_came_before_the_unplug_is_delivered_and_then_the_line_is_down(device: Device) -> None:
     line = await _open(device)
     device.says(b"half a fra")
     select.select([line._fd], [], [], 5)
@@ -80,7 +77,7 @@ async def test_what_came_before_the_unplug_is_delivered_and_then_the_line_is_dow
     line.close()
 
 
-async def test_an_unplug_wakes_whoever_waits(device: "Device") -> None:
+async def test_an_unplug_wakes_whoever_waits(device: Device) -> None:
     line = await _open(device)
     waiting = asyncio.create_task(line.receive(60))
     await asyncio.sleep(0)
@@ -90,7 +87,7 @@ async def test_an_unplug_wakes_whoever_waits(device: "Device") -> None:
     line.close()
 
 
-async def test_an_ended_line_stays_ended_for_receive_and_send(device: "Device") -> None:
+async def test_an_ended_line_stays_ended_for_receive_and_send(device: Device) -> None:
     line = await _open(device)
     device.unplug()
     for _ in range(2):
@@ -101,7 +98,7 @@ async def test_an_ended_line_stays_ended_for_receive_and_send(device: "Device") 
     line.close()
 
 
-async def test_sending_into_an_unplugged_port_ends_the_line(device: "Device") -> None:
+async def test_sending_into_an_unplugged_port_ends_the_line(device: Device) -> None:
     line = await _open(device)
     device.unplug()
     with pytest.raises(LinkDown, match="gone"):
@@ -109,7 +106,7 @@ async def test_sending_into_an_unplugged_port_ends_the_line(device: "Device") ->
     line.close()
 
 
-async def test_a_line_may_be_closed_twice_and_before_it_was_opened(device: "Device") -> None:
+async def test_a_line_may_be_closed_twice_and_before_it_was_opened(device: Device) -> None:
     never = Line(SerialSettings(device.port, 9600))
     never.close()
     never.close()
@@ -122,7 +119,7 @@ async def test_a_line_may_be_closed_twice_and_before_it_was_opened(device: "Devi
         await line.send(b"x")
 
 
-async def test_closing_wakes_whoever_waits_for_bytes(device: "Device") -> None:
+async def test_closing_wakes_whoever_waits_for_bytes(device: Device) -> None:
     line = await _open(device)
     waiting = asyncio.create_task(line.receive(60))
     await asyncio.sleep(0)
@@ -131,7 +128,7 @@ async def test_closing_wakes_whoever_waits_for_bytes(device: "Device") -> None:
         await asyncio.wait_for(waiting, 5)
 
 
-async def test_a_port_opens_again_after_closing(device: "Device") -> None:
+async def test_a_port_opens_again_after_closing(device: Device) -> None:
     for said in (b"one", b"two"):
         line = await _open(device)
         device.says(said)
@@ -139,7 +136,7 @@ async def test_a_port_opens_again_after_closing(device: "Device") -> None:
         line.close()
 
 
-async def test_a_second_opening_is_refused_and_the_first_goes_on(device: "Device") -> None:
+async def test_a_second_opening_is_refused_and_the_first_goes_on(device: Device) -> None:
     first = await _open(device)
     with pytest.raises(LinkRefused, match="held by another source of this gateway"):
         await _open(device)
@@ -150,7 +147,7 @@ async def test_a_second_opening_is_refused_and_the_first_goes_on(device: "Device
     first.close()
 
 
-async def test_a_port_that_another_process_holds_is_refused_and_the_process_named(device: "Device") -> None:
+async def test_a_port_that_another_process_holds_is_refused_and_the_process_named(device: Device) -> None:
     code = "import serial, sys; port = serial.Serial(sys.argv[1], exclusive=True); print('mine', flush=True); input()"
     holder = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, device.port, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -171,7 +168,7 @@ async def test_a_port_that_is_not_there_is_down_and_says_so() -> None:
 
 
 async def test_a_port_that_we_may_not_open_names_its_group_and_the_command(
-    device: "Device", monkeypatch: pytest.MonkeyPatch
+    device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(*_: object, **__: object) -> None:
         # As pyserial reports it; the tests may run as root, whom nothing is denied.
@@ -185,7 +182,7 @@ async def test_a_port_that_we_may_not_open_names_its_group_and_the_command(
         await _open(device)
 
 
-async def test_a_port_whose_owner_lets_nobody_in_is_refused_for_real(device: "Device") -> None:
+async def test_a_port_whose_owner_lets_nobody_in_is_refused_for_real(device: Device) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody who is denied something")
     Path(device.port).chmod(0o600)  # noqa: ASYNC240 -- no disk is behind it
@@ -214,7 +211,7 @@ async def test_a_file_that_is_no_port_is_refused_in_words() -> None:
 
 
 async def test_a_setting_that_the_adapter_refuses_is_no_surprise(
-    device: "Device", monkeypatch: pytest.MonkeyPatch
+    device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise termios.error(errno.EINVAL, "Invalid argument")
@@ -224,12 +221,12 @@ async def test_a_setting_that_the_adapter_refuses_is_no_surprise(
         await _open(device)
 
 
-async def test_an_impossible_parity_is_refused(device: "Device") -> None:
+async def test_an_impossible_parity_is_refused(device: Device) -> None:
     with pytest.raises(LinkRefused, match="parity"):
         await Line(SerialSettings(device.port, 9600, parity="X")).open()
 
 
-async def test_a_busy_port_makes_send_wait_and_nothing_is_lost(device: "Device") -> None:
+async def test_a_busy_port_makes_send_wait_and_nothing_is_lost(device: Device) -> None:
     line = await _open(device)
     much = bytes(range(256)) * 400  # far beyond what the kernel buffers for a terminal
     sending = asyncio.create_task(line.send(much))
@@ -240,7 +237,7 @@ async def test_a_busy_port_makes_send_wait_and_nothing_is_lost(device: "Device")
     line.close()
 
 
-async def test_an_unplug_ends_a_send_that_waits(device: "Device") -> None:
+async def test_an_unplug_ends_a_send_that_waits(device: Device) -> None:
     line = await _open(device)
     sending = asyncio.create_task(line.send(b"x" * 100_000))
     await asyncio.sleep(0.01)
@@ -251,7 +248,7 @@ async def test_an_unplug_ends_a_send_that_waits(device: "Device") -> None:
 
 
 async def test_an_adapter_that_takes_no_more_bytes_is_given_up(
-    device: "Device", monkeypatch: pytest.MonkeyPatch
+    device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serial_link, "SEND_PATIENCE", 0.05)
     line = await _open(device)
@@ -261,7 +258,7 @@ async def test_an_adapter_that_takes_no_more_bytes_is_given_up(
     line.close()
 
 
-async def test_closing_ends_a_send_that_waits(device: "Device") -> None:
+async def test_closing_ends_a_send_that_waits(device: Device) -> None:
     line = await _open(device)
     sending = asyncio.create_task(line.send(b"x" * 100_000))
     await asyncio.sleep(0.01)
@@ -270,7 +267,7 @@ async def test_closing_ends_a_send_that_waits(device: "Device") -> None:
         await asyncio.wait_for(sending, 5)
 
 
-async def test_cancelling_a_send_that_waits_leaves_the_line_usable(device: "Device") -> None:
+async def test_cancelling_a_send_that_waits_leaves_the_line_usable(device: Device) -> None:
     line = await _open(device)
     sending = asyncio.create_task(line.send(b"x" * 100_000))
     await asyncio.sleep(0.01)
@@ -281,7 +278,7 @@ async def test_cancelling_a_send_that_waits_leaves_the_line_usable(device: "Devi
     line.close()
 
 
-async def test_a_reader_that_is_busy_leaves_the_rest_to_the_kernel(device: "Device", until: Until) -> None:
+async def test_a_reader_that_is_busy_leaves_the_rest_to_the_kernel(device: Device, until: Until) -> None:
     line = await _open(device)
     sent = 0
     chunk = bytes(range(256)) * 4
@@ -302,7 +299,7 @@ async def test_a_reader_that_is_busy_leaves_the_rest_to_the_kernel(device: "Devi
 
 
 async def test_an_opening_that_nobody_waits_for_closes_what_it_opens(
-    device: "Device", monkeypatch: pytest.MonkeyPatch, until: Until
+    device: Device, monkeypatch: pytest.MonkeyPatch, until: Until
 ) -> None:
     may_go_on, opened = threading.Event(), []
     really_open = serial.Serial
