@@ -1,12 +1,12 @@
-"""The only place that starts tasks, and the only one that survives surprises.
+"""Retry with back-off: the only place that runs links and sinks again and again, and that survives a bug in one.
 
 `keep_alive` runs one link or sink for ever: it calls a coroutine function, and when that ends, waits and calls it
 again. The waits double from one second to a minute, with jitter, so that a hundred gateways do not come back in
 step; a connection that lasted resets them, one that was up at all shortens them, and an error may ask for longer
 ones. Going down is logged once, and coming back once; in between only a new reason is.
 
-A surprise (a bug: anything that is not one of our own errors) is logged with its traceback, counted, and treated as
-one more reason to try again: one source's bug must not end the others.
+A crash (a bug: any error that is not one of our own) is logged with its traceback, counted, and treated as one more
+reason to try again: one source's bug must not end the others.
 """
 
 import asyncio
@@ -40,14 +40,15 @@ class Liveness:
     since: float = 0.0
     problem: str = STARTING
     restarts: int = 0
-    surprises: int = 0
+    crashes: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     """What is wrong although the link is up, by whom it concerns."""
 
     def went_up(self) -> None:
         """Say that it works now; the one who knows is the link itself."""
         if not self.up:
-            self.up, self.since = True, time.monotonic()
+            self.up = True
+            self.since = time.monotonic()
             structlog.get_logger().info("link up", link=self.name, after_attempts=self.restarts)
             self.problem = ""
 
@@ -79,22 +80,23 @@ async def keep_alive(
             await run()
             problem = "ended"
         except LinkDown as error:
-            # Somebody has to change something before a refusal ends: there is no hurry, but no silence either.
+            # A person has to change something before a refusal ends: there is no hurry, but no silence either.
             at_least = max(error.wait, 10 * first_wait if isinstance(error, LinkRefused) else 0.0)
             problem = str(error)
         except PrehodError as error:
             problem = str(error)
-        except Exception as error:  # the one place that survives surprises
-            liveness.surprises += 1
+        except Exception as error:  # the one place that survives a bug
+            liveness.crashes += 1
             problem = f"{type(error).__name__}: {error}"
-            log.exception("surprise: this is a bug, please report it")
+            log.exception("link crashed: this is a bug, please report it")
         lasted = liveness.up and time.monotonic() - liveness.since > LASTED
         if liveness.up or problem != liveness.problem:
             log.warning("link down", problem=problem)
         if liveness.up:
             # The waits of one outage say nothing about the next: a minute after a broker's restart is too long.
             wait = min(wait, AGAIN * first_wait)
-        liveness.up, liveness.problem = False, problem
+        liveness.up = False
+        liveness.problem = problem
         liveness.problems.clear()
         liveness.restarts += 1
         wait = first_wait if lasted else min(wait, longest_wait)

@@ -171,7 +171,7 @@ async def test_liveness_says_what_is_wrong_and_for_how_often(logs: Logs) -> None
     liveness = Liveness("air")
     assert (liveness.up, liveness.problem) == (False, "starting")
     await supervised(liveness, SpoolFull("no room"), LinkRefused("wrong password"))
-    assert (liveness.problem, liveness.restarts, liveness.surprises) == ("wrong password", 2, 0)
+    assert (liveness.problem, liveness.restarts, liveness.crashes) == ("wrong password", 2, 0)
     liveness.went_up()
     assert (liveness.up, liveness.problem) == (True, "")
     assert logs[-1]["event"] == "link up"
@@ -203,18 +203,18 @@ async def test_a_link_that_went_down_has_no_other_problems() -> None:
 
 
 @pytest.mark.usefixtures("world")
-async def test_a_surprise_is_counted_logged_with_its_traceback_and_survived(logs: Logs) -> None:
+async def test_a_crash_is_counted_logged_with_its_traceback_and_survived(logs: Logs) -> None:
     liveness = Liveness("air")
 
     def bug() -> None:
         raise ZeroDivisionError("division by zero")
 
     await supervised(liveness, bug, bug)
-    assert (liveness.surprises, liveness.restarts) == (2, 2)
+    assert (liveness.crashes, liveness.restarts) == (2, 2)
     assert liveness.problem == "ZeroDivisionError: division by zero"
     errors = [entry for entry in logs if entry["log_level"] == "error"]
     assert [(entry["event"], entry["exc_info"]) for entry in errors] == [
-        ("surprise: this is a bug, please report it", True)
+        ("link crashed: this is a bug, please report it", True)
     ] * 2
 
 
@@ -252,7 +252,7 @@ async def test_cancelling_ends_it_wherever_it_is() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert liveness.surprises == 0
+        assert liveness.crashes == 0
 
 
 async def test_other_waits_can_be_asked_for(world: World) -> None:
