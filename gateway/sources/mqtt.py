@@ -89,7 +89,7 @@ class MqttIngest:
         while True:
             for message in await connection.receive():
                 if self._committer.full:
-                    await connection.hold(self._committer.room())
+                    await connection.pause_until(self._committer.room())
                 self._take(message, acknowledger)
             await asyncio.sleep(0)
 

@@ -20,7 +20,7 @@ from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.links.mqtt import connection as mqtt
 from gateway.links.mqtt.buffered_socket import READ_SIZE, GatheringSocket
 from gateway.links.mqtt.client import MAX_PACKET
-from gateway.links.mqtt.connection import HELD_BYTES, MESSAGES_A_TURN, Connection
+from gateway.links.mqtt.connection import MESSAGES_A_TURN, PAUSED_BYTES, Connection
 from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
 from tests.links.conftest import Broker, Peer
@@ -50,9 +50,9 @@ async def _connected(broker: Broker, *, session_present: bool = False) -> AsyncI
 
 @asynccontextmanager
 async def _holding(connection: Connection) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Event]]:
-    """Put a connection on hold, as a full disk does; set the event, and there is room."""
+    """Pause a connection, as a full disk does; set the event, and there is room."""
     room = asyncio.Event()
-    holding = asyncio.create_task(connection.hold(room.wait()))
+    holding = asyncio.create_task(connection.pause_until(room.wait()))
     await asyncio.sleep(0)
     try:
         yield holding, room
@@ -378,7 +378,7 @@ async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(br
             async with asyncio.timeout(5):
                 while not connection._reading_paused:  # noqa: ASYNC110 -- nobody is told
                     await asyncio.sleep(0.005)
-            assert sum(len(message.payload) for message in connection._inbox) < 2 * HELD_BYTES
+            assert sum(len(message.payload) for message in connection._inbox) < 2 * PAUSED_BYTES
             assert peer.writer.transport.get_write_buffer_size() > 0, "the network holds the rest at the broker"
             room.set()
             await asyncio.wait_for(holding, 5)
@@ -388,7 +388,7 @@ async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(br
 async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(
     broker: Broker, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mqtt, "HELD_BYTES", 1)
+    monkeypatch.setattr(mqtt, "PAUSED_BYTES", 1)
     async with _connected(broker) as (connection, peer):
         count = 10 * MESSAGES_A_TURN
         messages = [peer.message(b"", mid) for mid in range(1, count + 1)]
@@ -410,7 +410,7 @@ async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(
 async def test_an_end_that_nobody_reads_is_seen_in_the_kernel(
     broker: Broker, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(mqtt, "HELD_BYTES", 1)
+    monkeypatch.setattr(mqtt, "PAUSED_BYTES", 1)
     monkeypatch.setattr(mqtt, "TICK", 0.01)
     async with _connected(broker) as (connection, peer), _holding(connection) as (holding, _):
         peer.publish(peer.message(b"more than is taken", 1))

@@ -85,7 +85,7 @@ class FakeConnection:
         self.published.append((topic, payload))
         return True
 
-    async def hold(self, room: Awaitable[object]) -> None:
+    async def pause_until(self, room: Awaitable[object]) -> None:
         self.paused = True
         self.pauses += 1
         waits = [asyncio.ensure_future(room), self._ended_on_hold]

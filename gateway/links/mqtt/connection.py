@@ -1,4 +1,4 @@
-"""One connection to an MQTT broker, driven by the event loop: messages in, acknowledgements out when we say so.
+"""One MQTT connection with manual acknowledgement, driven by the event loop.
 
 A `Connection` lives from CONNECT until the network or the broker ends it; for the next attempt make a new one. So
 an acknowledgement always belongs to the connection its message came by, and one that comes late is dropped: after a
@@ -34,8 +34,8 @@ TICK = 1.0
 ANSWER_WITHIN = 10.0
 """Seconds from CONNECT to the answer to our subscription."""
 
-HELD_BYTES = 1024 * 1024
-"""What a connection takes into memory on `hold`. A broker's window is full long before; so we go on hearing it."""
+PAUSED_BYTES = 1024 * 1024
+"""What a connection takes into memory while it is paused. A broker's window is full long before: we go on reading."""
 
 
 _WHOSE = "the broker's"
@@ -58,18 +58,20 @@ class Connection:
         self._over = asyncio.Event()
         self._ready: asyncio.Future[bool] = self._loop.create_future()
         self._fd = -1
-        self._held: int | None = None
+        self._paused_size: int | None = None
+        """Bytes in memory while it is paused, None where it is not."""
         self._reading_paused = False
         self._heard = False
         self._writing = False
-        self._going_on = False
+        self._turn_scheduled = False
         self._session_present = False
         self._timer: asyncio.TimerHandle | None = None
-        client = self._client = PahoClient(settings)
+        client = PahoClient(settings)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        self._client = client
 
     async def open(self) -> bool:
         """Connect and subscribe; return whether the broker still had our session.
@@ -110,7 +112,8 @@ class Connection:
                 raise self._ended
             self._arrived.clear()
             await self._arrived.wait()
-        batch, self._inbox = self._inbox, []
+        batch = self._inbox
+        self._inbox = []
         return batch
 
     def acknowledge(self, mids: Sequence[int]) -> None:
@@ -132,25 +135,25 @@ class Connection:
         self._write()
         return True
 
-    async def hold(self, room: Awaitable[object]) -> None:
+    async def pause_until(self, room: Awaitable[object]) -> None:
         """Wait until there is ``room`` and keep what comes meanwhile; raises `LinkDown` if the connection ends first.
 
-        Beyond `HELD_BYTES` it reads no more, and the network's own back-pressure holds the rest at the broker.
+        Beyond `PAUSED_BYTES` it reads no more, and back-pressure by the network keeps the rest at the broker.
         """
-        self._held = sum(map(_size, self._inbox))
+        self._paused_size = sum(map(_size, self._inbox))
         waits = [asyncio.ensure_future(room), asyncio.ensure_future(self._over.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for one in waits:
                 one.cancel()
-            self._held = None
+            self._paused_size = None
         if self._ended is not None:
             raise self._ended
         if self._reading_paused:
             self._reading_paused = False
             self._loop.add_reader(self._fd, self._readable)
-            self._go_on()
+            self._schedule_turn()
 
     def close(self) -> None:
         """End it: DISCONNECT where that still goes out. Safe at any moment, and twice."""
@@ -166,7 +169,8 @@ class Connection:
         if reason.is_failure:
             self._end(why_refused(reason, properties))
             return
-        self.accepted, self._session_present = True, flags.session_present
+        self.accepted = True
+        self._session_present = flags.session_present
         # Retained messages only with a new subscription: at each reconnect they would look like news.
         options = SubscribeOptions(qos=self._settings.qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         topics: list[Any] = [
@@ -200,9 +204,9 @@ class Connection:
     def _take(self, message: Message) -> None:
         self._inbox.append(message)
         self._heard = True
-        if self._held is not None:
-            self._held += _size(message)
-            if self._held >= HELD_BYTES and not self._reading_paused:
+        if self._paused_size is not None:
+            self._paused_size += _size(message)
+            if self._paused_size >= PAUSED_BYTES and not self._reading_paused:
                 self._reading_paused = True
                 self._loop.remove_reader(self._fd)
 
@@ -214,7 +218,7 @@ class Connection:
                 self._end(LinkDown("connection lost while the disk was full"))
                 return
             if self._heard or self._reading_paused:
-                # While nobody reads, the answers to our pings cannot be seen: the kernel's acknowledgements must do.
+                # Without reading, the answers to our pings cannot be seen: the kernel's acknowledgements must do.
                 self._client.heard()
                 self._heard = False
             self._client.loop_misc()
@@ -234,21 +238,21 @@ class Connection:
                 else:
                     self._take(message)
             else:
-                self._go_on()
+                self._schedule_turn()
         except OSError as error:
             self._failed(error)
         self._write()
         if self._inbox:
             self._arrived.set()
 
-    def _go_on(self) -> None:
+    def _schedule_turn(self) -> None:
         """Take what was read already, at the loop's next turn; once, or turns would grow longer and longer."""
-        if not self._going_on:
-            self._going_on = True
-            self._loop.call_soon(self._gone_on)
+        if not self._turn_scheduled:
+            self._turn_scheduled = True
+            self._loop.call_soon(self._next_turn)
 
-    def _gone_on(self) -> None:
-        self._going_on = False
+    def _next_turn(self) -> None:
+        self._turn_scheduled = False
         self._readable()
 
     def _write(self) -> None:
@@ -300,7 +304,7 @@ class Connection:
             self._client.gathering.close()
         if not self._ready.done():
             self._ready.set_exception(error)
-            self._ready.exception()  # looked at, so that nobody is told of a forgotten one when `open` was cancelled
+            self._ready.exception()  # looked at, or asyncio reports it as never retrieved when `open` was cancelled
         self._arrived.set()
         self._over.set()
 
