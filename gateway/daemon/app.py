@@ -118,7 +118,7 @@ class Daemon:
             await self._drain()
             await _cancel(*outward, *self.replays.tasks())
             await asyncio.to_thread(self._trust_cursors)
-        await asyncio.gather(*(live.say_goodbye() for live in self.live))
+        await asyncio.gather(*(live.publish_offline() for live in self.live))
         await asyncio.gather(*(forwarder.close() for forwarder in self.forwarders.values()))
         self._last_run.end()
         log.info("stopped", waiting={name: self.health.sink(name).waiting for name in self.forwarders})

@@ -77,7 +77,7 @@ class LiveSink:
         except* (aiomqtt.MqttError, OSError) as group:
             raise self._problem(group, up=is_up) from None
 
-    async def say_goodbye(self) -> None:
+    async def publish_offline(self) -> None:
         """Publish that the gateway stops in good order, in place of the last will; silent where that fails."""
         try:
             async with asyncio.timeout(2), self._client(None) as client:

@@ -155,7 +155,7 @@ async def test_a_gateway_that_stops_in_good_order_says_so_with_its_last_state(
     async with Ear().listening(mosquitto.port) as ear:
         async with _running(sink):
             await until(lambda: bool(ear.on(STATUS)))
-        await sink.say_goodbye()
+        await sink.publish_offline()
         await until(lambda: ear.on(STATUS)[-1] == {"online": False, "problems": []})
         assert {"online": False} not in ear.on(STATUS), "no last will for a good end"
 
@@ -241,7 +241,7 @@ async def test_no_broker_is_down_with_its_address_and_no_goodbye_hangs() -> None
     with pytest.raises(LinkDown, match=r"127\.0\.0\.1:1: ") as caught:
         await sink.run(lambda: None)
     assert not isinstance(caught.value, LinkRefused)
-    await asyncio.wait_for(sink.say_goodbye(), 5)
+    await asyncio.wait_for(sink.publish_offline(), 5)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff"])
