@@ -1,6 +1,6 @@
 """What the daemon knows about itself: counters, every sensor's last sign of life, and what goes to systemd.
 
-Plain numbers, written from the event loop only and read by whoever shows them (status topic, health page, log);
+Plain numbers, written from the event loop only and read by what shows them (status topic, health page, log);
 nothing here decides anything. Ages are seconds on the monotonic clock: a wrong wall clock makes no sensor look dead.
 """
 
@@ -18,7 +18,7 @@ from gateway.spool import Pressure
 from gateway.supervise import STARTING, Liveness
 
 REJECTS_KEPT = 8
-"""The last few rejects of a source, for somebody to look at."""
+"""The last few rejects of a source, for a person to look at."""
 
 CLOCK_OFF = 2.0
 """A clock vouched for that differs from satellite time by more than this (s) is a problem: one of them is wrong."""
@@ -27,10 +27,10 @@ RECEIVER_QUIET = 3600.0
 """With a receiver for its only clock, a gateway that has had no word of it for so long (s) has a problem."""
 
 MOST_REFUSED = 1_000
-"""Sensors of which it is remembered that something of theirs was refused: whoever invents names costs no more."""
+"""Sensors of which it is remembered that something of theirs was refused: invented names cost no more."""
 
 MANY = 0.8
-"""A spool filled beyond this with readings that nobody took is a problem."""
+"""A spool filled beyond this with readings that some sink has not taken is a problem."""
 
 
 @dataclass(slots=True)
@@ -174,7 +174,7 @@ class Health:
         self.refused += count
 
     def problems(self) -> list[str]:
-        """Return what somebody should look at, in words; empty when all is well."""
+        """Return what a person should look at, in words; empty when there is nothing."""
         now = time.monotonic()
         found = [f"{name}: {s.link.problem}" for name, s in self.sources.items() if not s.link.up]
         found += [f"{name}: {problem}" for name, s in self.sources.items() for problem in s.link.problems.values()]

@@ -23,11 +23,11 @@ SHOWN = 64
 NAMED_SECONDS = 6.0
 """How long it listens where a driver is named: such a device may have to wake up first."""
 SILENT = """\
-no byte came at any setting, and nobody answered. In this order: is it powered (many need 5 V)? Are TX and RX
+no byte came at any setting, and no device answered. In this order: is it powered (many need 5 V)? Are TX and RX
 crossed, and is ground connected? On RS-485, are A and B swapped?"""
 NOISE = """\
 bytes came, and no known device's frame among them. Is it RS-232 on a port for 3.3 V logic, or the reverse? Are A and
-B swapped? Is it another device, or does somebody else read this port?"""
+B swapped? Is it another device, or does another program read this port?"""
 UNNAMED = """\
 Some devices speak only when they are told to, and may keep what they are told, so these were only listened for: {}.
 To speak to one as the gateway would, name it: prehod probe {} --driver NAME"""

@@ -44,7 +44,8 @@ def receiver(configuration: Configuration, timekeeper: Timekeeper, intake: Intak
     """Build what listens to the gateway's own satellite receiver, where it has one."""
     own = configuration.gateway
     if own.location is not None:
-        health.location, health.location_source = own.location, "configured"
+        health.location = own.location
+        health.location_source = "configured"
     if own.gnss is None:
         return None
     return Gnss(own.gnss, timekeeper, health, intake.set_gateway_location if own.location is None else None)

@@ -138,7 +138,7 @@ def held(device: str) -> str:
 
 
 def shared(device: str) -> str:
-    """Say who else has our open port open: what they read does not reach us; "" for nobody."""
+    """Say who else has our open port open: what they read does not reach us; "" where it is ours alone."""
     others = [one for one in holders(device) if one.pid != os.getpid()]
     return f"it is also open in {_listed(others)}" if others else ""
 

@@ -19,7 +19,7 @@ from gateway.links import ports
 
 READ_SIZE = 4096
 MAX_BUFFERED = 65536
-"""Bytes kept for a reader that is busy; beyond it the kernel's own buffer holds the rest."""
+"""Bytes kept for a reader that is busy; beyond it the rest stays in the kernel's buffer."""
 SEND_PATIENCE = 10.0
 """Seconds after which a port that takes no byte is given up: an adapter may hang."""
 
@@ -64,7 +64,7 @@ class Line:
             opening.add_done_callback(_close_late)
             raise
         self._fd = self._port.fileno()
-        self._read_on()
+        self._start_reading()
 
     async def receive(self, timeout: float) -> bytes:  # noqa: ASYNC109 -- silence is a result here, not an error
         """Return what came, waiting up to ``timeout`` seconds for it; b"" when nothing came.
@@ -82,7 +82,7 @@ class Line:
             raise self._ended
         data = bytes(self._buffer)
         self._buffer.clear()
-        self._read_on()
+        self._start_reading()
         return data
 
     async def send(self, data: bytes) -> None:
@@ -98,11 +98,11 @@ class Line:
                 self._end(error)
 
     async def shared(self) -> str:
-        """Say who else has the port open, and so may take bytes from us; "" for nobody."""
+        """Say who else has the port open, and so may take bytes from us; "" where it is ours alone."""
         return await asyncio.to_thread(ports.shared, self.device)
 
     def close(self) -> None:
-        """Give the port back. Safe at any moment, and twice; whoever still waits is told."""
+        """Give the port back. Safe at any moment, and twice; a `receive` or `send` under way ends."""
         self._stop(LinkDown("closed by us"))
         if self._port is not None:
             self._port.close()
@@ -110,7 +110,8 @@ class Line:
 
     def _open(self) -> serial.Serial:
         settings = self._settings
-        device = self.device = self._resolve(settings.port)
+        device = self._resolve(settings.port)
+        self.device = device
         try:
             return serial.Serial(
                 device,
@@ -141,7 +142,7 @@ class Line:
             return
         self._buffer += data
         if len(self._buffer) >= MAX_BUFFERED:
-            self._read_off()
+            self._stop_reading()
         self._arrived.set()
 
     async def _until_writable(self) -> None:
@@ -154,19 +155,19 @@ class Line:
         except TimeoutError:
             self._stop(LinkDown(f"{self.device}: it has taken no byte for {SEND_PATIENCE:g} s"))
         finally:
-            self._write_off()
+            self._stop_writing()
 
-    def _read_on(self) -> None:
+    def _start_reading(self) -> None:
         if not self._reading and self._ended is None and self._port is not None:
             self._loop.add_reader(self._fd, self._readable)
             self._reading = True
 
-    def _read_off(self) -> None:
+    def _stop_reading(self) -> None:
         if self._reading:
             self._loop.remove_reader(self._fd)
             self._reading = False
 
-    def _write_off(self) -> None:
+    def _stop_writing(self) -> None:
         if self._writing:
             self._loop.remove_writer(self._fd)
             self._writing = False
@@ -176,9 +177,9 @@ class Line:
         self._stop(LinkDown(f"{self.device}: {why}"))
 
     def _stop(self, why: LinkDown) -> None:
-        """Watch the descriptor no more, while it is still ours, and wake whoever waits."""
-        self._read_off()
-        self._write_off()
+        """Watch the descriptor no more, while it is still ours, and wake `receive` and `send`."""
+        self._stop_reading()
+        self._stop_writing()
         self._ended = self._ended or why
         self._arrived.set()
         self._writable.set()
@@ -206,6 +207,6 @@ def _explain(device: str, error: serial.SerialException) -> LinkDown:
 
 
 def _close_late(opening: "asyncio.Future[serial.Serial]") -> None:
-    """Close a port that opened after nobody wanted it any more."""
+    """Close a port that opened after `Line.open` was cancelled."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()

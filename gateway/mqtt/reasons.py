@@ -1,7 +1,7 @@
 """What a broker means when it refuses or ends a connection: our words for it, and how long to wait. Pure.
 
-A source and a live sink meet the same brokers, so both ask here. `errors.LinkRefused` where a person has to change
-something; in any case ``wait`` is how long trying again makes no sense, so that nobody fights and nobody pesters:
+A source and a live sink meet the same brokers, so both ask here. It is `errors.LinkRefused` where a person has to
+change something; ``wait`` is the least back-off, so that two clients do not fight over a session:
 
 ==============================  ======  =====================================================================
 another client has our id       300 s   each new connection ends the other's: two that hurry would never rest
@@ -20,7 +20,7 @@ TAKEN_OVER_WAIT = 300.0
 WAIT = 60.0
 
 ABRUPT_ENDS = 5
-"""So many connections in a row, taken in and soon dropped without a word, look like another client with our id."""
+"""So many connections in a row, accepted and soon dropped without a word, look like another client with our id."""
 
 SOON = 90.0
 """Seconds; longer than `WAIT`, so that two who wait alike still see each other."""
@@ -59,7 +59,7 @@ class Takeovers:
     """Notices another client with our id where the broker does not say so: MQTT 3.1.1 has no word for it.
 
     Such a broker (and Mosquitto 2.0.11 in MQTT 5) just drops the older connection, again and again, soon after it
-    took us in. One that is restarted drops us too, and as silently; but not so often.
+    accepted us. One that is restarted drops us too, and as silently; but not so often.
     """
 
     def __init__(self, client_id: str) -> None:
@@ -69,14 +69,14 @@ class Takeovers:
     def judge(self, error: LinkDown, lasted: float | None) -> LinkDown:
         """Return why a connection ended: that is ``error``, or what the last few ends together mean.
 
-        ``lasted`` is the seconds since the broker took us in, None where it did not.
+        ``lasted`` is the seconds since the broker accepted us, None where it did not.
         """
         soon = lasted is not None and lasted < SOON
         self._abrupt = self._abrupt + 1 if soon and isinstance(error, LinkDropped) else 0
         if self._abrupt < ABRUPT_ENDS:
             return error
         return LinkRefused(
-            f"the broker drops us soon after it took us in, {ABRUPT_ENDS} times now or more: does another client use"
+            f"the broker drops us soon after it accepted us, {ABRUPT_ENDS} times now or more: does another client use"
             f" the id {self._client_id!r}?",
             wait=WAIT,
         )

@@ -23,7 +23,7 @@ async def serve(settings: WebSettings, health: Health, spool_status: Callable[[]
         return web.Response(body=body, status=status, content_type="application/json")
 
     async def metrics(_: web.Request) -> web.Response:
-        from gateway.web.metrics import CONTENT_TYPE, render  # noqa: PLC0415 -- a megabyte, if nobody ever scrapes
+        from gateway.web.metrics import CONTENT_TYPE, render  # noqa: PLC0415 -- a megabyte, for a page that is never scraped
 
         body = render(health, await asyncio.to_thread(spool_status))
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})

@@ -102,7 +102,8 @@ class Candidate:
         for one in results:
             if isinstance(one, Measurement):
                 self.readings += 1
-                self.kind, self.quality = one.kind, one.quality
+                self.kind = one.kind
+                self.quality = one.quality
                 self.fields.update(one.fields)
             elif one.reason in SOUND:
                 self.sound += 1

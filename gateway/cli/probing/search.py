@@ -1,8 +1,8 @@
 """Finds out which device is on a serial port: listens at every likely setting, then asks where that does no harm.
 
 1. At each setting of the known drivers, the most common first, it listens; every driver is fed what comes.
-2. Where nobody talks, it asks: each driver whose questions are harmless (`SerialLink.harmless`), at its own setting
-   and its likely addresses; drivers that mean nothing by themselves come last.
+2. Where no device talks, it asks: each driver whose questions are harmless (`SerialLink.harmless`), at its own
+   setting and its likely addresses; drivers that mean nothing by themselves come last.
 3. Where bytes came and made no sense, it listens at some rates that no driver has.
 
 Named drivers are spoken to as the gateway would, start-up commands included, at their own setting and then at others.
@@ -155,7 +155,7 @@ class Probe:
         return self._settle(listeners, setting)
 
     async def _ask(self, drivers: list[Driver], setting: Setting, line: Line) -> bool:
-        """Ask one after the other; True once somebody gave a reading. Who is refused waits for what others say.
+        """Ask one after the other; True once one gave a reading. One that is refused waits for what the others say.
 
         What means nothing by itself is asked last, and wherever a refusal proves that its protocol is spoken.
         """
@@ -185,7 +185,7 @@ class Probe:
             if one.sound and not found:
                 self._refused.append((one, setting))
             if answered:
-                break  # somebody is at this address, and nowhere else
+                break  # a device is at this address, and nowhere else
         self._watch(step, True)
         return found
 
@@ -253,7 +253,8 @@ class Probe:
         order = ranked(candidates)
         if not order:
             return False
-        found = self._report.found = order[0]
+        found = order[0]
+        self._report.found = found
         self._report.others = [one for one in order[1:] if one.name != found.name]
         self._report.setting = setting or next(at for one, at in self._refused if one is found)
         return True

@@ -88,7 +88,7 @@ class GatheringSocket:
         return True
 
     def close(self) -> None:
-        """Close the connection, after a last `flush`: a goodbye is gathered like everything else."""
+        """Close the connection, after a last `flush`: a DISCONNECT is gathered like everything else."""
         with suppress(OSError):
             self.flush()
         self._out.clear()

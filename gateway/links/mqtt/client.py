@@ -1,4 +1,4 @@
-"""paho's client, made ready for one connection that the event loop drives: its socket, its secrets, its session."""
+"""paho's client for one connection that the event loop drives: its socket, its credentials, its session."""
 
 import socket
 import ssl
@@ -27,7 +27,7 @@ class PahoClient(paho.Client):
 
     gathering: GatheringSocket | None = None
     abandoned = False
-    """Set while it connects in a thread and nobody waits for it any more."""
+    """Set once `Connection.open` was cancelled while it connects in a thread."""
 
     def __init__(self, settings: MqttSettings) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""From what paho calls the end of a connection to our errors; what brokers mean by their reasons is in `brokers`."""
+"""From what paho calls the end of a connection to our errors; `gateway.mqtt.reasons` says what brokers mean."""
 
 from paho.mqtt.client import DisconnectFlags
 from paho.mqtt.properties import Properties
@@ -22,7 +22,7 @@ def why_ended(
     settings: MqttSettings,
     open_: bool,
 ) -> LinkDown:
-    """Return why a connection ended; ``open_`` tells whether it had been taken in and subscribed."""
+    """Return why a connection ended; ``open_`` tells whether it had been accepted and subscribed."""
     if flags.is_disconnect_packet_from_server:
         words, server = _words(reason, properties), _server(properties)
         return connection_ended(reason.value, words, client_id=settings.client_id, server=server)
