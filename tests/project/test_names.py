@@ -32,3 +32,8 @@ def test_no_import_hides_behind_type_checking() -> None:
 
 
 STILL_HIDING = {"gateway/spool/requests.py"}
+
+
+def test_what_belongs_to_no_room_is_little() -> None:
+    flat = sorted(path.stem for path in (ROOT / "gateway").glob("*.py") if path.stem != "__init__")
+    assert len(flat) <= 12, f"give it a room: {flat}"
