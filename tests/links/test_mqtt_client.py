@@ -37,7 +37,7 @@ def test_the_private_names_in_use_are_there() -> None:
 
 
 def test_the_names_in_use_are_the_ones_that_we_know_of() -> None:
-    assert private_names() == {"_create_socket", "_host", "_in_packet", "_last_bytes_received", "_ping_t", "_port"}
+    assert private_names() == {"_create_socket", "_in_packet", "_last_bytes_received", "_ping_t"}
 
 
 def test_our_names_hide_none_of_paho() -> None:

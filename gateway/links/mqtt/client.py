@@ -74,7 +74,8 @@ class PahoClient(paho.Client):
         self._last_bytes_received = paho.time_func()
 
     def _create_socket(self) -> GatheringSocket:
-        created = socket.create_connection((self._host, self._port), timeout=CONNECT_WITHIN)
+        address = self._settings.address
+        created = socket.create_connection(address, timeout=CONNECT_WITHIN)
         # A network that is cut says nothing: without this the kernel goes on sending for a quarter of an hour.
         patience = self._settings.keepalive_seconds * 1000
         created.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
@@ -82,7 +83,7 @@ class PahoClient(paho.Client):
         created.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is not None:
             # paho's own way leaves the socket open where the handshake fails; this one closes it.
-            created = self._context.wrap_socket(created, server_hostname=self._host)
+            created = self._context.wrap_socket(created, server_hostname=address[0])
         self.gathering = GatheringSocket(created)
         if self.abandoned:
             self.gathering.close()
