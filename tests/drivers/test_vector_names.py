@@ -1,14 +1,10 @@
 """The rules by which names of external vectors are read."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from runpy import run_path
+from collections.abc import Mapping
 
 import pytest
 
-RULES = run_path(str(Path(__file__).with_name("vector_names.py")))
-FIND: Callable[[Mapping[str, object], str], tuple[object, bool]] = RULES["find"]
-SAME: Callable[[object, object], bool] = RULES["same"]
+from tests.drivers.vectors.names import find, same
 
 
 @pytest.mark.parametrize(
@@ -30,7 +26,7 @@ SAME: Callable[[object, object], bool] = RULES["same"]
 def test_a_thing_is_found_under_another_name_and_in_another_unit(
     said: Mapping[str, object], name: str, value: object
 ) -> None:
-    found, known = FIND(said, name)
+    found, known = find(said, name)
     assert known
     assert found == (pytest.approx(value) if isinstance(value, float) else value)
 
@@ -45,7 +41,7 @@ def test_a_thing_is_found_under_another_name_and_in_another_unit(
     ],
 )
 def test_what_is_another_thing_or_another_dimension_is_not_found(said: Mapping[str, object], name: str) -> None:
-    assert FIND(said, name) == (None, False)
+    assert find(said, name) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +57,7 @@ def test_what_is_another_thing_or_another_dimension_is_not_found(said: Mapping[s
     ],
 )
 def test_values_are_the_same_to_the_digits_given_and_however_they_are_written(said: object, wanted: object) -> None:
-    assert SAME(said, wanted)
+    assert same(said, wanted)
 
 
 @pytest.mark.parametrize(
@@ -69,4 +65,4 @@ def test_values_are_the_same_to_the_digits_given_and_however_they_are_written(sa
     [(8.04, 8.0), (5.2347, 5.24), ("01 03", "1 0 4"), ("reply", "measurement"), (None, 0), ([1], [1, 2]), (1, None)],
 )
 def test_what_differs_is_told(said: object, wanted: object) -> None:
-    assert not SAME(said, wanted)
+    assert not same(said, wanted)

@@ -1,19 +1,13 @@
 """What Milesight's codecs read, in the names of the external vectors."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from runpy import run_path
-from typing import Any
 
 from drivers.codecs import milesight_udl
-from gateway.contract import Measurement, Reject
-
-Vector = Mapping[str, Any]
-Said = list[Mapping[str, object] | Reject]
-
-LORAWAN = run_path(str(Path(__file__).with_name("vectors_lorawan.py")))
+from gateway.contract import Measurement
+from tests.drivers.vectors.common import Reader, Vector
+from tests.drivers.vectors.lorawan import by_codec, events_of
 
 
 def _counters(said: Iterable[Measurement]) -> dict[str, object]:
@@ -43,7 +37,7 @@ def _then(_: Vector, __: bytes, said: list[Measurement]) -> dict[str, object]:
 
 def _milesight(vector: Vector, data: bytes, said: list[Measurement]) -> dict[str, object]:
     now = [one for one in said if one.time is None]
-    names, events = _counters(now), LORAWAN["_events"](now)
+    names, events = _counters(now), events_of(now)
     for what in ("total", "count", "temperature", "distance"):
         alarm = next((code for code, word in ALARMS.items() if f"{what} {word}" in events), 0)
         word = "period" if what == "count" else what
@@ -130,9 +124,9 @@ _LEFT_OUT_MILESIGHT = frozenset(
 )
 """What the devices say of their settings and interfaces, and changes of what is given itself."""
 
-READ = partial(LORAWAN["_by_codec"], more=_milesight, then=_then)
+READ = partial(by_codec, more=_milesight, then=_then)
 
-DEVICES: Mapping[str, Callable[[Vector], Said]] = {
+DEVICES: Mapping[str, Reader] = {
     **{f"milesight-{name}": partial(READ, f"milesight_{codec}") for name, codec in _MILESIGHT.items()},
     **{f"milesight-{name}": partial(READ, "milesight_am", model=model) for name, model in _AM_MODELS.items()},
 }

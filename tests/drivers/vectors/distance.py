@@ -1,41 +1,30 @@
 """What the drivers of distance meters and satellite receivers read, in the names of the external vectors."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from runpy import run_path
-from typing import Any
 
 from drivers import jsn_sr04t, maxbotix, nmea0183, tfmini
 from drivers.common import sonar
 from drivers.common.framing import Frames, Lines
 from gateway.contract import Reject
-
-Vector = Mapping[str, Any]
-Names = Mapping[str, object]
-Said = list[Names | Reject]
-REFUSED: Callable[..., Said] = run_path(str(Path(__file__).with_name("vector_whole.py")))["refused"]
+from tests.drivers.vectors.common import Names, Reader, Said, Vector, bytes_of, refused
 
 
-def _bytes(vector: Vector) -> bytes:
-    return bytes.fromhex(vector["input_hex"]) if "input_hex" in vector else str(vector["input_text"]).encode()
-
-
-def _refused(driver: str, data: bytes, options: Mapping[str, object] | None = None) -> Said:
+def _no_distance(driver: str, data: bytes, options: Mapping[str, object] | None = None) -> Said:
     """Return what the whole decoder says; a state that stands for no distance is one refused."""
-    said = REFUSED(driver, data, {"interval": "0s", **(options or {})})
+    said = refused(driver, data, {"interval": "0s", **(options or {})})
     return [one if isinstance(one, Reject) or "distance" in one else Reject("range", data) for one in said]
 
 
 def _sonar(driver: str, options: Mapping[str, object], vector: Vector) -> Said:
-    data = _bytes(vector)
+    data = bytes_of(vector)
     if vector["kind"] == "command":
         assert data == jsn_sr04t.ASK
         return [{"command": data[0]}]
     if vector["kind"] == "bad":
-        return _refused(driver, data, options)
+        return _no_distance(driver, data, options)
     echoes: list[sonar.Echo] = []
     for header in (False, True) if "checksum" in options else (True,):  # boards of that name have either sum
         frames = sonar.frames(header=header)
@@ -45,11 +34,11 @@ def _sonar(driver: str, options: Mapping[str, object], vector: Vector) -> Said:
 
 
 def _maxbotix(unit: str, vector: Vector) -> Said:
-    data = _bytes(vector)
+    data = bytes_of(vector)
     told = str(vector.get("meta", {}))
     unit = "cm" if "cm" in told else "inch" if "inch" in told else unit
     if vector["kind"] == "bad":
-        return _refused("maxbotix", data, {"unit": unit})
+        return _no_distance("maxbotix", data, {"unit": unit})
     digits = 4 if re.search(rb"R[0-9]{4}", data) else 3
     scale = maxbotix.MaxbotixOptions.model_validate({"unit": unit, "digits": digits}).scale()
     lines = Lines(maxbotix.MAX_LINE)
@@ -61,9 +50,9 @@ TFMINI_UNITS = {1: "cm", 2: "text", 6: "mm"}
 
 
 def _tfmini(vector: Vector) -> Said:
-    data = _bytes(vector)
+    data = bytes_of(vector)
     if vector["kind"] == "bad":
-        return _refused("tfmini", data)
+        return _no_distance("tfmini", data)
     if vector["kind"] == "command":
         code, own = data[2], data[3:-1]
         assert tfmini.command(code, own) == data
@@ -88,7 +77,7 @@ def _tfmini_names(found: tfmini.Report | tfmini.Reply) -> Names:
 
 
 def _nmea(vector: Vector) -> Said:
-    lines = [line for line in _bytes(vector).splitlines() if line.strip()] or [b""]
+    lines = [line for line in bytes_of(vector).splitlines() if line.strip()] or [b""]
     return [_nmea_names(line.strip(), asked=vector["kind"] != "bad") for line in lines]
 
 
@@ -118,7 +107,7 @@ def _float(word: str) -> float | None:
     return float(word) if word else None
 
 
-DEVICES: Mapping[str, Callable[[Vector], Said]] = {
+DEVICES: Mapping[str, Reader] = {
     "benewake-tfmini": _tfmini,
     "dfrobot-a02yyuw": partial(_sonar, "a02yyuw", {}),
     "dyp-a01nyub": partial(_sonar, "a02yyuw", {"model": "a01nyub"}),

@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping
 
 from drivers.common.times import nanoseconds
-
-Names = Mapping[str, object]
+from tests.drivers.vectors.common import Names
 
 UNITS: Mapping[str, tuple[str, float]] = {
     "mm": ("length", 1),

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
-from runpy import run_path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from drivers import mhz19, nextpm, nextpm_modbus, pms3003, senseair_k30, senseair_s8, sm300d2, winsen_ze
 from drivers.common import modbus_rtu as modbus
@@ -14,12 +12,9 @@ from drivers.common.gases import micrograms
 from drivers.common.nextpm import flags
 from drivers.common.plantower import Report
 from gateway.contract import Measurement, Quality, Reject
+from tests.drivers.vectors.common import Names, Reader, Said, Vector, refused
 
-Vector = Mapping[str, Any]
-Names = Mapping[str, object]
-Said = list[Names | Reject]
 Read = Callable[[bytes], Names | Reject]
-REFUSED: Callable[..., Said] = run_path(str(Path(__file__).with_name("vector_whole.py")))["refused"]
 
 
 class Shape(NamedTuple):
@@ -33,17 +28,17 @@ class Shape(NamedTuple):
 def _framed(driver: str, shape: Shape, read: Read, vector: Vector) -> Said:
     data = bytes.fromhex(vector["input_hex"])
     if vector["kind"] == "bad":
-        return _refused(driver, read, data)
+        return _of_the_whole(driver, read, data)
     if vector["kind"] != "stream" and not isinstance(alone := read(data), Reject):
         return [alone]
     frames: Frames[Names] = Frames(shape.headers, shape.longest, shape.length, read)
     return [one for one in [*frames.feed(data), *frames.finish()] if not isinstance(one, Reject)]
 
 
-def _refused(driver: str, read: Read, data: bytes) -> Said:
+def _of_the_whole(driver: str, read: Read, data: bytes) -> Said:
     """Return what the whole decoder says of ``data``, and what is wrong with it as one frame."""
     alone = read(data)
-    return [*REFUSED(driver, data), *([alone] if isinstance(alone, Reject) else [])]
+    return [*refused(driver, data), *([alone] if isinstance(alone, Reject) else [])]
 
 
 # --- Modbus
@@ -264,7 +259,7 @@ GAS_OF = {
     "winsen-ze25-o3": "o3",
 }
 
-DEVICES: Mapping[str, Callable[[Vector], Said]] = {
+DEVICES: Mapping[str, Reader] = {
     "conversion-ppb-ugm3": _conversion,
     "senseair-k30": partial(_modbus, "senseair_k30", _k30),
     "senseair-s8": partial(_modbus, "senseair_s8", _s8),

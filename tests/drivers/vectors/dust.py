@@ -1,20 +1,14 @@
 """What the drivers of serial dust sensors read, in the names of the external vectors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from runpy import run_path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from drivers import hpma115, pms3003, pms5003, pms5003st, pms5003t, sds011, sds198, sps30
 from drivers.common import plantower, shdlc
 from drivers.common.framing import Frames
 from gateway.contract import Reject
-
-Vector = Mapping[str, Any]
-Names = Mapping[str, object]
-Said = list[Names | Reject]
-REFUSED: Callable[..., Said] = run_path(str(Path(__file__).with_name("vector_whole.py")))["refused"]
+from tests.drivers.vectors.common import Names, Reader, Said, Vector, bytes_of, refused
 
 
 class Model(NamedTuple):
@@ -47,7 +41,7 @@ def _plantower(model: Model, vector: Vector) -> Said:
         return [{"command": code, "data": value}]
     if vector["kind"] == "bad":
         wrong = len(data) == 7 and plantower.command(data[2], int.from_bytes(data[3:5], "big")) != data
-        return [*REFUSED(model.driver, data), *([Reject("checksum", data, "of a command")] if wrong else [])]
+        return [*refused(model.driver, data), *([Reject("checksum", data, "of a command")] if wrong else [])]
     known = {length - 4: length for length in (8, *model.lengths)}
     frames: Frames[plantower.Report | plantower.Reply] = Frames(
         (plantower.HEADER,),
@@ -97,7 +91,7 @@ def _sps30(vector: Vector) -> Said:
         assert shdlc.unstuff(shdlc.command(code, plain[2:])) == shdlc.unstuff(data)  # some print it unstuffed
         return [{"command": code, "data": plain[2:].hex()}]
     if vector["kind"] == "bad":
-        return REFUSED("sps30", data)
+        return refused("sps30", data)
     frames: Frames[shdlc.Reply] = Frames((shdlc.HEADER,), 128, shdlc.length, shdlc.parse)
     found = [*frames.feed(data), *frames.finish()]
     return [_sps30_names(one) for one in found if not isinstance(one, Reject)]
@@ -106,7 +100,7 @@ def _sps30(vector: Vector) -> Said:
 def _sds198(vector: Vector) -> Said:
     data = bytes.fromhex(vector["input_hex"])
     if vector["kind"] == "bad":
-        return REFUSED("sds198", data)
+        return refused("sds198", data)
     frames: Frames[sds198.Report | sds011.Reply] = Frames(
         (sds198.REPORT, sds198.REPLY), sds011.FRAME, lambda _: sds011.FRAME, sds198.parse
     )
@@ -128,7 +122,7 @@ def _hpma115(vector: Vector) -> Said:
         value = dict.fromkeys(("customer_factor", "coefficient", "factor", "value"), own[0] if own else None)
         return [{"command": data[2], "data": own.hex(), **value}]
     if vector["kind"] == "bad":
-        return REFUSED("hpma115", data)
+        return refused("hpma115", data)
     lengths = hpma115.LENGTHS
     frames: Frames[Names] = Frames(
         tuple(lengths),
@@ -150,9 +144,43 @@ def _hpma115_names(frame: bytes) -> Names | Reject:
     return {names[name]: mass for name, mass in found.masses.items()}
 
 
-DEVICES: Mapping[str, Callable[[Vector], Said]] = {
+def _sds011_names(found: sds011.Report | sds011.Reply) -> Names:
+    common = {"device_id": found.device.hex()}
+    if isinstance(found, sds011.Report):
+        return {**common, "frame": "measurement", "pm2_5_ug_m3": found.pm25, "pm10_ug_m3": found.pm10}
+    said = {**common, "frame": "reply", "command_id": found.code, "set": found.data[0], "value": found.value}
+    if found.code == sds011.FIRMWARE:
+        return said | {"firmware": "-".join(map(str, found.data))}
+    return {**said, "new_id": found.device.hex(), **_sds011_meaning(found.code, found.value)}
+
+
+def _sds011_meaning(code: int, value: int) -> Names:
+    of_code: Mapping[int, Names] = {
+        sds011.REPORT_MODE: {"report_mode": "query" if value else "active"},
+        sds011.SLEEP_WORK: {"state": "work" if value else "sleep"},
+        sds011.WORKING_PERIOD: {"working_period_min": value},
+    }
+    return of_code.get(code, {})
+
+
+def _sds011(vector: Vector) -> Said:
+    data = bytes_of(vector)
+    if vector["kind"] == "command":
+        code, written, value, new_id, target = data[2], data[3], data[4], data[13:15], data[15:17]
+        assert sds011.command(code, value if written else None, new_id=new_id, target=target) == data
+        names = {"frame": "command", "command_id": code, "set": written, "value": value}
+        return [{**names, **_sds011_meaning(code, value), "target_id": target.hex(), "new_id": new_id.hex()}]
+    if vector["kind"] == "bad":
+        return refused("sds011", data)
+    frames: Frames[sds011.Report | sds011.Reply] = Frames(sds011.HEADERS, sds011.FRAME, lambda _: 10, sds011.parse)
+    found = [*frames.feed(data), *frames.finish()]
+    return [_sds011_names(one) for one in found if not isinstance(one, Reject)]
+
+
+DEVICES: Mapping[str, Reader] = {
     "honeywell-hpma115c0": _hpma115,
     "honeywell-hpma115s0": _hpma115,
+    "nova-sds011": _sds011,
     "nova-sds198": _sds198,
     "plantower-pms3003": partial(_plantower, Model("pms3003", (pms3003.FRAME,), pms3003.parse)),
     "plantower-pms5003/pms7003": partial(_plantower, Model("pms5003", (pms5003.FRAME,), pms5003.parse)),

@@ -4,7 +4,7 @@ Every value is one that the driver read; what a message says and its driver leav
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,7 @@ import drivers
 from drivers import frigate, senml, telraam
 from drivers.common.times import nanoseconds
 from gateway.contract import Measurement, Options, Reject, Uplink
-
-Vector = Mapping[str, Any]
-Names = Mapping[str, object]
-Said = list[Names | Reject]
+from tests.drivers.vectors.common import Names, Reader, Said, Vector, bytes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,23 +38,17 @@ class Moment:
         return 0
 
 
-def _bytes(vector: Vector) -> bytes:
-    if "input_text" in vector:
-        return str(vector["input_text"]).encode()
-    return json.dumps(vector["input_json"]).encode()
-
-
 def _decode(driver: str, vector: Vector, topic: str, **options: object) -> list[Any]:
     found = drivers.load(driver)
     decoder: Any = found.decoder(found.options.model_validate(options))
-    said: Iterable[Any] = decoder.decode(vector.get("meta", {}).get("topic", topic), _bytes(vector))
+    said: Iterable[Any] = decoder.decode(vector.get("meta", {}).get("topic", topic), bytes_of(vector))
     return list(said)
 
 
 # --- envelopes
 
 
-def _envelope(driver: str, topic: str) -> Callable[[Vector], Said]:
+def _envelope(driver: str, topic: str) -> Reader:
     def read(vector: Vector) -> Said:
         return [one if isinstance(one, Reject) else _uplink(one) for one in _decode(driver, vector, topic)]
 
@@ -127,7 +118,7 @@ AIR: Mapping[str, Mapping[str, float]] = {
 TEXTS = {"firmware_version": ("software_version", "firmware", "stationtype"), "serial_number": ("serialno", "serial")}
 
 
-def _air(driver: str, topic: str, **options: object) -> Callable[[Vector], Said]:
+def _air(driver: str, topic: str, **options: object) -> Reader:
     """Return what reads a message of one station."""
 
     def read(vector: Vector) -> Said:
@@ -178,7 +169,7 @@ def _ecowitt(vector: Vector) -> Said:
         said[f"pm2_5_ch{channel}_ug_m3"] = one.fields.get("pm25")
         bars = one.fields.get("battery_level")
         said[f"pm25batt{channel}"] = None if bars is None else round(float(bars) * 5, 6)
-    if "pm25_ch1" not in _bytes(vector).decode():
+    if "pm25_ch1" not in bytes_of(vector).decode():
         said["pm2_5_co2_ug_m3"], said["pm2_5_ch1_ug_m3"] = said.get("pm25"), None
     said |= {"pm10_co2_ug_m3": said.get("pm10"), "wh90batt": said.get("battery_voltage")}
     for name, value in vector["expected"].items():
@@ -193,7 +184,7 @@ def _ecowitt(vector: Vector) -> Said:
 
 
 def _senml(vector: Vector) -> Said:
-    records = senml.resolve(orjson.loads(_bytes(vector)))
+    records = senml.resolve(orjson.loads(bytes_of(vector)))
     if isinstance(records, str):
         return [Reject("range", b"", records)]
     read: list[dict[str, object]] = []
@@ -218,7 +209,7 @@ def _senml(vector: Vector) -> Said:
 
 def _frigate(vector: Vector) -> Said:
     """Return what the driver counts once the event has ended, whatever step of it the vector is."""
-    event = json.loads(_bytes(vector))
+    event = json.loads(bytes_of(vector))
     label = event["after"]["label"]
     now = _decode("frigate", vector, "frigate/events", labels=(label,))
     decoder = frigate.Decoder(frigate.FrigateOptions(labels=(label,)))
@@ -236,7 +227,7 @@ def _frigate(vector: Vector) -> Said:
 
 def _telraam(vector: Vector) -> Said:
     said: Said = []
-    for row in json.loads(_bytes(vector))["report"]:
+    for row in json.loads(bytes_of(vector))["report"]:
         found = telraam.counts(row)
         if isinstance(found, str):
             said.append(Reject("range", b"", found))
@@ -256,7 +247,7 @@ def _telraam(vector: Vector) -> Said:
     return said
 
 
-DEVICES: Mapping[str, Callable[[Vector], Said]] = {
+DEVICES: Mapping[str, Reader] = {
     "actility-thingpark": _envelope("actility", "mqtt/things/1/uplink"),
     "airgradient": _airgradient,
     **{
