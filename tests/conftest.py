@@ -1,11 +1,12 @@
-"""What tests of several rooms share: a clock, a store, a committer, and waiting for a condition."""
+"""What tests of several rooms share: a clock, a store, a committer, and deadlines."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from firmware_sim.patience import FACTOR, patience
 from gateway.clock import Timekeeper
 from gateway.health import Health
 from gateway.ingest.committer import Committer
@@ -20,6 +21,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Look whether what the mark ``requires`` names is there, before fixtures start anything."""
     for mark in item.iter_markers("requires"):
         require_program(*mark.args)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let a test's own deadline grow with those of what it waits for; see `firmware_sim.patience`."""
+    if FACTOR != 1.0:
+        mark = item.get_closest_marker("timeout")
+        seconds = float(mark.args[0] if mark else item.config.getini("timeout"))
+        item.add_marker(pytest.mark.timeout(patience(seconds)), append=False)
 
 
 @pytest.fixture
@@ -64,18 +73,3 @@ async def running(committer: Committer) -> AsyncIterator[Committer]:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     require_program("openssl")
     return make_certificates(tmp_path_factory.mktemp("certificates"))
-
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
-
-
-@pytest.fixture
-def until() -> Until:
-    """Wait for a condition, ten seconds at most."""
-
-    async def wait(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 -- what is waited for has no event to offer
-                await asyncio.sleep(0.002)
-
-    return wait

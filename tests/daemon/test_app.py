@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import tty
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import structlog
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.influx.faults import Hang, Refusal
 from gateway.cli.spool_ask import ask
@@ -23,8 +24,7 @@ from gateway.daemon import app
 from gateway.daemon.app import Daemon
 from gateway.errors import SpoolFull, SpoolLocked
 from gateway.spool import Batch, SpoolView
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
+from tests.support.until import until
 
 
 def report(pm25: float, pm10: float) -> bytes:
@@ -94,12 +94,12 @@ async def _running(configuration: Configuration) -> AsyncIterator[tuple[Daemon, 
     daemon = Daemon(configuration)
     task = asyncio.create_task(daemon.run(stop, ready.set))
     try:
-        await asyncio.wait_for(ready.wait(), 10)
+        await asyncio.wait_for(ready.wait(), patience())
         yield daemon, stop
     finally:
         stop.set()
         try:
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, patience())
         finally:
             daemon.close()
 
@@ -109,7 +109,7 @@ def _values(database: InfluxEndpoint) -> list[float]:
 
 
 async def test_a_reading_goes_all_the_way(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint
 ) -> None:
     async with _running(configuration) as (daemon, _):
         await until(lambda: sensor.heard().startswith(b"\xaa\xb4"))  # it was asked to wake
@@ -127,7 +127,7 @@ async def test_a_reading_goes_all_the_way(
 
 
 async def test_stopping_takes_the_last_readings_along(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint
 ) -> None:
     slow = configuration.model_copy(
         update={"spool": configuration.spool.model_copy(update={"commit_interval": 3600.0})}
@@ -143,7 +143,7 @@ async def test_stopping_takes_the_last_readings_along(
 
 @pytest.mark.parametrize("fault", [Hang(), Refusal(401), Refusal(503)])
 async def test_stopping_does_not_wait_for_a_database_that_is_away_and_the_next_run_delivers_once(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until, fault: Hang | Refusal
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, fault: Hang | Refusal
 ) -> None:
     database.fail_with(fault)
     async with _running(configuration) as (daemon, _):
@@ -158,7 +158,7 @@ async def test_stopping_does_not_wait_for_a_database_that_is_away_and_the_next_r
 
 
 async def test_systemd_hears_of_the_start_the_state_and_the_stop(
-    configuration: Configuration, sensor: Sensor, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    configuration: Configuration, sensor: Sensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
@@ -182,9 +182,7 @@ async def test_systemd_hears_of_the_start_the_state_and_the_stop(
     assert sensor.fd >= 0
 
 
-async def test_a_second_daemon_on_the_same_data_is_refused_with_the_owners_pid(
-    configuration: Configuration, until: Until
-) -> None:
+async def test_a_second_daemon_on_the_same_data_is_refused_with_the_owners_pid(configuration: Configuration) -> None:
     async with _running(configuration) as (daemon, _):
         await until(lambda: daemon.health.source("tito").link.up)
         code = (
@@ -204,7 +202,7 @@ async def test_a_second_daemon_on_the_same_data_is_refused_with_the_owners_pid(
 
 
 async def test_a_source_that_is_away_does_not_keep_the_rest_from_working(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint
 ) -> None:
     sources = {
         **configuration.sources,
@@ -219,7 +217,7 @@ async def test_a_source_that_is_away_does_not_keep_the_rest_from_working(
 
 
 async def test_everything_is_on_disk_for_a_stranger_to_read(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint
 ) -> None:
     async with _running(configuration) as (daemon, _):
         await until(lambda: daemon.health.source("tito").link.up)
@@ -234,7 +232,7 @@ async def test_everything_is_on_disk_for_a_stranger_to_read(
 
 
 async def test_a_replay_sends_again_what_was_delivered_and_leaves_the_cursor_alone(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint
 ) -> None:
     root = configuration.gateway.data_dir / "spool"
     wish = {"do": "replay", "sink": "influx", "since": 0, "until": 2**62}
@@ -254,7 +252,7 @@ async def test_a_replay_sends_again_what_was_delivered_and_leaves_the_cursor_alo
 
 
 async def test_a_replay_that_was_broken_off_goes_on_after_a_restart(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint
 ) -> None:
     root = configuration.gateway.data_dir / "spool"
     async with _running(configuration) as (daemon, _):
@@ -272,7 +270,7 @@ async def test_a_replay_that_was_broken_off_goes_on_after_a_restart(
 
 
 async def test_what_only_memory_held_when_it_stops_on_a_full_disk_is_owned_up_to(
-    configuration: Configuration, sensor: Sensor, until: Until, monkeypatch: pytest.MonkeyPatch
+    configuration: Configuration, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_batch: Batch) -> object:
         raise SpoolFull("no space left")
@@ -323,7 +321,7 @@ async def test_after_a_power_cut_a_database_that_keeps_duplicates_is_asked_and_a
 
 
 async def test_a_device_whose_clock_is_ahead_moves_nobody_elses_times_at_a_restart(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint
 ) -> None:
     tags = b"air_quality,city=Koper,gateway=koper-01,sensor="
     later = time.time_ns() + 300 * 10**9

@@ -19,10 +19,9 @@ from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.ingest.settings import SensorSettings
 from gateway.spool import Batch, Spool, SpoolSettings
+from tests.support.until import until
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from gateway.clock import Timekeeper
     from tests.support.store import FakeStore
 
@@ -113,7 +112,6 @@ async def test_what_the_quarantine_does_not_take_is_in_the_ledger(
     health: Health,
     spool: Spool,
     tending: Tending,
-    until: "Callable[[Callable[[], bool]], Awaitable[None]]",
 ) -> None:
     store.hold_trouble = QuarantineFull("64 MiB")
     running.hold("unknown sensor x", b"air_quality,sensor=x pm10=1 5")

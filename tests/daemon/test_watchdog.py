@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,12 @@ from gateway.errors import SinkAway, SpoolFull
 from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.spool import Batch, Spool
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from gateway.clock import Timekeeper
     from tests.support.store import FakeStore
 
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 AT = 1_732_281_600_000_000_000
 
 
@@ -105,7 +105,7 @@ def a_forwarder(spool: Spool, sink: Sink, timekeeper: "Timekeeper", health: Heal
 
 
 async def test_messages_that_give_nothing_to_write_feed_it(
-    running: Committer, *, health: Health, systemd: Systemd, time: Watch, until: Until
+    running: Committer, *, health: Health, systemd: Systemd, time: Watch
 ) -> None:
     class Broker:
         mids: tuple[int, ...] = ()
@@ -123,7 +123,7 @@ async def test_messages_that_give_nothing_to_write_feed_it(
 
 
 async def test_a_store_that_blocks_for_ever_starves_it_and_one_that_goes_on_feeds_it_again(
-    running: Committer, *, store: "FakeStore", health: Health, systemd: Systemd, time: Watch, until: Until
+    running: Committer, *, store: "FakeStore", health: Health, systemd: Systemd, time: Watch
 ) -> None:
     dog = Watchdog(health, running, {}, {})
     store.gate.clear()
@@ -149,7 +149,6 @@ async def test_a_full_disk_feeds_it(
     health: Health,
     systemd: Systemd,
     time: Watch,
-    until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("gateway.ingest.committer.RETRY", 0.0)
@@ -192,7 +191,6 @@ async def test_a_database_that_is_away_feeds_it(
     health: Health,
     systemd: Systemd,
     time: Watch,
-    until: Until,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -221,7 +219,6 @@ async def test_a_forwarder_that_never_returns_or_died_starves_it(
     health: Health,
     systemd: Systemd,
     time: Watch,
-    until: Until,
     tmp_path: Path,
 ) -> None:
     with Spool.open(tmp_path / "spool", sinks=["influx"]) as spool:

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from firmware_sim.patience import patience
 from gateway.clock import Timekeeper
 from gateway.delivery import courier as deliver
 from gateway.delivery import forwarder as forward
@@ -20,11 +21,11 @@ from gateway.errors import SinkAway
 from gateway.health import SinkHealth
 from gateway.spool import Batch, Progress, Spool, SpoolSettings, SpoolView
 from gateway.supervise import Liveness
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.support.clock import FakeClock
 
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 NOW = 1_732_281_600_000_000_000
 SECOND = 10**9
@@ -134,11 +135,11 @@ class Board:
         self.timekeeper.check()
 
     async def drained(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience()):
             await self.forwarder.drained()
 
     async def caught_up(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience()):
             await self.forwarder.caught_up()
 
 
@@ -232,9 +233,7 @@ async def test_a_restart_sends_nothing_twice_and_forgets_nobody_who_waits(board:
     assert board.database.asked_for_missing == 0
 
 
-async def test_a_crash_while_those_who_waited_are_sent_sends_them_once_and_with_the_same_times(
-    board: Board, until: Until
-) -> None:
+async def test_a_crash_while_those_who_waited_are_sent_sends_them_once_and_with_the_same_times(board: Board) -> None:
     board.take(2)
     board.take(2, own_time=NOW)
     board.start()

@@ -4,12 +4,13 @@ import asyncio
 import gzip
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from firmware_sim.patience import patience
 from gateway.delivery import courier as deliver
 from gateway.delivery.courier import SMALL, Courier, Pace, Parcel
 from gateway.delivery.settings import Limits
@@ -18,8 +19,7 @@ from gateway.health import SinkHealth
 from gateway.spool import Cursors, Quarantine
 from gateway.spool.filesystem import OsFilesystem
 from gateway.supervise import Liveness
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
+from tests.support.until import until
 
 NOW = 1_732_281_600_000_000_000
 
@@ -196,7 +196,7 @@ async def test_what_was_settled_of_another_batch_is_not_taken_for_this_one(world
     assert world.stored == Counter([*lines(4), *lines(4, 2)])
 
 
-async def test_a_full_quarantine_holds_the_sink_says_so_and_sends_nothing_again(world: World, until: Until) -> None:
+async def test_a_full_quarantine_holds_the_sink_says_so_and_sends_nothing_again(world: World) -> None:
     world.bad, world.quarantine_bytes = {lines(4)[1]}, 10
     world.start()
     delivering = asyncio.create_task(world.courier.deliver([parcel(4)], unsure=False))
@@ -206,7 +206,7 @@ async def test_a_full_quarantine_holds_the_sink_says_so_and_sends_nothing_again(
     await asyncio.sleep(0.02)
     assert world.requests == requests, "it waits, and does not search again"
     world.quarantine._max_bytes = 1 << 20  # somebody made room
-    await asyncio.wait_for(delivering, 5)
+    await asyncio.wait_for(delivering, patience())
     assert world.quarantined() == [lines(4)[1]]
     assert world.health.link.up
     assert set(world.stored) == set(lines(4)) - world.bad

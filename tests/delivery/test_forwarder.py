@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.influx.endpoint import gunzip
 from gateway.clock import Timekeeper
 from gateway.delivery import courier as deliver
@@ -19,8 +20,7 @@ from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld
 from gateway.health import SinkHealth
 from gateway.spool import Batch, Spool, SpoolSettings
 from gateway.supervise import Liveness
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
+from tests.support.until import until
 
 NOW = 1_732_281_600_000_000_000
 
@@ -126,7 +126,7 @@ class Rig:
         """Wait until everything is taken; what ends the forwarder is raised here."""
         assert self.task is not None
         waiting = asyncio.create_task(self.forwarder.drained())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience()):
             await asyncio.wait({waiting, self.task}, return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
             waiting.cancel()
@@ -170,7 +170,7 @@ async def test_members_arrive_in_order_and_the_cursor_follows(rig: Rig) -> None:
     assert (rig.health.readings, rig.health.waiting, rig.health.link.up) == (9, 0, True)
 
 
-async def test_the_cursor_moves_only_once_the_sink_has_it(rig: Rig, until: Until) -> None:
+async def test_the_cursor_moves_only_once_the_sink_has_it(rig: Rig) -> None:
     lines = rig.write(3)
     rig.sink.gate.clear()
     rig.start()
@@ -194,7 +194,7 @@ async def test_a_batch_whose_answer_was_lost_is_not_stored_twice(rig: Rig) -> No
     assert rig.sink.asked_for_missing == 1
 
 
-async def test_a_batch_that_was_under_way_when_the_daemon_died_is_not_stored_twice(rig: Rig, until: Until) -> None:
+async def test_a_batch_that_was_under_way_when_the_daemon_died_is_not_stored_twice(rig: Rig) -> None:
     first = rig.write(3)
     rig.sink.gate.clear()
     rig.start()
@@ -284,7 +284,7 @@ async def test_waits_double_up_to_a_bound_and_start_afresh_after_success(
     assert rig.forwarder._courier._wait == deliver.FIRST_WAIT
 
 
-async def test_a_held_sink_says_why_and_goes_on_when_the_setting_is_right(rig: Rig, until: Until) -> None:
+async def test_a_held_sink_says_why_and_goes_on_when_the_setting_is_right(rig: Rig) -> None:
     lines = rig.write(2)
     rig.sink.says = [SinkHeld("401: the database refuses our token")] * 10_000
     rig.start()

@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -12,8 +12,7 @@ from gateway.clock import Timekeeper
 from gateway.delivery.forwarder import Forwarder, Limits
 from gateway.delivery.replays import Replays
 from gateway.spool import Batch, Spool, SpoolSettings
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
+from tests.support.until import until
 
 NOW = 1_732_281_600_000_000_000
 LINES = [b"a x=%d %d" % (number, NOW + number) for number in range(8)]
@@ -54,7 +53,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 
 async def test_a_new_wish_sends_all_of_its_range_though_an_older_one_was_under_way(
-    spool: Spool, timekeeper: Timekeeper, until: Until
+    spool: Spool, timekeeper: Timekeeper
 ) -> None:
     database = Database()
     live = {"influx": cast("Forwarder", UpToDate())}

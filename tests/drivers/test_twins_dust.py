@@ -22,6 +22,7 @@ from firmware_sim.devices.sds198 import Sds198
 from firmware_sim.devices.sps30 import Sps30, Status
 from firmware_sim.parts.plantower import Plantower
 from firmware_sim.parts.twin import Frame
+from firmware_sim.patience import patience
 from firmware_sim.truth.ledger import Truth
 from gateway.contract import VOCABULARY, Measurement, Reject, SerialLink
 from gateway.links.serial import Line, SerialSettings
@@ -177,7 +178,10 @@ async def test_through_a_real_line_every_reading_arrives_once(name: str, tmp_pat
     decoder: Any = found.decoder(found.options())
     said: list[Output] = []
 
-    async with asyncio.timeout(30), SerialLine(make("aq-1", truth, "seed"), tmp_path / "port", rate=40) as device:
+    async with (
+        asyncio.timeout(patience()),
+        SerialLine(make("aq-1", truth, "seed"), tmp_path / "port", rate=40) as device,
+    ):
         line = Line(SerialSettings(str(tmp_path / "port"), found.link.baudrate))
         await line.open()
         try:

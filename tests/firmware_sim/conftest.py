@@ -1,4 +1,4 @@
-"""A host at the other end of a serial line, a broker, and waiting for a condition."""
+"""A host at the other end of a serial line, and a broker."""
 
 import asyncio
 import os
@@ -7,15 +7,14 @@ import subprocess
 import termios
 import time
 import tty
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.process import find_program
 from tests.support.requirements import require_program
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
 class Host:
@@ -36,7 +35,7 @@ class Host:
 
     async def take(self, size: int) -> bytes:
         data = b""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patience()):
             while len(data) < size:
                 data += self.read(size - len(data))
                 await asyncio.sleep(0.005)
@@ -70,16 +69,6 @@ def open_host() -> Iterator[Callable[[Path], Host]]:
         host.close()
 
 
-@pytest.fixture
-def until() -> Until:
-    async def wait(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 -- what is waited for has no event to offer
-                await asyncio.sleep(0.01)
-
-    return wait
-
-
 class Broker:
     """A Mosquitto of our own, which can be killed and started again."""
 
@@ -98,7 +87,8 @@ class Broker:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for _ in range(500):
+        deadline = time.monotonic() + patience()
+        while time.monotonic() < deadline:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return

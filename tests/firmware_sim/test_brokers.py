@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiomqtt
@@ -11,11 +10,11 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Iotcore, Mosquitto, Tls
+from tests.support.until import until
 
 pytestmark = pytest.mark.system
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
 needs_mosquitto = pytest.mark.requires("mosquitto")
@@ -65,7 +64,7 @@ async def publish(port: int, *payloads: bytes) -> None:
     [pytest.param(Mosquitto, True, marks=needs_mosquitto), pytest.param(Iotcore, False, marks=needs_iotcore)],
 )
 async def test_a_broker_sends_unacknowledged_messages_again(
-    kind: type[Mosquitto | Iotcore], marks_again: bool, tmp_path: Path, until: Until
+    kind: type[Mosquitto | Iotcore], marks_again: bool, tmp_path: Path
 ) -> None:
     async with kind(tmp_path) as broker:
         before = Session(broker.port)
@@ -86,7 +85,7 @@ async def test_a_broker_sends_unacknowledged_messages_again(
     [pytest.param(Mosquitto, True, marks=needs_mosquitto), pytest.param(Iotcore, False, marks=needs_iotcore)],
 )
 async def test_a_session_survives_a_restart_of_mosquitto_and_not_of_iotcore(
-    kind: type[Mosquitto | Iotcore], kept: bool, tmp_path: Path, until: Until
+    kind: type[Mosquitto | Iotcore], kept: bool, tmp_path: Path
 ) -> None:
     async with kind(tmp_path) as broker:
         before = Session(broker.port)
@@ -112,7 +111,7 @@ async def test_iotcore_speaks_mqtt_5_on_its_second_port(tmp_path: Path) -> None:
     ):
         await client.subscribe("t", qos=1)
         await client.publish("t", b"five", qos=1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience()):
             assert (await anext(aiter(client.messages))).payload == b"five"
 
 

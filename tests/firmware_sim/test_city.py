@@ -2,7 +2,7 @@ import asyncio
 import base64
 import json
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +14,12 @@ import pytest
 from firmware_sim.bench.city import City, Pace, Size
 from firmware_sim.bench.publisher import Publisher
 from firmware_sim.parts.twin import NEVER, Message
+from firmware_sim.patience import patience
 from firmware_sim.truth.compare import compare
 from firmware_sim.truth.ledger import Truth
 from firmware_sim.truth.points import StoredPoint
+from tests.support.until import until
 
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 NOON = 1_721_381_655_775_023_242
 LIVELY = Pace(rate=20.0, dwell=10.0, station_interval=2.0, headway=0.1)
 
@@ -89,7 +90,7 @@ async def subscribed(broker: Broker) -> AsyncIterator[list[StoredPoint]]:
                 points.append(point_from(json.loads(message.payload)))
 
     task = asyncio.create_task(listen())
-    await asyncio.wait_for(ready.wait(), 5)
+    await asyncio.wait_for(ready.wait(), patience())
     yield points
     task.cancel()
     await asyncio.wait([task])
@@ -110,9 +111,7 @@ def point_from(said: dict[str, Any]) -> StoredPoint:
     return StoredPoint("parking", {"sensor": f"spot-{int(said['deviceInfo']['devEui'][11:], 16):03}"}, fields, time)
 
 
-async def test_what_a_subscriber_receives_is_what_the_ledger_holds(
-    broker: Broker, tmp_path: Path, until: Until
-) -> None:
+async def test_what_a_subscriber_receives_is_what_the_ledger_holds(broker: Broker, tmp_path: Path) -> None:
     size = Size(dust_sensors=0, radars=0, spots=10, stations=2)
     pace = Pace(rate=20.0, dwell=10.0, heartbeat=30.0, station_interval=2.0)
     async with subscribed(broker) as points:
@@ -128,9 +127,7 @@ async def test_what_a_subscriber_receives_is_what_the_ledger_holds(
     assert compare(city.truth, [*points, points[0]]).duplicated == 1
 
 
-async def test_a_city_starts_before_its_broker_and_measures_once_it_is_there(
-    broker: Broker, tmp_path: Path, until: Until
-) -> None:
+async def test_a_city_starts_before_its_broker_and_measures_once_it_is_there(broker: Broker, tmp_path: Path) -> None:
     broker.kill()
     async with City(7, tmp_path, broker=broker.url, size=Size(0, 0, 5, 1), pace=LIVELY) as city:
         await asyncio.sleep(0)
@@ -145,9 +142,7 @@ async def test_a_city_starts_before_its_broker_and_measures_once_it_is_there(
         assert all(taken.certain for taken in city.truth)
 
 
-async def test_serial_devices_of_a_city_talk_to_their_hosts(
-    tmp_path: Path, open_host: Callable[[Path], Any], until: Until
-) -> None:
+async def test_serial_devices_of_a_city_talk_to_their_hosts(tmp_path: Path, open_host: Callable[[Path], Any]) -> None:
     async with City(7, tmp_path, size=Size(2, 1, 0, 0), pace=LIVELY) as city:
         hosts = {name: open_host(line.path) for name, line in city.lines.items()}
         hosts["radar-01"].send(b"UKOJ")
@@ -205,7 +200,7 @@ async def forgetful() -> AsyncIterator[tuple[ForgetfulBroker, str]]:
 
 
 async def test_a_message_without_puback_is_published_again_unchanged_and_counted_once(
-    forgetful: tuple[ForgetfulBroker, str], until: Until
+    forgetful: tuple[ForgetfulBroker, str],
 ) -> None:
     broker, url = forgetful
     outcomes: list[bool | None] = []
@@ -224,7 +219,7 @@ async def test_a_message_without_puback_is_published_again_unchanged_and_counted
 
 
 async def test_a_message_whose_puback_never_comes_is_uncertain(
-    forgetful: tuple[ForgetfulBroker, str], tmp_path: Path, until: Until
+    forgetful: tuple[ForgetfulBroker, str], tmp_path: Path
 ) -> None:
     broker, url = forgetful
     async with City(7, tmp_path, broker=url, size=Size(0, 0, 0, 1), pace=LIVELY) as city:

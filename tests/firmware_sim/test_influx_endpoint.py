@@ -4,7 +4,7 @@ import asyncio
 import base64
 import gzip
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +16,7 @@ from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.influx.faults import Hang, Poison, Redirect, Refusal, Reset, Slow
 from firmware_sim.servers.influx.store import identity
 from firmware_sim.truth.points import StoredPoint
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
+from tests.support.until import until
 
 GOOD = b"m,t=a f=1 1\nm,t=b f=2 2\n"
 TWO = [StoredPoint("m", {"t": "a"}, {"f": 1.0}, 1), StoredPoint("m", {"t": "b"}, {"f": 2.0}, 2)]
@@ -266,7 +265,7 @@ async def test_a_slow_answer_comes_and_the_write_counts(endpoint: InfluxEndpoint
 
 
 async def test_a_hanging_write_is_read_never_answered_and_not_stored(
-    endpoint: InfluxEndpoint, client: Client, until: Until
+    endpoint: InfluxEndpoint, client: Client
 ) -> None:
     fault = endpoint.fail_with(Hang(), times=1)
     writing = asyncio.create_task(client.v2(endpoint, GOOD))

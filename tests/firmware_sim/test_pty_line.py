@@ -1,6 +1,6 @@
 """A twin behind a real pseudo terminal, with a host that uses nothing but system calls."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from firmware_sim.devices.ops243 import Modes, Ops243
 from firmware_sim.devices.sds011 import Sds011
 from firmware_sim.parts.street import Street
 from firmware_sim.truth.ledger import Truth
+from tests.support.until import until
 
 FIRMWARE = bytes.fromhex("aab407000000000000000000000000ffff05ab")
 QUERY_MODE = bytes.fromhex("aab402010100000000000000000000ffff02ab")
@@ -28,7 +29,6 @@ class Host(Protocol):
 
 
 OpenHost = Callable[[Path], Host]
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
 class Rig:
@@ -68,7 +68,7 @@ async def test_what_the_host_read_is_what_the_ledger_holds(rig: Rig, open_host: 
         assert all(taken.certain for taken in rig.truth)
 
 
-async def test_nothing_counts_while_nobody_listens(rig: Rig, open_host: OpenHost, until: Until) -> None:
+async def test_nothing_counts_while_nobody_listens(rig: Rig, open_host: OpenHost) -> None:
     async with rig.line:
         await until(lambda: rig.line.lost_frames >= 10)
         assert len(rig.truth) == 0
@@ -78,7 +78,7 @@ async def test_nothing_counts_while_nobody_listens(rig: Rig, open_host: OpenHost
         assert rig.pairs()[:5] == heard
 
 
-async def test_a_host_that_opens_but_does_not_read_hears_nothing(rig: Rig, open_host: OpenHost, until: Until) -> None:
+async def test_a_host_that_opens_but_does_not_read_hears_nothing(rig: Rig, open_host: OpenHost) -> None:
     async with rig.line:
         host = open_host(rig.line.path)
         host.send(FIRMWARE)
@@ -89,9 +89,7 @@ async def test_a_host_that_opens_but_does_not_read_hears_nothing(rig: Rig, open_
     assert len(rig.truth) == 0
 
 
-async def test_a_line_that_nobody_reads_fills_up_and_no_frame_is_cut(
-    tmp_path: Path, open_host: OpenHost, until: Until
-) -> None:
+async def test_a_line_that_nobody_reads_fills_up_and_no_frame_is_cut(tmp_path: Path, open_host: OpenHost) -> None:
     truth = Truth()
     twin = Sds011("aq-1", truth, "seed")
     async with SerialLine(twin, tmp_path / "ttyAQ0", rate=1000.0) as line:
@@ -117,7 +115,7 @@ async def test_commands_are_answered_over_the_line_even_before_any_report(rig: R
 
 
 async def test_what_a_host_had_not_read_when_it_closed_is_lost_and_does_not_wait_for_the_next_one(
-    rig: Rig, open_host: OpenHost, until: Until
+    rig: Rig, open_host: OpenHost
 ) -> None:
     rig.twin.query_mode = True
     async with rig.line:
@@ -136,7 +134,7 @@ async def test_what_a_host_had_not_read_when_it_closed_is_lost_and_does_not_wait
         assert rig.line.lost_frames == 2
 
 
-async def test_a_restarted_host_is_heard_again_at_the_same_path(rig: Rig, open_host: OpenHost, until: Until) -> None:
+async def test_a_restarted_host_is_heard_again_at_the_same_path(rig: Rig, open_host: OpenHost) -> None:
     async with rig.line:
         for round_ in range(1, 4):
             host = open_host(rig.line.path)
@@ -148,7 +146,7 @@ async def test_a_restarted_host_is_heard_again_at_the_same_path(rig: Rig, open_h
 
 
 async def test_unplugging_ends_the_line_under_the_host_and_replugging_brings_it_back(
-    rig: Rig, open_host: OpenHost, until: Until
+    rig: Rig, open_host: OpenHost
 ) -> None:
     async with rig.line:
         host = open_host(rig.line.path)
@@ -198,7 +196,7 @@ async def test_a_reboot_leaves_the_line_open_and_the_device_greets(tmp_path: Pat
 
 
 async def test_what_was_written_at_the_moment_of_unplugging_is_uncertain_or_lost(
-    rig: Rig, open_host: OpenHost, until: Until
+    rig: Rig, open_host: OpenHost
 ) -> None:
     rig.twin.query_mode = True
     async with rig.line:
@@ -223,7 +221,7 @@ async def test_two_lines_on_the_same_seed_say_the_same_bytes(tmp_path: Path, ope
     assert said[0] == said[1]
 
 
-async def test_a_fault_in_a_twin_is_raised_where_its_line_ends(tmp_path: Path, until: Until) -> None:
+async def test_a_fault_in_a_twin_is_raised_where_its_line_ends(tmp_path: Path) -> None:
     class Broken(Sds011):
         def due(self) -> float:
             raise ArithmeticError("a mistake in a twin")
@@ -238,7 +236,7 @@ async def test_a_fault_in_a_twin_is_raised_where_its_line_ends(tmp_path: Path, u
     assert not line.plugged
 
 
-async def test_plugging_and_unplugging_leaves_no_descriptor_open(rig: Rig, open_host: OpenHost, until: Until) -> None:
+async def test_plugging_and_unplugging_leaves_no_descriptor_open(rig: Rig, open_host: OpenHost) -> None:
     before = _open_descriptors()
     async with rig.line:
         for _ in range(5):

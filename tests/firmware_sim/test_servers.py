@@ -4,7 +4,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,9 @@ from firmware_sim.servers.servers import (
     choose_broker,
     choose_database,
 )
+from tests.support.until import until
 
 pytestmark = pytest.mark.system
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
 needs_mosquitto = pytest.mark.requires("mosquitto")
@@ -100,9 +98,7 @@ def parent_of(kind: type[RealServer], directory: Path) -> subprocess.Popen[bytes
 
 
 @pytest.mark.parametrize("kind", EVERY_SERVER)
-async def test_a_server_does_not_outlive_a_killed_parent(
-    kind: type[RealServer], tmp_path: Path, until: Until
-) -> None:
+async def test_a_server_does_not_outlive_a_killed_parent(kind: type[RealServer], tmp_path: Path) -> None:
     with parent_of(kind, tmp_path) as parent:
         assert parent.stdout is not None
         pid = int(await asyncio.to_thread(parent.stdout.readline))

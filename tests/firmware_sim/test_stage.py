@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 from firmware_sim.bench.publisher import Publisher
@@ -10,8 +9,8 @@ from firmware_sim.bench.stage import Stage
 from firmware_sim.devices.json_station import JsonStation
 from firmware_sim.parts.twin import Message
 from firmware_sim.truth.ledger import Truth
+from tests.support.until import until
 
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 NOON = 1_721_381_655_775_000_000
 
 
@@ -27,7 +26,7 @@ class Everybody(Publisher):
             messages.task_done()
 
 
-async def play(until: Until, epoch: int | None = None) -> list[int]:
+async def play(epoch: int | None = None) -> list[int]:
     """Return the times of a station's first readings, one every ten seconds of its own."""
     truth = Truth()
     stage = Stage([], [JsonStation("air", truth, "seed")], Everybody(), rate=1000.0, epoch=epoch)
@@ -40,17 +39,17 @@ async def play(until: Until, epoch: int | None = None) -> list[int]:
     return [taken.time or 0 for taken in truth][:20]
 
 
-async def test_with_an_epoch_a_station_measures_exactly_when_it_is_due_however_late_we_are(until: Until) -> None:
-    times = await play(until, epoch=NOON)
+async def test_with_an_epoch_a_station_measures_exactly_when_it_is_due_however_late_we_are() -> None:
+    times = await play(epoch=NOON)
     first = times[0]
     assert NOON <= first < NOON + 10_000_000_000
     assert times == [first + 10_000_000_000 * number for number in range(20)]
-    assert await play(until, epoch=NOON) == times
+    assert await play(epoch=NOON) == times
 
 
-async def test_without_one_its_clock_is_right(until: Until) -> None:
+async def test_without_one_its_clock_is_right() -> None:
     began = time.time_ns() // 1_000_000 * 1_000_000
-    times = await play(until)
+    times = await play()
     assert began <= times[0] < times[-1] <= time.time_ns()
 
 
@@ -72,7 +71,7 @@ class Chatterbox:
         pass
 
 
-async def test_two_words_of_a_station_are_never_in_one_millisecond(until: Until) -> None:
+async def test_two_words_of_a_station_are_never_in_one_millisecond() -> None:
     station = Chatterbox()
     async with Stage([], [station], Everybody()):
         await until(lambda: len(station.times) >= 20)

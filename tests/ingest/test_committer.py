@@ -1,12 +1,12 @@
 """Group commit: what becomes durable together, and that nobody is told before."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 
+from firmware_sim.patience import patience
 from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.health import Health
 from gateway.ingest import committer as commit
@@ -14,11 +14,11 @@ from gateway.ingest.committer import HOLD_BYTES, HOLD_LINES, Committer
 from gateway.ingest.settings import CommitSettings
 from gateway.spool import MAX_IDENTITIES, Identity
 from gateway.spool.member import MAX_TEXT
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.support.store import FakeStore
 
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 AT = 1_732_281_600_000_000_000
 BOOT = bytes(range(16))
@@ -48,9 +48,7 @@ def _identity(mid: int) -> Identity:
     return Identity(1, mid, mid)
 
 
-async def test_readings_wait_for_the_interval_and_then_go_together(
-    store: "FakeStore", health: Health, until: Until
-) -> None:
+async def test_readings_wait_for_the_interval_and_then_go_together(store: "FakeStore", health: Health) -> None:
     committer = Committer(store, BOOT, health, CommitSettings(commit_interval="20ms", commit_bytes=1 << 20))
     task = asyncio.create_task(committer.run())
     committer.put(b"a x=1 2", AT)
@@ -66,7 +64,7 @@ async def test_readings_wait_for_the_interval_and_then_go_together(
     committer.close()
 
 
-async def test_a_large_batch_does_not_wait(store: "FakeStore", health: Health, until: Until) -> None:
+async def test_a_large_batch_does_not_wait(store: "FakeStore", health: Health) -> None:
     committer = Committer(store, BOOT, health, CommitSettings(commit_interval="1h", commit_bytes=1000))
     task = asyncio.create_task(committer.run())
     for _ in range(9):
@@ -80,14 +78,14 @@ async def test_a_large_batch_does_not_wait(store: "FakeStore", health: Health, u
     committer.close()
 
 
-async def test_who_is_in_a_hurry_need_not_wait(running: Committer, store: "FakeStore", until: Until) -> None:
+async def test_who_is_in_a_hurry_need_not_wait(running: Committer, store: "FakeStore") -> None:
     running.put(b"a x=1 1", AT)
     running.hurry()
     await until(lambda: store.lines == [b"a x=1 1"])
 
 
 async def test_acknowledgements_follow_the_write_in_order_and_never_precede_it(
-    running: Committer, store: "FakeStore", acks: Acks, until: Until
+    running: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     store.gate.clear()
     for mid in (3, 1, 2):
@@ -103,7 +101,7 @@ async def test_acknowledgements_follow_the_write_in_order_and_never_precede_it(
 
 
 async def test_a_message_without_readings_is_acknowledged_too(
-    running: Committer, store: "FakeStore", acks: Acks, until: Until
+    running: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     running.then_acknowledge(acks, 7, None)
     running.hurry()
@@ -112,7 +110,7 @@ async def test_a_message_without_readings_is_acknowledged_too(
 
 
 async def test_what_gathers_during_a_write_goes_with_the_next(
-    running: Committer, store: "FakeStore", acks: Acks, until: Until
+    running: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     store.gate.clear()
     running.put(b"first", AT)
@@ -129,7 +127,7 @@ async def test_what_gathers_during_a_write_goes_with_the_next(
 
 
 async def test_a_message_stays_with_its_readings_when_identities_fill_a_group(
-    running: Committer, store: "FakeStore", acks: Acks, until: Until
+    running: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     count = MAX_IDENTITIES * 2 + 10
     for number in range(count):
@@ -144,7 +142,7 @@ async def test_a_message_stays_with_its_readings_when_identities_fill_a_group(
 
 
 async def test_times_since_boot_and_utc_become_two_members_and_the_last_names_the_messages(
-    running: Committer, store: "FakeStore", acks: Acks, until: Until
+    running: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     running.put(b"early x=1 5", 5, since_boot=True)
     running.put(b"known x=1 9", AT)
@@ -157,7 +155,7 @@ async def test_times_since_boot_and_utc_become_two_members_and_the_last_names_th
 
 
 async def test_a_message_is_named_by_the_write_that_holds_its_readings(
-    running: Committer, store: "FakeStore", acks: Acks, until: Until
+    running: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     """A kill between two writes must leave no reading whose message would be taken for a new one."""
     running.put(b"serial x=1 9", AT)
@@ -173,7 +171,7 @@ async def test_a_message_is_named_by_the_write_that_holds_its_readings(
 
 
 async def test_what_is_more_than_a_member_holds_is_written_in_several(
-    running: Committer, store: "FakeStore", acks: Acks, until: Until
+    running: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     line = b"x" * 10_000
     for since_boot in (True, False):
@@ -192,7 +190,7 @@ async def test_what_is_more_than_a_member_holds_is_written_in_several(
 
 
 async def test_a_full_disk_holds_everything_and_later_everything_is_there_once(
-    running: Committer, store: "FakeStore", acks: Acks, health: Health, until: Until
+    running: Committer, store: "FakeStore", acks: Acks, health: Health
 ) -> None:
     store.troubles.extend([SpoolFull("the disk is full")] * 3 + [SpoolError("input/output error")])
     running.put(b"early x=1 5", 5, since_boot=True)
@@ -212,9 +210,7 @@ async def test_a_full_disk_holds_everything_and_later_everything_is_there_once(
     assert health.committed == 3
 
 
-async def test_a_refusing_disk_is_told_once_and_its_recovery_once(
-    running: Committer, store: "FakeStore", until: Until
-) -> None:
+async def test_a_refusing_disk_is_told_once_and_its_recovery_once(running: Committer, store: "FakeStore") -> None:
     store.troubles.extend([SpoolFull("the disk is full")] * 5)
     with structlog.testing.capture_logs() as logs:
         running.put(b"a", AT)
@@ -227,7 +223,7 @@ async def test_a_refusing_disk_is_told_once_and_its_recovery_once(
 
 
 async def test_past_the_bound_there_is_no_room_until_something_is_durable(
-    running: Committer, store: "FakeStore", until: Until
+    running: Committer, store: "FakeStore"
 ) -> None:
     store.gate.clear()
     for _ in range(HOLD_LINES - 1):
@@ -240,7 +236,7 @@ async def test_past_the_bound_there_is_no_room_until_something_is_durable(
     await until(store.begun.is_set)
     assert not waiting.done()
     store.gate.set()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, patience())
     assert not running.full
 
 
@@ -256,19 +252,19 @@ async def test_stopping_commits_what_is_gathered(committer: Committer, store: "F
     committer.put(b"last", AT)
     committer.then_acknowledge(acks, 1, _identity(1))
     committer.stop()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, patience())
     assert (store.lines, acks.mids) == ([b"last"], [1])
 
 
 async def test_stopping_before_running_commits_as_well(committer: Committer, store: "FakeStore") -> None:
     committer.put(b"last", AT)
     committer.stop()
-    await asyncio.wait_for(committer.run(), 5)
+    await asyncio.wait_for(committer.run(), patience())
     assert store.lines == [b"last"]
 
 
 async def test_stopping_during_a_write_writes_nothing_twice(
-    committer: Committer, store: "FakeStore", acks: Acks, until: Until
+    committer: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     task = asyncio.create_task(committer.run())
     store.gate.clear()
@@ -279,12 +275,12 @@ async def test_stopping_during_a_write_writes_nothing_twice(
     committer.put(b"b", AT)
     committer.stop()
     store.gate.set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, patience())
     assert (store.lines, acks.mids) == ([b"a", b"b"], [1])
 
 
 async def test_stopping_between_the_two_writes_of_a_group_repeats_neither(
-    committer: Committer, store: "FakeStore", acks: Acks, until: Until
+    committer: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     task = asyncio.create_task(committer.run())
     store.gate.clear()
@@ -297,7 +293,7 @@ async def test_stopping_between_the_two_writes_of_a_group_repeats_neither(
     await until(store.begun.is_set)
     committer.stop()
     store.gate.set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, patience())
     assert store.lines == [b"early", b"known"]
     assert store.held == [("unknown sensor x", [b"x held"])]
     assert acks.mids == [1]
@@ -310,13 +306,13 @@ async def test_a_disk_that_stays_full_lets_us_stop_with_nothing_acknowledged(
     committer.put(b"a", AT)
     committer.then_acknowledge(acks, 1, _identity(1))
     committer.stop()
-    await asyncio.wait_for(committer.run(), 5)
+    await asyncio.wait_for(committer.run(), patience())
     assert (store.lines, acks.mids) == ([], [])
     assert health.spool_problem == "full"
 
 
 async def test_held_lines_are_put_aside_before_their_message_is_acknowledged(
-    running: Committer, store: "FakeStore", acks: Acks, until: Until
+    running: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     running.hold("unknown sensor x", b"one")
     running.hold("unknown sensor x", b"two")
@@ -329,7 +325,7 @@ async def test_held_lines_are_put_aside_before_their_message_is_acknowledged(
 
 
 async def test_a_full_quarantine_costs_its_own_lines_and_no_reading_waits(
-    running: Committer, store: "FakeStore", acks: Acks, health: Health, until: Until
+    running: Committer, store: "FakeStore", acks: Acks, health: Health
 ) -> None:
     store.hold_trouble = QuarantineFull("quarantine/held.lp has reached its bound")
     with structlog.testing.capture_logs() as logs:
@@ -345,7 +341,7 @@ async def test_a_full_quarantine_costs_its_own_lines_and_no_reading_waits(
 
 
 async def test_who_is_forgotten_is_not_acknowledged_but_its_readings_are_kept(
-    running: Committer, store: "FakeStore", acks: Acks, until: Until
+    running: Committer, store: "FakeStore", acks: Acks
 ) -> None:
     gone = Acks()
     running.put(b"a", AT)
@@ -361,7 +357,7 @@ async def test_who_is_forgotten_is_not_acknowledged_but_its_readings_are_kept(
     assert [identity.mid for identity in store.batches[0].identities] == [1, 2]
 
 
-async def test_whoever_asked_hears_of_every_commit(running: Committer, store: "FakeStore", until: Until) -> None:
+async def test_whoever_asked_hears_of_every_commit(running: Committer, store: "FakeStore") -> None:
     heard: list[int] = []
     running.on_commit.append(lambda: heard.append(len(store.batches)))
     for number in range(3):

@@ -4,11 +4,13 @@ import asyncio
 import os
 import ssl
 import tty
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
+
+from firmware_sim.patience import patience
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, DISCONNECT = 1, 2, 3, 4, 8, 9, 12, 14
 
@@ -50,7 +52,7 @@ class Device:
     async def hears(self, size: int) -> bytes:
         """Return the next ``size`` bytes that the gateway sent."""
         data = b""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patience()):
             while len(data) < size:
                 try:
                     data += os.read(self.fd, size - len(data))
@@ -91,7 +93,7 @@ class Peer:
     async def next(self) -> Packet:
         """Return the next packet from the client; pings are answered on the way."""
         while True:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience()):
                 first = (await self.reader.readexactly(1))[0]
                 length = shift = 0
                 while True:
@@ -116,7 +118,7 @@ class Peer:
 
     async def ended(self) -> bytes:
         """Wait until the client has closed; return what it had sent before."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patience()):
             with suppress(ConnectionError):
                 return await self.reader.read()
             return b""
@@ -186,7 +188,7 @@ class Broker:
 
     async def peer(self) -> Peer:
         """Return the next connection."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patience()):
             return await self._peers.get()
 
     async def stop(self) -> None:
@@ -215,18 +217,3 @@ async def broker(protocol: str) -> AsyncIterator[Broker]:
     await broker.start()
     yield broker
     await broker.stop()
-
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
-
-
-@pytest.fixture
-def until() -> Until:
-    """Wait for a condition, ten seconds at most."""
-
-    async def wait(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 -- what is waited for has no event to offer
-                await asyncio.sleep(0.005)
-
-    return wait

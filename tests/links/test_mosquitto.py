@@ -10,6 +10,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Mosquitto, Tls
 from gateway.errors import CredentialsError, LinkDown, LinkRefused
 from gateway.links.mqtt.connection import Connection
@@ -46,7 +47,7 @@ async def _publish(port: int, *payloads: bytes, qos: int = 1, retain: bool = Fal
 
 async def _take(connection: Connection, count: int) -> list[Message]:
     taken: list[Message] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience()):
         while len(taken) < count:
             taken += await connection.receive()
     return taken
@@ -110,7 +111,7 @@ async def test_a_broker_that_goes_ends_the_connection_and_the_next_one_works(
     else:
         await mosquitto.stop()
     with pytest.raises(LinkDown):
-        await asyncio.wait_for(connection.receive(), 10)
+        await asyncio.wait_for(connection.receive(), patience())
     connection.close()
     connection = _connection(mosquitto.port)
     with pytest.raises(LinkDown, match="Connection refused"):
@@ -153,7 +154,7 @@ async def test_two_connections_of_one_name_cannot_both_live(mosquitto: Mosquitto
     second = _connection(mosquitto.port)
     await second.open()
     with pytest.raises(LinkDown):  # Mosquitto 2.0.11 does not say why
-        await asyncio.wait_for(first.receive(), 10)
+        await asyncio.wait_for(first.receive(), patience())
     await _publish(mosquitto.port, b"for the living")
     assert len(await _take(second, 1)) == 1
     first.close()

@@ -7,7 +7,7 @@ import socket
 import sys
 import termios
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import paho.mqtt.client
 import pytest
 
+from firmware_sim.patience import patience
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.links.mqtt import connection as mqtt
 from gateway.links.mqtt.buffered_socket import READ_SIZE, GatheringSocket
@@ -24,8 +25,7 @@ from gateway.links.mqtt.connection import MESSAGES_A_TURN, PAUSED_BYTES, Connect
 from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
 from tests.links.conftest import Broker, Peer
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
+from tests.support.until import until
 
 CONNECT, PUBACK, SUBSCRIBE, PINGREQ, PINGRESP, DISCONNECT = 1, 4, 8, 12, 13, 14
 
@@ -41,7 +41,7 @@ async def _connected(broker: Broker, *, session_present: bool = False) -> AsyncI
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
     await peer.welcome(session_present=session_present)
-    assert await asyncio.wait_for(opening, 5) == session_present
+    assert await asyncio.wait_for(opening, patience()) == session_present
     try:
         yield connection, peer
     finally:
@@ -63,7 +63,7 @@ async def _holding(connection: Connection) -> AsyncIterator[tuple[asyncio.Task[N
 
 async def _take(connection: Connection, count: int) -> list[Message]:
     taken: list[Message] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience()):
         while len(taken) < count:
             taken += await connection.receive()
     return taken
@@ -71,7 +71,7 @@ async def _take(connection: Connection, count: int) -> list[Message]:
 
 async def _end_of(connection: Connection) -> LinkDown:
     """Receive until the connection ends, and return what it says."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience()):
         while True:
             try:
                 await connection.receive()
@@ -139,7 +139,7 @@ async def test_a_refusal_is_told_in_the_brokers_words(broker: Broker, v5: int, v
     await peer.expect(CONNECT)
     peer.connack(v5 if broker.protocol == "5" else v3)
     with pytest.raises(LinkRefused, match=f"refused us.*{words}"):
-        await asyncio.wait_for(opening, 5)
+        await asyncio.wait_for(opening, patience())
     connection.close()
 
 
@@ -151,7 +151,7 @@ async def test_a_broker_that_does_not_speak_our_version_refuses(broker: Broker) 
     await peer.expect(CONNECT)
     peer.connack(1)
     with pytest.raises(LinkRefused, match="protocol version"):
-        await asyncio.wait_for(opening, 5)
+        await asyncio.wait_for(opening, patience())
     connection.close()
 
 
@@ -163,7 +163,7 @@ async def test_a_refused_subscription_names_its_topic(broker: Broker) -> None:
     peer.connack()
     peer.suback(await peer.expect(SUBSCRIBE), 1, 0x87 if broker.protocol == "5" else 0x80)
     with pytest.raises(LinkRefused, match=r"subscription to secret/# \(") as caught:
-        await asyncio.wait_for(opening, 5)
+        await asyncio.wait_for(opening, patience())
     assert "fine" not in str(caught.value)
     connection.close()
 
@@ -183,7 +183,7 @@ async def test_a_broker_that_hangs_up_on_connect_is_down(broker: Broker) -> None
     await peer.expect(CONNECT)
     peer.writer.close()
     with pytest.raises(LinkDropped, match="closed the connection without a word"):
-        await asyncio.wait_for(opening, 5)
+        await asyncio.wait_for(opening, patience())
     assert not connection.accepted
     connection.close()
 
@@ -249,7 +249,7 @@ async def test_a_burst_arrives_whole_in_order_and_leaves_the_loop_its_turns(brok
         peer.publish(*(peer.message(b"%d" % number, number % 65535 + 1) for number in range(count)))
         batches: list[list[Message]] = []
         while sum(map(len, batches)) < count:
-            batches.append(await asyncio.wait_for(connection.receive(), 5))
+            batches.append(await asyncio.wait_for(connection.receive(), patience()))
         assert max(map(len, batches)) <= 6 * MESSAGES_A_TURN, "a few turns of the loop until we are awake"
         assert [message.payload for batch in batches for message in batch] == [b"%d" % n for n in range(count)]
 
@@ -262,7 +262,7 @@ async def test_what_comes_before_the_subscription_is_answered_is_not_lost(broker
     peer.connack(session_present=True)
     peer.publish(peer.message(b"from the session", 1, dup=True))
     peer.suback(await peer.expect(SUBSCRIBE), 1)
-    assert await asyncio.wait_for(opening, 5)
+    assert await asyncio.wait_for(opening, patience())
     assert [message.payload for message in await _take(connection, 1)] == [b"from the session"]
     connection.close()
 
@@ -333,7 +333,7 @@ async def test_a_late_acknowledgement_is_never_sent_on_the_next_connection(broke
 
 
 async def test_a_connection_on_hold_goes_on_hearing_its_broker(
-    broker: Broker, until: Until, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(paho.mqtt.client, "time_func", lambda: now)
@@ -347,7 +347,7 @@ async def test_a_connection_on_hold_goes_on_hearing_its_broker(
             peer.send(PINGRESP, 0, b"")
             await until(lambda: connection._client._ping_t == 0)
         room.set()
-        await asyncio.wait_for(holding, 5)
+        await asyncio.wait_for(holding, patience())
         assert [message.mid for message in await _take(connection, 1000)] == list(range(1, 1001))
 
 
@@ -356,7 +356,7 @@ async def test_a_broker_that_ends_the_connection_on_hold_is_noticed_at_once(brok
         peer.publish(peer.message(b"x", 1))
         peer.writer.close()
         with pytest.raises(LinkDropped, match="closed the connection without a word"):
-            await asyncio.wait_for(holding, 5)
+            await asyncio.wait_for(holding, patience())
 
 
 async def test_a_silent_broker_on_hold_is_given_up(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,7 +367,7 @@ async def test_a_silent_broker_on_hold_is_given_up(broker: Broker, monkeypatch: 
             now += 61
             connection._tick()
         with pytest.raises(LinkDown, match="no answer for 60 s"):
-            await asyncio.wait_for(holding, 5)
+            await asyncio.wait_for(holding, patience())
 
 
 async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(broker: Broker) -> None:
@@ -375,18 +375,18 @@ async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(br
     async with _connected(broker) as (connection, peer):
         async with _holding(connection) as (holding, room):
             peer.publish(*(peer.message(payload, mid) for mid in range(1, count + 1)))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience()):
                 while not connection._reading_paused:  # noqa: ASYNC110 -- nobody is told
                     await asyncio.sleep(0.005)
             assert sum(len(message.payload) for message in connection._inbox) < 2 * PAUSED_BYTES
             assert peer.writer.transport.get_write_buffer_size() > 0, "the network holds the rest at the broker"
             room.set()
-            await asyncio.wait_for(holding, 5)
+            await asyncio.wait_for(holding, patience())
         assert [message.mid for message in await _take(connection, count)] == list(range(1, count + 1))
 
 
 async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(
-    broker: Broker, until: Until, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mqtt, "PAUSED_BYTES", 1)
     async with _connected(broker) as (connection, peer):
@@ -402,7 +402,7 @@ async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(
             assert _in_the_kernel(connection) == 0, "all is read, and most is not taken yet"
             assert len(connection._inbox) == 1
             room.set()
-            await asyncio.wait_for(holding, 5)
+            await asyncio.wait_for(holding, patience())
         assert [message.mid for message in await _take(connection, count)] == list(range(1, count + 1))
 
 
@@ -414,7 +414,7 @@ async def test_an_end_that_nobody_reads_is_seen_in_the_kernel(
     monkeypatch.setattr(mqtt, "TICK", 0.01)
     async with _connected(broker) as (connection, peer), _holding(connection) as (holding, _):
         peer.publish(peer.message(b"more than is taken", 1))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patience()):
             while not connection._reading_paused:  # noqa: ASYNC110 -- nobody is told
                 await asyncio.sleep(0.005)
         connection._tick()
@@ -422,11 +422,11 @@ async def test_an_end_that_nobody_reads_is_seen_in_the_kernel(
         assert not holding.done(), "still whole"
         peer.writer.close() if how == "closed" else peer.reset()
         with pytest.raises(LinkDown, match="connection lost"):
-            await asyncio.wait_for(holding, 5)
+            await asyncio.wait_for(holding, patience())
 
 
 async def test_a_broker_that_sends_much_and_answers_late_is_alive(
-    broker: Broker, until: Until, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(paho.mqtt.client, "time_func", lambda: now)
@@ -467,7 +467,7 @@ async def test_closing_wakes_whoever_waits(broker: Broker) -> None:
         await asyncio.sleep(0)
         connection.close()
         with pytest.raises(LinkDown, match="closed by us"):
-            await asyncio.wait_for(waiting, 5)
+            await asyncio.wait_for(waiting, patience())
 
 
 async def test_what_came_before_the_end_is_delivered_first(broker: Broker) -> None:
@@ -505,7 +505,7 @@ async def test_a_silent_broker_is_asked_and_then_given_up(broker: Broker, monkey
     async with _connected(broker) as (connection, peer):
         now += 61
         connection._tick()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patience()):
             assert await peer.reader.readexactly(2) == bytes([PINGREQ << 4, 0])
         now += 61
         connection._tick()
@@ -539,7 +539,7 @@ async def test_an_opening_cancelled_while_the_broker_is_silent_leaves_nothing(br
 
 
 async def test_an_opening_cancelled_while_it_connects_closes_what_the_thread_opens(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch, until: Until
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_go_on = threading.Event()
     made: list[socket.socket] = []

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from firmware_sim.patience import patience
 from gateway.errors import LinkDown, LinkRefused
 from gateway.links.mqtt.connection import Connection
 from gateway.links.mqtt.settings import MqttSettings
@@ -45,7 +46,7 @@ async def test_a_refusal_tells_how_long_to_wait(  # noqa: PLR0917 -- a table of 
     await peer.expect(CONNECT)
     peer.send(CONNACK, 0, bytes([0, reason, 13]) + b"\x1c\0\x0aother:1883")
     with pytest.raises(kind) as caught:
-        await asyncio.wait_for(opening, 5)
+        await asyncio.wait_for(opening, patience())
     assert words in str(caught.value)
     assert (type(caught.value), caught.value.wait) == (kind, wait)
 
@@ -56,7 +57,7 @@ async def test_a_broker_that_grants_less_than_asked_for_is_told_of(connection: C
     await peer.expect(CONNECT)
     peer.connack()
     peer.suback(await peer.expect(SUBSCRIBE), 1, 0)
-    await asyncio.wait_for(opening, 5)
+    await asyncio.wait_for(opening, patience())
     assert "the broker grants QoS 0 where we asked for 1" in connection.downgraded_topics
     assert "(less/#)" in connection.downgraded_topics
 
@@ -86,11 +87,11 @@ async def test_a_broker_that_says_why_is_understood(  # noqa: PLR0917 -- a table
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
     await peer.welcome()
-    await asyncio.wait_for(opening, 5)
+    await asyncio.wait_for(opening, patience())
     peer.publish(peer.message(b"last", 1))
     peer.send(DISCONNECT, 0, bytes([reason, len(properties)]) + properties)
-    assert [message.payload for message in await asyncio.wait_for(connection.receive(), 5)] == [b"last"]
+    assert [message.payload for message in await asyncio.wait_for(connection.receive(), patience())] == [b"last"]
     with pytest.raises(kind) as caught:
-        await asyncio.wait_for(connection.receive(), 5)
+        await asyncio.wait_for(connection.receive(), patience())
     assert words in str(caught.value)
     assert (type(caught.value), caught.value.wait) == (kind, wait)

@@ -8,19 +8,18 @@ import select
 import sys
 import termios
 import threading
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import serial
 
+from firmware_sim.patience import patience
 from gateway.errors import LinkDown, LinkRefused
 from gateway.links import serial as serial_link
 from gateway.links.serial import MAX_BUFFERED, READ_SIZE, Line, SerialSettings
 from tests.links.conftest import Device
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
+from tests.support.until import until
 
 
 async def _open(device: Device) -> Line:
@@ -31,7 +30,7 @@ async def _open(device: Device) -> Line:
 
 async def _received(line: Line, size: int) -> bytes:
     data = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patience()):
         while len(data) < size:
             data += await line.receive(1.0)
     return data
@@ -83,7 +82,7 @@ async def test_an_unplug_wakes_whoever_waits(device: Device) -> None:
     await asyncio.sleep(0)
     device.unplug()
     with pytest.raises(LinkDown, match=f"{device.port}: the device is gone"):
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, patience())
     line.close()
 
 
@@ -125,7 +124,7 @@ async def test_closing_wakes_whoever_waits_for_bytes(device: Device) -> None:
     await asyncio.sleep(0)
     line.close()
     with pytest.raises(LinkDown, match="closed by us"):
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, patience())
 
 
 async def test_a_port_opens_again_after_closing(device: Device) -> None:
@@ -233,7 +232,7 @@ async def test_a_busy_port_makes_send_wait_and_nothing_is_lost(device: Device) -
     await asyncio.sleep(0.01)
     assert not sending.done()
     assert await device.hears(len(much)) == much
-    await asyncio.wait_for(sending, 5)
+    await asyncio.wait_for(sending, patience())
     line.close()
 
 
@@ -243,7 +242,7 @@ async def test_an_unplug_ends_a_send_that_waits(device: Device) -> None:
     await asyncio.sleep(0.01)
     device.unplug()
     with pytest.raises(LinkDown):
-        await asyncio.wait_for(sending, 5)
+        await asyncio.wait_for(sending, patience())
     line.close()
 
 
@@ -264,7 +263,7 @@ async def test_closing_ends_a_send_that_waits(device: Device) -> None:
     await asyncio.sleep(0.01)
     line.close()
     with pytest.raises(LinkDown, match="closed by us"):
-        await asyncio.wait_for(sending, 5)
+        await asyncio.wait_for(sending, patience())
 
 
 async def test_cancelling_a_send_that_waits_leaves_the_line_usable(device: Device) -> None:
@@ -278,7 +277,7 @@ async def test_cancelling_a_send_that_waits_leaves_the_line_usable(device: Devic
     line.close()
 
 
-async def test_a_reader_that_is_busy_leaves_the_rest_to_the_kernel(device: Device, until: Until) -> None:
+async def test_a_reader_that_is_busy_leaves_the_rest_to_the_kernel(device: Device) -> None:
     line = await _open(device)
     sent = 0
     chunk = bytes(range(256)) * 4
@@ -299,7 +298,7 @@ async def test_a_reader_that_is_busy_leaves_the_rest_to_the_kernel(device: Devic
 
 
 async def test_an_opening_that_nobody_waits_for_closes_what_it_opens(
-    device: Device, monkeypatch: pytest.MonkeyPatch, until: Until
+    device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_go_on, opened = threading.Event(), []
     really_open = serial.Serial

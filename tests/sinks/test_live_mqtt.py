@@ -1,7 +1,7 @@
 """Live topics and the status, against a real Mosquitto."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -10,27 +10,17 @@ import aiomqtt
 import orjson
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Mosquitto
 from gateway.errors import LinkDown, LinkRefused
 from gateway.sinks import live_mqtt as mqtt
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sinks.settings import LiveSettings
 from tests.support.requirements import require_program
+from tests.support.until import until
 
 NAMES = {"gateway": "koper-01", "city": "Koper", "measurement": "air_quality", "sensor": "aq-1"}
 STATUS = "prehod/koper-01/status"
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
-
-
-@pytest.fixture
-def until() -> Until:
-    async def wait(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 -- what is waited for has no event to offer
-                await asyncio.sleep(0.005)
-
-    return wait
 
 
 @pytest.fixture
@@ -55,7 +45,7 @@ async def _running(sink: LiveSink) -> AsyncIterator[asyncio.Task[None]]:
     up = asyncio.Event()
     task = asyncio.create_task(sink.run(up.set))
     try:
-        await asyncio.wait_for(up.wait(), 10)
+        await asyncio.wait_for(up.wait(), patience())
         yield task
     finally:
         task.cancel()
@@ -112,9 +102,7 @@ async def _line_to(port: int) -> AsyncIterator[tuple[int, Callable[[], None]]]:
 
 @pytest.mark.system
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-async def test_a_reading_is_published_as_json_under_its_names(
-    mosquitto: Mosquitto, until: Until, protocol: str
-) -> None:
+async def test_a_reading_is_published_as_json_under_its_names(mosquitto: Mosquitto, protocol: str) -> None:
     took: list[int] = []
     sink = _sink(mosquitto.port, took=took.append, qos=1, protocol=protocol)
     async with Ear().listening(mosquitto.port) as ear, _running(sink):
@@ -126,7 +114,7 @@ async def test_a_reading_is_published_as_json_under_its_names(
 
 
 @pytest.mark.system
-async def test_the_status_is_retained_and_renewed(mosquitto: Mosquitto, until: Until) -> None:
+async def test_the_status_is_retained_and_renewed(mosquitto: Mosquitto) -> None:
     async with _running(_sink(mosquitto.port, interval=0.02)):
         async with Ear().listening(mosquitto.port) as ear:
             await until(lambda: len(ear.on(STATUS)) >= 3)
@@ -134,13 +122,13 @@ async def test_the_status_is_retained_and_renewed(mosquitto: Mosquitto, until: U
 
 
 @pytest.mark.system
-async def test_a_gateway_that_dies_is_said_to_be_dead(mosquitto: Mosquitto, until: Until) -> None:
+async def test_a_gateway_that_dies_is_said_to_be_dead(mosquitto: Mosquitto) -> None:
     async with Ear().listening(mosquitto.port) as ear, _line_to(mosquitto.port) as (port, cut):
         async with _running(_sink(port, interval=0.01)) as task:
             await until(lambda: bool(ear.on(STATUS)))
             cut()
             with pytest.raises(LinkDown, match=f"127.0.0.1:{port}: "):
-                await asyncio.wait_for(asyncio.shield(task), 10)
+                await asyncio.wait_for(asyncio.shield(task), patience())
         await until(lambda: ear.on(STATUS)[-1] == {"online": False})
     async with Ear().listening(mosquitto.port) as late:
         await until(lambda: bool(late.heard))
@@ -148,9 +136,7 @@ async def test_a_gateway_that_dies_is_said_to_be_dead(mosquitto: Mosquitto, unti
 
 
 @pytest.mark.system
-async def test_a_gateway_that_stops_in_good_order_says_so_with_its_last_state(
-    mosquitto: Mosquitto, until: Until
-) -> None:
+async def test_a_gateway_that_stops_in_good_order_says_so_with_its_last_state(mosquitto: Mosquitto) -> None:
     sink = _sink(mosquitto.port)
     async with Ear().listening(mosquitto.port) as ear:
         async with _running(sink):
@@ -161,9 +147,7 @@ async def test_a_gateway_that_stops_in_good_order_says_so_with_its_last_state(
 
 
 @pytest.mark.system
-async def test_what_was_waiting_when_the_broker_went_is_published_when_it_is_back(
-    mosquitto: Mosquitto, until: Until
-) -> None:
+async def test_what_was_waiting_when_the_broker_went_is_published_when_it_is_back(mosquitto: Mosquitto) -> None:
     sink = _sink(mosquitto.port)
     sink.show(NAMES, {"n": 1})
     async with Ear().listening(mosquitto.port) as ear, _running(sink):
@@ -199,7 +183,7 @@ async def _broker(*answers: bytes) -> AsyncIterator[int]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), patience())
 
 
 CONNACK, DISCONNECT = 0x20, 0xE0
@@ -222,7 +206,7 @@ async def test_what_a_broker_says_is_understood_and_waited_for(
 ) -> None:
     async with _broker(*answers) as port:
         with pytest.raises(LinkDown) as caught:
-            await asyncio.wait_for(_sink(port).run(lambda: None), 10)
+            await asyncio.wait_for(_sink(port).run(lambda: None), patience())
     assert words in str(caught.value)
     assert (type(caught.value), caught.value.wait) == (kind, wait)
 
@@ -241,7 +225,7 @@ async def test_no_broker_is_down_with_its_address_and_no_goodbye_hangs() -> None
     with pytest.raises(LinkDown, match=r"127\.0\.0\.1:1: ") as caught:
         await sink.run(lambda: None)
     assert not isinstance(caught.value, LinkRefused)
-    await asyncio.wait_for(sink.publish_offline(), 5)
+    await asyncio.wait_for(sink.publish_offline(), patience())
 
 
 @pytest.mark.parametrize("content", [None, b"\xff"])

@@ -1,12 +1,13 @@
 """Messages from a broker that repeats itself: each is stored once and acknowledged once it is durable."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from firmware_sim.patience import patience
 from gateway.clock import Timekeeper
 from gateway.config.models import Gateway
 from gateway.contract import Codec, Command, Measurement, Options, Reject, Uplink
@@ -23,12 +24,12 @@ from gateway.sources import mqtt as sources
 from gateway.sources.commands import STRIKES
 from gateway.sources.mqtt import MqttIngest
 from gateway.spool import Identity
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.support.clock import FakeClock
     from tests.support.store import FakeStore
 
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 NOW = 1_732_281_600_000_000_000
 
@@ -150,7 +151,7 @@ class Rig:
             await asyncio.gather(task, return_exceptions=True)
             assert connection.closed
 
-    async def commit(self, until: Until) -> None:
+    async def commit(self) -> None:
         """Let the committer write what has arrived."""
         await asyncio.sleep(0.005)
         before = self.committer._health.commits
@@ -179,38 +180,34 @@ def values(store: "FakeStore") -> list[float]:
 
 
 async def test_messages_are_acknowledged_in_order_once_they_are_durable_and_not_before(
-    rig: Rig, store: "FakeStore", until: Until
+    rig: Rig, store: "FakeStore"
 ) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 3), message("aq-1 2", 1))
         connection.deliver(message("no", 2), message("aq-1 3;aq-2 4", 7))
         await asyncio.sleep(0.005)
         assert connection.acknowledged == []
-        await rig.commit(until)
+        await rig.commit()
         assert connection.acknowledged == [3, 1, 2, 7]
         assert values(store) == [1, 2, 3, 4]
         assert [identity.mid for identity in store.batches[0].identities] == [3, 1, 7]
         assert (rig.health.messages, rig.health.readings, rig.health.rejects["noise"]) == (4, 4, 1)
 
 
-async def test_a_message_that_comes_again_is_acknowledged_and_not_stored_again(
-    rig: Rig, store: "FakeStore", until: Until
-) -> None:
+async def test_a_message_that_comes_again_is_acknowledged_and_not_stored_again(rig: Rig, store: "FakeStore") -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 1), message("aq-1 2", 2))
-        await rig.commit(until)
+        await rig.commit()
         connection.acknowledged.clear()  # lost on the way
     async with rig.connected(session_present=True) as connection:
         connection.deliver(message("aq-1 1", 1, again=True), message("aq-1 2", 2, again=True), message("aq-1 3", 3))
-        await rig.commit(until)
+        await rig.commit()
         assert connection.acknowledged == [1, 2, 3]
         assert values(store) == [1, 2, 3]
         assert rig.health.repeated == 2
 
 
-async def test_a_message_that_comes_again_before_it_was_durable_waits_for_that(
-    rig: Rig, store: "FakeStore", until: Until
-) -> None:
+async def test_a_message_that_comes_again_before_it_was_durable_waits_for_that(rig: Rig, store: "FakeStore") -> None:
     store.gate.clear()
     async with rig.connected() as first:
         first.deliver(message("aq-1 1", 1))
@@ -228,36 +225,34 @@ async def test_a_message_that_comes_again_before_it_was_durable_waits_for_that(
         assert first.acknowledged == [], "the old connection is never told"
 
 
-async def test_after_a_lost_session_the_same_identity_means_another_message(
-    rig: Rig, store: "FakeStore", until: Until
-) -> None:
+async def test_after_a_lost_session_the_same_identity_means_another_message(rig: Rig, store: "FakeStore") -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 1))
-        await rig.commit(until)
+        await rig.commit()
     async with rig.connected(session_present=False) as connection:
         connection.deliver(message("aq-1 1", 1, again=True))
-        await rig.commit(until)
+        await rig.commit()
         assert connection.acknowledged == [1]
         assert values(store) == [1, 1]
 
 
-async def test_what_an_earlier_run_stored_is_not_stored_again(rig: Rig, store: "FakeStore", until: Until) -> None:
+async def test_what_an_earlier_run_stored_is_not_stored_again(rig: Rig, store: "FakeStore") -> None:
     rig.make(taken=[Identity.of("broker", 5, "city/air", b"aq-1 1")])
     async with rig.connected(session_present=True) as connection:
         connection.deliver(message("aq-1 1", 5, again=True), message("aq-1 2", 6, again=True))
-        await rig.commit(until)
+        await rig.commit()
         assert connection.acknowledged == [5, 6]
         assert values(store) == [2]
 
 
 async def test_before_the_clock_is_right_each_message_is_named_beside_its_readings(
-    rig: Rig, store: "FakeStore", until: Until, clock: "FakeClock", timekeeper: Timekeeper
+    rig: Rig, store: "FakeStore", clock: "FakeClock", timekeeper: Timekeeper
 ) -> None:
     timekeeper._offset = None
     clock.right = False
     async with rig.connected() as connection:
         connection.deliver(message(f"aq-1 1 {NOW}", 1), message("aq-2 2", 2), message(f"aq-1 3 {NOW + 1}", 3))
-        await rig.commit(until)
+        await rig.commit()
         assert connection.acknowledged == [1, 2, 3]
     assert [(batch.boot is None, [one.mid for one in batch.identities]) for batch in store.batches] == [
         (False, [2]),
@@ -265,87 +260,81 @@ async def test_before_the_clock_is_right_each_message_is_named_beside_its_readin
     ], "killed between these two, the first must not be stored again when it comes again"
 
 
-async def test_messages_without_an_identity_are_stored_and_not_acknowledged(
-    rig: Rig, store: "FakeStore", until: Until
-) -> None:
+async def test_messages_without_an_identity_are_stored_and_not_acknowledged(rig: Rig, store: "FakeStore") -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1"), message("aq-1 2"))
-        await rig.commit(until)
+        await rig.commit()
         assert connection.acknowledged == []
         assert values(store) == [1, 2]
         assert not store.batches[0].identities
 
 
-async def test_a_retained_reading_counts_only_with_its_own_time(rig: Rig, store: "FakeStore", until: Until) -> None:
+async def test_a_retained_reading_counts_only_with_its_own_time(rig: Rig, store: "FakeStore") -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 1, retained=True), message(f"aq-1 2 {NOW}", 2, retained=True))
-        await rig.commit(until)
+        await rig.commit()
         assert connection.acknowledged == [1, 2]
         assert values(store) == [2]
         assert rig.health.retained == 1
 
 
-async def test_what_is_retained_is_stored_once_however_often_it_comes_again(
-    rig: Rig, store: "FakeStore", until: Until
-) -> None:
+async def test_what_is_retained_is_stored_once_however_often_it_comes_again(rig: Rig, store: "FakeStore") -> None:
     old, new = f"aq-1 1 {NOW}", f"aq-1 2 {NOW + 1}"
     async with rig.connected() as connection:
         connection.deliver(message(old, 1, retained=True), message(new, 2))
-        await rig.commit(until)
+        await rig.commit()
     async with rig.connected(session_present=True) as connection:
         connection.deliver(message(old, 3, retained=True), message(old, 4))
-        await rig.commit(until)
+        await rig.commit()
         assert connection.acknowledged == [3, 4]
     assert values(store) == [1, 2, 1], "what a device says late and by itself is news"
     assert rig.health.repeated == 1
 
 
-async def test_a_message_that_is_too_long_is_rejected_and_acknowledged(
-    rig: Rig, store: "FakeStore", until: Until
-) -> None:
+async def test_a_message_that_is_too_long_is_rejected_and_acknowledged(rig: Rig, store: "FakeStore") -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1" + " " * 100, 1), message("aq-1 2", 2))
-        await rig.commit(until)
+        await rig.commit()
         assert connection.acknowledged == [1, 2]
         assert values(store) == [2]
         assert rig.health.rejects["length"] == 1
         assert len(rig.health.last_rejects[0].raw) == 64
 
 
-async def test_a_rejected_message_is_kept_to_be_looked_at(rig: Rig, until: Until) -> None:
+async def test_a_rejected_message_is_kept_to_be_looked_at(rig: Rig) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("what", 1))
-        await rig.commit(until)
+        await rig.commit()
         assert rig.health.last_rejects[0] == Reject("noise", b"what", "not two words")
 
 
-async def test_an_uplink_is_read_by_the_codec_of_its_device(rig: Rig, store: "FakeStore", until: Until) -> None:
+async def test_an_uplink_is_read_by_the_codec_of_its_device(rig: Rig, store: "FakeStore") -> None:
     def decode(port: int, payload: bytes, _options: Options) -> Iterable[Measurement | Reject]:
         return [Measurement("air_quality", {"pm25": float(payload[0] + port)})]
 
     async with rig.connected() as connection:
         connection.deliver(message("\x07", 1, topic="uplink"))
-        await rig.commit(until)
+        await rig.commit()
         assert "no codec" in rig.health.last_rejects[0].detail
         rig.codecs["aq-lora"] = (Codec("test", "Test", (), decode), Options())
         connection.deliver(message("\x07", 2, topic="uplink"))
-        await rig.commit(until)
+        await rig.commit()
         (line,) = store.lines
         assert b"sensor=aq-lora pm25=8,quality=0i,rssi=-100" in line or b"pm25=8,rssi=-100,quality=0i" in line
         assert connection.acknowledged == [1, 2]
 
 
 async def test_a_command_of_the_decoder_goes_out_once_and_its_messages_are_stored(
-    rig: Rig, store: "FakeStore", until: Until
+    rig: Rig, store: "FakeStore"
 ) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 1, topic="ask"), message("aq-1", 2, topic="ask"))
-        await rig.commit(until)
+        await rig.commit()
         assert connection.published == [("aq-1/command", b"again")]
         assert connection.acknowledged == [1, 2]
     async with rig.connected(session_present=True) as connection:
         connection.deliver(message("aq-1 1", 1, topic="ask", again=True), message("aq-1 2", 3, topic="ask"))
-        await rig.commit(until)
+        await rig.commit()
         assert connection.published == [], "not so soon again, whatever the connection"
     assert values(store) == [1, 2]
     assert (rig.health.commands, rig.health.rejects["noise"]) == (1, 1)
@@ -359,13 +348,13 @@ async def test_a_broker_that_ends_the_connection_for_a_command_gets_no_more_of_t
         FakeConnection.made[-1].deliver(message(f"aq-{number} 1", topic="ask"))
         FakeConnection.made[-1].end()
         with pytest.raises(LinkDown):
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, patience())
         published += FakeConnection.made[-1].published
     assert [topic for topic, _ in published] == [f"aq-{number}/command" for number in range(STRIKES)]
     assert rig.health.readings == STRIKES + 2
 
 
-async def test_a_broker_that_waits_for_us_makes_the_commit_hurry(rig: Rig, until: Until) -> None:
+async def test_a_broker_that_waits_for_us_makes_the_commit_hurry(rig: Rig) -> None:
     rig.make(window=5)
     async with rig.connected() as connection:
         connection.deliver(*(message(f"aq-1 {number}", number) for number in range(1, 5)))
@@ -376,7 +365,7 @@ async def test_a_broker_that_waits_for_us_makes_the_commit_hurry(rig: Rig, until
 
 
 async def test_past_the_bound_a_source_holds_even_in_the_middle_of_a_batch_and_loses_nothing(
-    rig: Rig, store: "FakeStore", until: Until, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, store: "FakeStore", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commit, "HOLD_LINES", 5)
     store.gate.clear()
@@ -395,7 +384,7 @@ async def test_past_the_bound_a_source_holds_even_in_the_middle_of_a_batch_and_l
 
 
 async def test_a_connection_that_ends_while_the_disk_is_full_ends_the_run(
-    rig: Rig, store: "FakeStore", until: Until, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, store: "FakeStore", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commit, "HOLD_LINES", 2)
     store.gate.clear()
@@ -406,12 +395,12 @@ async def test_a_connection_that_ends_while_the_disk_is_full_ends_the_run(
     await until(lambda: connection.paused)
     connection.end_on_hold()
     with pytest.raises(LinkDown, match="connection lost"):
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, patience())
     assert connection.closed
 
 
 async def test_a_broker_that_grants_less_than_asked_for_is_a_problem(
-    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeConnection, "downgraded_topics", "QoS 0")
     async with rig.connected():
@@ -425,7 +414,7 @@ async def test_drops_soon_after_being_taken_in_name_our_id(rig: Rig) -> None:
         await asyncio.sleep(0)
         FakeConnection.made[-1].end(LinkDropped("without a word"))
         with pytest.raises(LinkDown, match="without a word" if attempt < ABRUPT_ENDS else "use the id 'test'"):
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, patience())
 
 
 async def test_the_end_of_a_connection_ends_the_run_with_its_reason(rig: Rig) -> None:
@@ -433,13 +422,11 @@ async def test_the_end_of_a_connection_ends_the_run_with_its_reason(rig: Rig) ->
     await asyncio.sleep(0)
     FakeConnection.made[-1].end()
     with pytest.raises(LinkDown, match="connection lost"):
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, patience())
     assert FakeConnection.made[-1].closed
 
 
-async def test_connections_that_come_and_go_on_a_full_disk_leave_nothing_behind(
-    rig: Rig, store: "FakeStore", until: Until
-) -> None:
+async def test_connections_that_come_and_go_on_a_full_disk_leave_nothing_behind(rig: Rig, store: "FakeStore") -> None:
     store.gate.clear()
     for _ in range(20):
         async with rig.connected(session_present=True) as connection:

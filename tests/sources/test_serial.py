@@ -3,13 +3,14 @@
 import asyncio
 import os
 import tty
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 import structlog
 
+from firmware_sim.patience import patience
 from gateway.clock import Timekeeper
 from gateway.config.models import Gateway
 from gateway.contract import Measurement, Reject
@@ -23,8 +24,7 @@ from gateway.sources import serial as sources
 from gateway.sources.line_noise import BUDGET, SAMPLE
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
-
-Until = Callable[[Callable[[], bool]], Awaitable[None]]
+from tests.support.until import until
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ async def line(wire: Wire, intake: Intake, health: Health) -> AsyncIterator[Seri
     await line.stop()
 
 
-async def test_a_device_that_talks_by_itself_is_heard_however_its_bytes_are_cut(line: Serial, until: Until) -> None:
+async def test_a_device_that_talks_by_itself_is_heard_however_its_bytes_are_cut(line: Serial) -> None:
     line.add("aq-1")
     line.start()
     await until(lambda: line.health.link.up)
@@ -164,7 +164,7 @@ async def test_a_device_that_talks_by_itself_is_heard_however_its_bytes_are_cut(
     assert (line.health.readings, line.health.rejects["noise"]) == (3, 1)
 
 
-async def test_start_commands_go_out_one_by_one_and_answers_to_them_are_heard(line: Serial, until: Until) -> None:
+async def test_start_commands_go_out_one_by_one_and_answers_to_them_are_heard(line: Serial) -> None:
     line.add("aq-1", start=[b"wake\n", b"mode\n"])
     line.start()
     heard = b""
@@ -187,7 +187,7 @@ async def test_start_commands_go_out_one_by_one_and_answers_to_them_are_heard(li
     await until(told)
 
 
-async def test_a_device_that_is_asked_is_asked_every_interval(line: Serial, until: Until) -> None:
+async def test_a_device_that_is_asked_is_asked_every_interval(line: Serial) -> None:
     line.add("aq-1", asks=b"?")
     line.start()
     heard = b""
@@ -201,13 +201,13 @@ async def test_a_device_that_is_asked_is_asked_every_interval(line: Serial, unti
     assert set(heard) == {ord("?")}
 
 
-async def test_a_quiet_device_is_told_that_time_passes(line: Serial, until: Until) -> None:
+async def test_a_quiet_device_is_told_that_time_passes(line: Serial) -> None:
     line.add("aq-1")
     line.start()
     await until(lambda: bool(line.made) and line.made[0].fed.count(b"") >= 2)
 
 
-async def test_on_a_bus_each_answer_goes_to_the_one_that_was_asked(line: Serial, until: Until) -> None:
+async def test_on_a_bus_each_answer_goes_to_the_one_that_was_asked(line: Serial) -> None:
     line.add("first", asks=b"a", timeout=0.5)
     line.add("second", asks=b"b", timeout=0.5)
     line.start()
@@ -221,7 +221,7 @@ async def test_on_a_bus_each_answer_goes_to_the_one_that_was_asked(line: Serial,
     assert line.values[:6] == [("first", 1), ("second", 2)] * 3
 
 
-async def test_a_dead_device_on_a_bus_costs_its_own_turn_only(line: Serial, until: Until) -> None:
+async def test_a_dead_device_on_a_bus_costs_its_own_turn_only(line: Serial) -> None:
     line.add("dead", asks=b"a", timeout=0.01)
     line.add("alive", asks=b"b", timeout=0.5)
     line.start()
@@ -234,7 +234,7 @@ async def test_a_dead_device_on_a_bus_costs_its_own_turn_only(line: Serial, unti
     assert {name for name, _ in line.values} == {"alive"}
 
 
-async def test_a_late_answer_on_a_bus_is_nobodys(line: Serial, until: Until) -> None:
+async def test_a_late_answer_on_a_bus_is_nobodys(line: Serial) -> None:
     line.add("slow", asks=b"a", timeout=0.01, interval=0.2)
     line.add("second", asks=b"b", timeout=0.5, interval=0.2)
     line.start()
@@ -249,9 +249,7 @@ async def test_a_late_answer_on_a_bus_is_nobodys(line: Serial, until: Until) -> 
     assert {value for _, value in line.values} == {2}
 
 
-async def test_an_unplug_in_mid_frame_ends_the_run_and_the_next_run_begins_afresh(
-    line: Serial, wire: Wire, until: Until
-) -> None:
+async def test_an_unplug_in_mid_frame_ends_the_run_and_the_next_run_begins_afresh(line: Serial, wire: Wire) -> None:
     line.add("aq-1")
     line.start()
     await until(lambda: line.health.link.up)
@@ -260,7 +258,7 @@ async def test_an_unplug_in_mid_frame_ends_the_run_and_the_next_run_begins_afres
     wire.unplug()
     assert line.task is not None
     with pytest.raises(LinkDown, match="unplugged"):
-        await asyncio.wait_for(line.task, 5)
+        await asyncio.wait_for(line.task, patience())
     line.wire = Wire()
     line.start()
     await until(lambda: len(line.made) == 2)
@@ -270,9 +268,7 @@ async def test_an_unplug_in_mid_frame_ends_the_run_and_the_next_run_begins_afres
     line.wire.unplug()
 
 
-async def test_what_a_decoder_still_holds_is_passed_on_when_the_device_is_unplugged(
-    line: Serial, wire: Wire, until: Until
-) -> None:
+async def test_what_a_decoder_still_holds_is_passed_on_when_the_device_is_unplugged(line: Serial, wire: Wire) -> None:
     line.add("radar-1")
     line.start()
     await until(lambda: line.health.link.up)
@@ -281,11 +277,11 @@ async def test_what_a_decoder_still_holds_is_passed_on_when_the_device_is_unplug
     wire.unplug()
     assert line.task is not None
     with pytest.raises(LinkDown, match="unplugged"):
-        await asyncio.wait_for(line.task, 5)
+        await asyncio.wait_for(line.task, patience())
     assert line.values == [("radar-1", 7)]
 
 
-async def test_what_a_decoder_still_holds_is_passed_on_when_the_daemon_stops(line: Serial, until: Until) -> None:
+async def test_what_a_decoder_still_holds_is_passed_on_when_the_daemon_stops(line: Serial) -> None:
     line.add("aq-1")
     line.start()
     await until(lambda: line.health.link.up)
@@ -306,9 +302,7 @@ async def test_finishing_a_line_that_never_opened_is_no_error(line: Serial) -> N
 # a device that forgot its mode
 
 
-async def test_a_device_that_falls_silent_is_started_anew_and_what_was_held_is_kept(
-    line: Serial, until: Until
-) -> None:
+async def test_a_device_that_falls_silent_is_started_anew_and_what_was_held_is_kept(line: Serial) -> None:
     line.add("aq-1", start=[b"wake\n"], patience=0.1)
     with structlog.testing.capture_logs() as logs:
         line.start()
@@ -328,7 +322,7 @@ async def test_a_device_that_falls_silent_is_started_anew_and_what_was_held_is_k
 
 
 async def test_who_else_reads_the_port_of_a_silent_device_is_named(
-    line: Serial, until: Until, monkeypatch: pytest.MonkeyPatch
+    line: Serial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def shared(_: Line) -> str:
         return "it is also open in agetty (pid 312)"
@@ -340,7 +334,7 @@ async def test_who_else_reads_the_port_of_a_silent_device_is_named(
     assert line.health.link.problems["aq-1"].endswith("started anew; it is also open in agetty (pid 312)")
 
 
-async def test_a_device_that_may_be_silent_is_left_alone(line: Serial, until: Until) -> None:
+async def test_a_device_that_may_be_silent_is_left_alone(line: Serial) -> None:
     line.add("aq-1", start=[b"wake\n"], patience=0.0)
     line.start()
     await until(lambda: bool(line.made) and line.made[0].fed.count(b"") >= 10)
@@ -348,7 +342,7 @@ async def test_a_device_that_may_be_silent_is_left_alone(line: Serial, until: Un
     assert len(line.made) == 1
 
 
-async def test_bytes_that_a_decoder_takes_without_a_word_are_a_sign_of_life(line: Serial, until: Until) -> None:
+async def test_bytes_that_a_decoder_takes_without_a_word_are_a_sign_of_life(line: Serial) -> None:
     line.add("aq-1", patience=0.1)
     line.start()
     await until(lambda: line.health.link.up)
@@ -365,7 +359,7 @@ async def test_bytes_that_a_decoder_takes_without_a_word_are_a_sign_of_life(line
 
 
 async def test_a_flood_of_noise_is_sampled_told_once_and_sense_is_found_again(
-    line: Serial, until: Until, monkeypatch: pytest.MonkeyPatch
+    line: Serial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "_SAMPLE_EVERY", 0.02)
     line.add("aq-1", interval=3600)
@@ -399,9 +393,7 @@ async def test_a_flood_of_noise_is_sampled_told_once_and_sense_is_found_again(
     assert said == [("link problem", line.wire.port), ("link problem cleared", line.wire.port)]
 
 
-async def test_an_unplug_in_the_middle_of_noise_ends_the_run(
-    line: Serial, until: Until, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unplug_in_the_middle_of_noise_ends_the_run(line: Serial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "_SAMPLE_EVERY", 0.02)
     line.add("aq-1")
     line.start()
@@ -411,4 +403,4 @@ async def test_an_unplug_in_the_middle_of_noise_ends_the_run(
     line.wire.unplug()
     assert line.task is not None
     with pytest.raises(LinkDown, match="unplugged"):
-        await asyncio.wait_for(line.task, 5)
+        await asyncio.wait_for(line.task, patience())

@@ -1,7 +1,7 @@
 """The rig of the system tests: it starts real servers, gateways, streams, disks and wires, and ends them all."""
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -13,7 +13,6 @@ from firmware_sim.torture.wire import Wire
 from tests.support.requirements import require_disk_image, require_program
 from tests.system.disks import Disk
 from tests.system.gateway import Gateway, State
-from tests.system.gateway import until as wait_until
 from tests.system.stream import Stream, stream_source
 
 __all__ = ["Disk", "Gateway", "Rig", "State", "Stream"]
@@ -97,8 +96,3 @@ def new_rig() -> Callable[[Path], Rig]:
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with Rig(tmp_path) as rig:
         yield rig
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
-    return wait_until

@@ -13,12 +13,11 @@ from typing import Any
 
 import aiohttp
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.influx import line_protocol
 from firmware_sim.servers.process import RealServer
 from firmware_sim.truth.points import StoredPoint
-
-PATIENCE = 30.0
-"""Seconds within which anything that is waited for must have happened."""
+from tests.support.until import until
 
 State = dict[str, Any]
 
@@ -87,11 +86,12 @@ class Gateway(RealServer):
             found: State = await answer.json()
             return found
 
-    async def until(self, condition: Callable[[State], object], seconds: float = PATIENCE) -> State:
+    async def until(self, condition: Callable[[State], object], seconds: float = 60.0) -> State:
         """Wait until the health page shows it."""
-        deadline = time.monotonic() + seconds
+        limit = patience(seconds)
+        deadline = time.monotonic() + limit
         while not condition(state := await self.state()):
-            assert time.monotonic() < deadline, f"not within {seconds:g} s; the last state was {state}"
+            assert time.monotonic() < deadline, f"not within {limit:g} s; the last state was {state}"
             await asyncio.sleep(0.05)
         return state
 
@@ -99,7 +99,7 @@ class Gateway(RealServer):
         """Wait until every source is there."""
         return await self.until(lambda state: all(source["up"] for source in state["sources"].values()))
 
-    async def holds(self, readings: int, seconds: float = PATIENCE) -> State:
+    async def holds(self, readings: int, seconds: float = 60.0) -> State:
         """Wait until so many readings are in the spool, and every database has them."""
         return await self.until(
             lambda state: state["spool"]["readings"] >= readings and not any(state["spool"]["waiting"].values()),
@@ -151,11 +151,3 @@ class Gateway(RealServer):
                 self.notified += self._systemd.recv(4096).decode().split("\n")
         except BlockingIOError:
             return line in self.notified
-
-
-async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s"
-        await asyncio.sleep(0.01)

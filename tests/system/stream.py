@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from firmware_sim.patience import patience
 from firmware_sim.truth.points import StoredPoint
-from tests.system.gateway import PATIENCE
 
 Moment = tuple[str, int]
 """A sensor and a time, nanoseconds UTC: what a reading is known by."""
@@ -48,7 +48,7 @@ class Stream:
     async def sent(self) -> None:
         """Wait until the broker has acknowledged everything."""
         await asyncio.to_thread(self._thread.join)
-        await asyncio.to_thread(self._last.wait_for_publish, PATIENCE)
+        await asyncio.to_thread(self._last.wait_for_publish, patience())
         assert self._last.is_published()
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Mosquitto
 from tests.support.requirements import require, require_own_network
 
@@ -59,9 +60,9 @@ class Elsewhere(Mosquitto):
         """Mend it."""
         self._inside("ip", "link", "set", self._far, "up")
 
-    async def wait_ready(self, seconds: float = 20.0) -> None:
+    async def wait_ready(self, seconds: float = 60.0) -> None:
         """Lay the cable, then wait for the broker at its far end."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience(seconds)
         while _network(self.pid) == _network(os.getpid()):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)
@@ -239,7 +240,7 @@ async def test_two_clients_of_one_id_fight_no_war_and_the_id_is_named(rig: "Rig"
     rival.loop_start()
     try:
         words = "does another client use the id 'prehod-koper-test-stream'?"
-        state = await gateway.until(lambda state: words in problem(state), seconds=60)
+        state = await gateway.until(lambda state: words in problem(state))
         assert state["sources"]["stream"]["restarts"] <= 6
         assert any(words in one for one in state["problems"])
     finally:

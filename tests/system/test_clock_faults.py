@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.devices.nmea0183 import Nmea0183
+from firmware_sim.patience import patience
 from firmware_sim.servers.readback import read_points
 from firmware_sim.servers.servers import Influxd, Mosquitto
 from firmware_sim.truth.ledger import Truth
@@ -32,7 +33,6 @@ pytestmark = pytest.mark.system
 
 SECOND = 10**9
 HOUR = 3600
-PATIENCE = 30.0
 QUICK = """[sources.quick]
 type = "mqtt"
 url = "{url}"
@@ -139,7 +139,7 @@ async def stored(database: Influxd) -> dict[int, StoredPoint]:
 
 async def all_of(station: Station, database: Influxd) -> dict[int, StoredPoint]:
     """Wait until the database has everything that the stations sent, and return it as `stored` does."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience()):
         found = await stored(database)
         while found.keys() != station.sent.keys():
             await asyncio.sleep(0.1)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import aiomqtt
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.influx.faults import Fault, Hang, Poison, Redirect, Refusal, Reset, Slow
 from firmware_sim.servers.servers import Mosquitto
@@ -141,7 +142,7 @@ async def test_a_token_that_is_wrong_and_put_right_needs_no_restart(
         stream.send(100)
         await gateway.until(lambda state: "401" in problem(state))
         token.write_text("new\n", encoding="utf-8")
-        await gateway.holds(100, seconds=60)
+        await gateway.holds(100)
         assert stream.differences(database.points("city")) == {}
 
 
@@ -192,7 +193,7 @@ async def test_kills_in_the_search_for_bad_lines_put_none_of_them_aside_twice(
     for _ in range(8):
         await gateway.restart()
         before = len(quarantined(gateway))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(patience()):
             while len(quarantined(gateway)) < before + 4:  # noqa: ASYNC110 -- a file tells nobody
                 await asyncio.sleep(0.001)
         await asyncio.sleep(moments.uniform(0, 0.02))
@@ -217,13 +218,13 @@ async def test_while_a_long_outage_is_made_up_for_the_newest_readings_are_shown_
     for _ in range(2):  # as much as a publisher holds at a time
         stream.send(MANY // 2)
         await stream.sent()
-    await gateway.until(lambda state: state["spool"]["readings"] == MANY, seconds=60)
+    await gateway.until(lambda state: state["spool"]["readings"] == MANY)
     before = memory(gateway.pid)
     await database.start()
     await gateway.until(lambda state: 0 < state["sinks"]["db"]["waiting"] < MANY)
 
     delays = []
-    async with asyncio.timeout(60), aiomqtt.Client("127.0.0.1", broker.port) as client:
+    async with asyncio.timeout(patience()), aiomqtt.Client("127.0.0.1", broker.port) as client:
         await client.subscribe("prehod/+/air_quality/fresh")
         for number in range(40):
             published = time.monotonic()
@@ -239,7 +240,7 @@ async def test_while_a_long_outage_is_made_up_for_the_newest_readings_are_shown_
     told = f"shown after {median(delays) * 1000:.0f} ms, at worst {max(delays) * 1000:.0f} ms"
     assert state["sinks"]["db"]["waiting"] > 1_000, f"the backlog was gone before the last was shown: {told}"
 
-    await gateway.holds(MANY + 40, seconds=60)
+    await gateway.holds(MANY + 40)
     assert memory(gateway.pid, peak=True) - before <= 20 * MEGABYTE
     missing = stream.differences(point for point in database.points("city") if point.tags["sensor"] != "fresh")
     assert missing == {}
@@ -279,6 +280,6 @@ async def test_a_database_restored_from_nothing_gets_what_is_new_and_a_replay_br
             *gateway.command("spool", "replay", "--sink", "db", "--since", "2h")
         )
         assert await asked.wait() == 0
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(patience()):
             while stream.differences(database.points("city")):  # noqa: ASYNC110 -- a database tells nobody
                 await asyncio.sleep(0.05)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.process import ServerFailed
 from firmware_sim.servers.readback import read_influxdb, read_victoria_metrics
 from firmware_sim.servers.servers import Influxd, Mosquitto, VictoriaMetrics
@@ -133,7 +134,7 @@ async def test_a_second_daemon_is_refused_with_the_owners_pid(rig: "Rig") -> Non
     other = await asyncio.create_subprocess_exec(
         *gateway.command("run"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
-    output, _ = await asyncio.wait_for(other.communicate(), 30)
+    output, _ = await asyncio.wait_for(other.communicate(), patience())
     assert other.returncode == 1
     assert f"is in use by process {gateway.pid}: stop it, or give this one another data_dir" in output.decode()
     assert (await gateway.state())["problems"] == []

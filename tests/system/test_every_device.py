@@ -25,7 +25,7 @@ from firmware_sim.servers.servers import Influxd, Mosquitto
 from firmware_sim.truth.compare import compare
 from firmware_sim.truth.points import StoredPoint
 from gateway.contract import SerialLink
-from tests.system.gateway import until
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig
@@ -74,7 +74,7 @@ async def _live(new_rig: "Callable[[Path], Rig]", directory: Path) -> Day:
         async with fair:
             await gateway.listening()
             with suppress(AssertionError):  # a test tells who stays silent
-                await until(lambda: not _silent(fair), 60)
+                await until(lambda: not _silent(fair))
             assert await fair.stop_measuring()
             await gateway.until(lambda state: not any(state["spool"]["waiting"].values()))
             await gateway.stop()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from firmware_sim.bench.city import City, Pace, Size
+from firmware_sim.patience import patience
 from firmware_sim.servers.readback import as_victoria_metrics, read_points
 from firmware_sim.servers.servers import Influxd, Mosquitto, VictoriaMetrics
 from firmware_sim.truth.compare import compare
@@ -26,8 +27,6 @@ KINDS = ("air_quality", "parking", "traffic")
 ENOUGH = 5
 """Readings, and vehicles, of each kind."""
 
-PATIENCE = 60.0
-"""Seconds that they may take on a busy machine; six on an idle one."""
 MILLISECOND = 1_000_000
 
 TYPES: dict[str, type[Value]] = {
@@ -79,7 +78,7 @@ async def _travel(new_rig: "Callable[[Path], Rig]", directory: Path) -> Journey:
         await gateway.until(lambda state: state["sources"]["lorawan"]["up"] and state["sources"]["stations"]["up"])
         async with city:
             await gateway.listening()
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience()):
                 while min(city.truth.counts[kind] for kind in KINDS) < ENOUGH:  # noqa: ASYNC110 -- it tells nobody
                     await asyncio.sleep(0.1)
             assert await city.stop_measuring()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.influx import line_protocol
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
@@ -56,7 +57,7 @@ async def test_lines_of_unknown_sensors_are_held_exactly_once_through_ten_kills(
         gateway.kill()
         await gateway.start()
         await stream.sent()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patience()):
         while len(held(gateway)) + len(gateway.spooled()) < KILLS * BETWEEN:  # noqa: ASYNC110 -- files have no event
             await asyncio.sleep(0.2)
     await gateway.stop()

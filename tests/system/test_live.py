@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiomqtt
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Mosquitto
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def gateway(rig: "Rig", broker: Mosquitto) -> "Gateway":
 @asynccontextmanager
 async def listening(broker: Mosquitto, topic: str) -> AsyncIterator[AsyncIterator[aiomqtt.Message]]:
     """Subscribe; what comes must come within half a minute."""
-    async with asyncio.timeout(30), aiomqtt.Client("127.0.0.1", broker.port) as client:
+    async with asyncio.timeout(patience()), aiomqtt.Client("127.0.0.1", broker.port) as client:
         await client.subscribe(topic)
         yield client.messages
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
 
@@ -86,7 +87,7 @@ async def test_a_gateway_that_the_kernel_kills_for_want_of_memory_stores_its_bac
     await gateway.start()
     state = await gateway.until(lambda state: state["readings"]["committed"])
     assert state["last_run"] == "stopped in good order"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patience()):
         while gateway.exit_code is None:
             memory.tighten()
             await asyncio.sleep(0.01)

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +9,17 @@ import aiohttp
 import pytest
 
 from firmware_sim.bench.city import City, Pace, Size
+from firmware_sim.patience import patience
 from firmware_sim.servers.readback import read_influxdb
 from firmware_sim.servers.servers import Influxd, Mosquitto
 from firmware_sim.truth.compare import compare
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.system.conftest import Rig
 
 pytestmark = pytest.mark.system
 
-Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 MANY = 100_000
 MEGABYTE = 1_000_000
@@ -57,7 +57,7 @@ async def test_a_database_that_hangs_dies_and_comes_back_gets_everything_in_orde
 async def _watch_the_order(database: Influxd, until_stored: int) -> int:
     """Watch it fill, and see that no station has a reading before all its earlier ones; return the looks taken."""
     looks = 0
-    async with asyncio.timeout(60), aiohttp.ClientSession(database.url) as client:
+    async with asyncio.timeout(patience()), aiohttp.ClientSession(database.url) as client:
         while True:
             newest = await _by_station(client, database, "last")
             stored = await _by_station(client, database, "count")
@@ -86,9 +86,7 @@ def _memory(pid: int, *, peak: bool = False) -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(name))
 
 
-async def test_a_broker_that_is_killed_and_comes_back_loses_nothing_that_it_had_saved(
-    rig: "Rig", until: Until
-) -> None:
+async def test_a_broker_that_is_killed_and_comes_back_loses_nothing_that_it_had_saved(rig: "Rig") -> None:
     broker = await rig.serve(Mosquitto)
     wire = await rig.wire(broker.port)
     gateway = await rig.gateway(rig.stream_source(f"mqtt://127.0.0.1:{wire.port}"))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.influx import line_protocol
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
@@ -62,7 +63,7 @@ async def recover(disk: "Disk", where: Path) -> dict[str, Any]:
     command = [*disk.within, sys.executable, "-c", RECOVER, str(where / "spool")]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
-    output, errors = await asyncio.wait_for(process.communicate(), 30)
+    output, errors = await asyncio.wait_for(process.communicate(), patience())
     assert process.returncode == 0, errors.decode()
     found: dict[str, Any] = json.loads(output)
     return found

@@ -1,6 +1,5 @@
 """Where nobody knows whether a batch has arrived, a database that keeps duplicates gets it once all the same."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,16 +7,15 @@ import pytest
 
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.system.conftest import Rig
 
 pytestmark = pytest.mark.system
 
-Until = Callable[[Callable[[], object]], Awaitable[None]]
 
-
-async def test_a_batch_that_the_database_took_as_we_died_is_not_sent_again(rig: "Rig", until: Until) -> None:
+async def test_a_batch_that_the_database_took_as_we_died_is_not_sent_again(rig: "Rig") -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
     await gateway.listening()
@@ -34,9 +32,7 @@ async def test_a_batch_that_the_database_took_as_we_died_is_not_sent_again(rig: 
     assert stream.differences(await read_victoria_metrics(database.url)) == {}
 
 
-async def test_a_batch_that_a_hanging_database_takes_as_we_ask_for_it_is_not_sent_again(
-    rig: "Rig", until: Until
-) -> None:
+async def test_a_batch_that_a_hanging_database_takes_as_we_ask_for_it_is_not_sent_again(rig: "Rig") -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
     await gateway.listening()

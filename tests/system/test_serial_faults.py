@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -21,13 +21,13 @@ from firmware_sim.devices.senseair_s8 import SenseairS8
 from firmware_sim.parts.twin import NEVER, Frame
 from firmware_sim.truth.ledger import Truth
 from tests.support.requirements import OWN_MOUNTS, require_own_mounts
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig
 
 pytestmark = pytest.mark.system
 
-Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 AIR = '[sources.air]\ntype = "serial"\nport = "{port}"\ndriver = "sds011"\nsensor = "aq-1"\n{more}\n'
 QUIET = "noise only: wrong baud rate or wiring?"
@@ -206,7 +206,7 @@ async def test_a_flood_of_noise_costs_little_is_told_once_and_sense_is_heard_aga
     assert len(gateway.logged(event="link problem cleared")) == 1
 
 
-async def test_a_sensor_that_forgot_its_mode_is_told_again(rig: "Rig", tmp_path: Path, until: Until) -> None:
+async def test_a_sensor_that_forgot_its_mode_is_told_again(rig: "Rig", tmp_path: Path) -> None:
     twin = dust()
     async with SerialLine(twin, tmp_path / "ttyAQ") as line:
         gateway = await rig.gateway(air(line.path, 'restart_after = "3s"'))

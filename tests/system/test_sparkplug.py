@@ -8,6 +8,7 @@ import aiomqtt
 import pytest
 
 from firmware_sim.devices.sparkplug_b import EdgeNode
+from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Mosquitto
 from firmware_sim.truth.compare import compare
 from firmware_sim.truth.ledger import Truth
@@ -63,7 +64,7 @@ class OnTheAir:
             await asyncio.sleep(0.01)
 
     async def until_born(self, births: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(patience()):
             while self.node.births < births:
                 await self.turns(1)
 
@@ -122,7 +123,7 @@ async def test_a_broker_on_which_we_may_not_publish_is_read_all_the_same(rig: "R
         edge.heard_from = 2
         await edge.turns(20)
         gateway = await _listening(rig, broker)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(patience()):
             while not _read_again(state := await gateway.state()):
                 await edge.turns(10)
         assert (edge.commands, state["sources"]["edge"]["commands"]) == (0, 1)

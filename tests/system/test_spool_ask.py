@@ -4,13 +4,14 @@ import asyncio
 import json
 import shutil
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.system.conftest import Gateway, Rig
@@ -26,13 +27,13 @@ async def spool(gateway: "Gateway", *arguments: str, code: int = 0) -> Any:  # n
     process = await asyncio.create_subprocess_exec(
         *gateway.command("spool", *arguments, "--json"), stdout=pipe, stderr=pipe
     )
-    output, errors = await asyncio.wait_for(process.communicate(), 60)
+    output, errors = await asyncio.wait_for(process.communicate(), patience())
     assert (process.returncode, errors) == (code, b""), (arguments, output)
     return json.loads(output)
 
 
 async def test_what_was_held_goes_to_the_database_once_while_readings_come_in_and_the_gateway_is_killed(
-    rig: "Rig", until: Callable[[Callable[[], object]], Awaitable[None]]
+    rig: "Rig",
 ) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.readback import read_influxdb
 from firmware_sim.servers.servers import Influxd
 from firmware_sim.torture.faults import FAULTS, Fault
@@ -145,7 +146,7 @@ async def _forgets_what_it_took(site: Site, _: Random) -> AsyncIterator[None]:
 
 
 async def _until(site: Site, condition: Callable[[State], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patience()):
         while (state := await site.gateway.health()) is None or not condition(state):  # noqa: ASYNC110 -- it is asked
             await asyncio.sleep(0.05)
 

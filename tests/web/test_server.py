@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.process import free_port
 from gateway.contract import Reject
 from gateway.errors import LinkDown
@@ -56,7 +57,7 @@ class Page:
 
 
 async def until_it_answers(page: Page) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience()):
         while True:
             with suppress(aiohttp.ClientConnectionError):
                 await page.get("/metrics")

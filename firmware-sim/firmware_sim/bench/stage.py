@@ -10,10 +10,11 @@ from typing import Self
 from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.bench.publisher import Publisher
 from firmware_sim.parts.twin import Message, MqttTwin
+from firmware_sim.patience import patience
 
 _MILLISECOND = 1_000_000
 
-_PATIENCE = 10.0
+_HANGS_SECONDS = 10.0
 """Seconds that `Stage.stop_measuring` waits for the last vehicles, bytes and acknowledgements."""
 
 
@@ -80,7 +81,7 @@ class Stage:
         for line in self.lines:
             line.twin.stop()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(patience(_HANGS_SECONDS)):
                 for line in self.lines:
                     await line.silent()
                 await self._messages.join()

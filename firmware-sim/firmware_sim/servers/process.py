@@ -22,8 +22,8 @@ from typing import ClassVar, Self
 
 import aiohttp
 
-READY_SECONDS = 20.0
-STOP_SECONDS = 20.0
+from firmware_sim.patience import patience
+
 _PORT_ATTEMPTS = 5
 _POLL_SECONDS = 0.02
 
@@ -103,10 +103,11 @@ class RealServer(ABC):
                     raise
                 self.port = chosen
 
-    async def wait_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until it serves; ``ServerFailed`` when it ends or the time is over."""
+    async def wait_ready(self, seconds: float = 60.0) -> None:
+        """Wait until it serves; ``ServerFailed`` when it ends or does not serve within `patience` (``seconds``)."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
+        limit = patience(seconds)
+        deadline = loop.time() + limit
         while loop.time() < deadline:
             if not self.running:
                 raise ServerFailed(f"{self.name} ended while starting:\n{_tail(self.log)}")
@@ -118,7 +119,7 @@ class RealServer(ABC):
             except (OSError, EOFError):
                 pass
             await asyncio.sleep(_POLL_SECONDS)
-        raise ServerFailed(f"{self.name} does not serve after {seconds:g} s:\n{_tail(self.log)}")
+        raise ServerFailed(f"{self.name} does not serve after {limit:g} s:\n{_tail(self.log)}")
 
     async def stop(self) -> None:
         """End it in good order (SIGTERM), and harshly if it does not listen; does nothing when it is not running."""
@@ -172,7 +173,7 @@ class RealServer(ABC):
     async def _reap(self) -> None:
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                await asyncio.to_thread(self._process.wait, STOP_SECONDS)
+                await asyncio.to_thread(self._process.wait, patience())
         self.kill()
 
 

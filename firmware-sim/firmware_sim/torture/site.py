@@ -14,6 +14,7 @@ from typing import Any, Self
 import aiohttp
 
 from firmware_sim.bench.city import City, Pace, Size
+from firmware_sim.patience import patience
 from firmware_sim.servers.process import RealServer
 from firmware_sim.servers.readback import read_influxdb
 from firmware_sim.servers.servers import Influxd, Mosquitto
@@ -140,7 +141,7 @@ class Site:
         )
         self.gateway = Gateway(self.directory, self._command, self._sources())
         await enter(self.gateway)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(patience()):
             while not self.connected(await self.gateway.health()):  # noqa: ASYNC110 -- another process has no event
                 await asyncio.sleep(0.1)
         subscribed.set()
@@ -166,7 +167,7 @@ class Site:
         saved.unlink(missing_ok=True)
         os.kill(self.broker.pid, signal.SIGUSR1)
         # It writes another file and renames that.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience()):
             while not saved.exists():  # noqa: ASYNC110 -- another process has no event
                 await asyncio.sleep(0.002)
 
