@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import structlog
 
+from gateway.clock import Timekeeper
 from gateway.config.models import Gateway
 from gateway.contract import Measurement
 from gateway.daemon import housekeeping as tend
@@ -19,11 +20,8 @@ from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.ingest.settings import SensorSettings
 from gateway.spool import Batch, Spool, SpoolSettings
+from tests.support.store import FakeStore
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from gateway.clock import Timekeeper
-    from tests.support.store import FakeStore
 
 AT = 1_732_281_600_000_000_000
 
@@ -76,7 +74,7 @@ def batch(count: int) -> Batch:
 async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_with_its_sensor(
     committer: Committer,
     *,
-    timekeeper: "Timekeeper",
+    timekeeper: Timekeeper,
     health: Health,
     spool: Spool,
     tending: Tending,
@@ -108,7 +106,7 @@ async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_
 async def test_what_the_quarantine_does_not_take_is_in_the_ledger(
     running: Committer,
     *,
-    store: "FakeStore",
+    store: FakeStore,
     health: Health,
     spool: Spool,
     tending: Tending,

@@ -4,10 +4,10 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.clock import Timekeeper
 from gateway.daemon import watchdog
 from gateway.daemon.watchdog import Watchdog
 from gateway.delivery.forwarder import Forwarder, Limits, Sink
@@ -15,11 +15,8 @@ from gateway.errors import SinkAway, SpoolFull
 from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.spool import Batch, Spool
+from tests.support.store import FakeStore
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from gateway.clock import Timekeeper
-    from tests.support.store import FakeStore
 
 AT = 1_732_281_600_000_000_000
 
@@ -90,7 +87,7 @@ class HangingSink:
         pass
 
 
-def a_forwarder(spool: Spool, sink: Sink, timekeeper: "Timekeeper", health: Health, *, committed: int) -> Forwarder:
+def a_forwarder(spool: Spool, sink: Sink, timekeeper: Timekeeper, health: Health, *, committed: int) -> Forwarder:
     return Forwarder(
         "influx",
         sink,
@@ -123,7 +120,7 @@ async def test_messages_that_give_nothing_to_write_feed_it(
 
 
 async def test_a_store_that_blocks_for_ever_starves_it_and_one_that_goes_on_feeds_it_again(
-    running: Committer, *, store: "FakeStore", health: Health, systemd: Systemd, time: Watch
+    running: Committer, *, store: FakeStore, health: Health, systemd: Systemd, time: Watch
 ) -> None:
     dog = Watchdog(health, running, {}, {})
     store.gate.clear()
@@ -145,7 +142,7 @@ async def test_a_store_that_blocks_for_ever_starves_it_and_one_that_goes_on_feed
 async def test_a_full_disk_feeds_it(
     running: Committer,
     *,
-    store: "FakeStore",
+    store: FakeStore,
     health: Health,
     systemd: Systemd,
     time: Watch,
@@ -187,7 +184,7 @@ async def test_a_quiet_gateway_feeds_it(running: Committer, health: Health, syst
 async def test_a_database_that_is_away_feeds_it(
     committer: Committer,
     *,
-    timekeeper: "Timekeeper",
+    timekeeper: Timekeeper,
     health: Health,
     systemd: Systemd,
     time: Watch,
@@ -215,7 +212,7 @@ async def test_a_forwarder_that_never_returns_or_died_starves_it(
     alive: bool,
     *,
     committer: Committer,
-    timekeeper: "Timekeeper",
+    timekeeper: Timekeeper,
     health: Health,
     systemd: Systemd,
     time: Watch,

@@ -5,7 +5,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import structlog
@@ -21,11 +21,8 @@ from gateway.errors import SinkAway
 from gateway.health import SinkHealth
 from gateway.spool import Batch, Progress, Spool, SpoolSettings, SpoolView
 from gateway.supervise import Liveness
+from tests.support.clock import FakeClock
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from tests.support.clock import FakeClock
-
 
 NOW = 1_732_281_600_000_000_000
 SECOND = 10**9
@@ -70,7 +67,7 @@ class Database:
 class Board:
     """A spool, its forwarder, and a clock."""
 
-    def __init__(self, directory: Path, clock: "FakeClock") -> None:
+    def __init__(self, directory: Path, clock: FakeClock) -> None:
         self.directory, self.clock = directory, clock
         self.database = Database()
         self.health = SinkHealth(Liveness("influx"))
@@ -144,7 +141,7 @@ class Board:
 
 
 @pytest.fixture
-async def board(tmp_path: Path, clock: "FakeClock") -> AsyncIterator[Board]:
+async def board(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Board]:
     clock.right = False
     board = Board(tmp_path, clock)
     yield board
@@ -446,7 +443,7 @@ class World:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(steps=STEPS)
 async def test_whatever_happens_to_clock_and_machine_each_reading_arrives_once_and_never_from_the_future(
-    tmp_path_factory: pytest.TempPathFactory, clock: "FakeClock", steps: list[str]
+    tmp_path_factory: pytest.TempPathFactory, clock: FakeClock, steps: list[str]
 ) -> None:
     clock.boot_id, clock.utc, clock.up, clock.right = EARLIER, NOW, 60 * SECOND, False
     board = Board(tmp_path_factory.mktemp("board"), clock)

@@ -1,7 +1,6 @@
 """Group commit: what becomes durable together, and that nobody is told before."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import pytest
 import structlog
@@ -14,11 +13,8 @@ from gateway.ingest.committer import HOLD_BYTES, HOLD_LINES, Committer
 from gateway.ingest.settings import CommitSettings
 from gateway.spool import MAX_IDENTITIES, Identity
 from gateway.spool.member import MAX_TEXT
+from tests.support.store import FakeStore
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from tests.support.store import FakeStore
-
 
 AT = 1_732_281_600_000_000_000
 BOOT = bytes(range(16))
@@ -48,7 +44,7 @@ def _identity(mid: int) -> Identity:
     return Identity(1, mid, mid)
 
 
-async def test_readings_wait_for_the_interval_and_then_go_together(store: "FakeStore", health: Health) -> None:
+async def test_readings_wait_for_the_interval_and_then_go_together(store: FakeStore, health: Health) -> None:
     committer = Committer(store, BOOT, health, CommitSettings(commit_interval="20ms", commit_bytes=1 << 20))
     task = asyncio.create_task(committer.run())
     committer.put(b"a x=1 2", AT)
@@ -64,7 +60,7 @@ async def test_readings_wait_for_the_interval_and_then_go_together(store: "FakeS
     committer.close()
 
 
-async def test_a_large_batch_does_not_wait(store: "FakeStore", health: Health) -> None:
+async def test_a_large_batch_does_not_wait(store: FakeStore, health: Health) -> None:
     committer = Committer(store, BOOT, health, CommitSettings(commit_interval="1h", commit_bytes=1000))
     task = asyncio.create_task(committer.run())
     for _ in range(9):
@@ -78,14 +74,14 @@ async def test_a_large_batch_does_not_wait(store: "FakeStore", health: Health) -
     committer.close()
 
 
-async def test_who_is_in_a_hurry_need_not_wait(running: Committer, store: "FakeStore") -> None:
+async def test_who_is_in_a_hurry_need_not_wait(running: Committer, store: FakeStore) -> None:
     running.put(b"a x=1 1", AT)
     running.hurry()
     await until(lambda: store.lines == [b"a x=1 1"])
 
 
 async def test_acknowledgements_follow_the_write_in_order_and_never_precede_it(
-    running: Committer, store: "FakeStore", acks: Acks
+    running: Committer, store: FakeStore, acks: Acks
 ) -> None:
     store.gate.clear()
     for mid in (3, 1, 2):
@@ -101,7 +97,7 @@ async def test_acknowledgements_follow_the_write_in_order_and_never_precede_it(
 
 
 async def test_a_message_without_readings_is_acknowledged_too(
-    running: Committer, store: "FakeStore", acks: Acks
+    running: Committer, store: FakeStore, acks: Acks
 ) -> None:
     running.then_acknowledge(acks, 7, None)
     running.hurry()
@@ -110,7 +106,7 @@ async def test_a_message_without_readings_is_acknowledged_too(
 
 
 async def test_what_gathers_during_a_write_goes_with_the_next(
-    running: Committer, store: "FakeStore", acks: Acks
+    running: Committer, store: FakeStore, acks: Acks
 ) -> None:
     store.gate.clear()
     running.put(b"first", AT)
@@ -127,7 +123,7 @@ async def test_what_gathers_during_a_write_goes_with_the_next(
 
 
 async def test_a_message_stays_with_its_readings_when_identities_fill_a_group(
-    running: Committer, store: "FakeStore", acks: Acks
+    running: Committer, store: FakeStore, acks: Acks
 ) -> None:
     count = MAX_IDENTITIES * 2 + 10
     for number in range(count):
@@ -142,7 +138,7 @@ async def test_a_message_stays_with_its_readings_when_identities_fill_a_group(
 
 
 async def test_times_since_boot_and_utc_become_two_members_and_the_last_names_the_messages(
-    running: Committer, store: "FakeStore", acks: Acks
+    running: Committer, store: FakeStore, acks: Acks
 ) -> None:
     running.put(b"early x=1 5", 5, since_boot=True)
     running.put(b"known x=1 9", AT)
@@ -155,7 +151,7 @@ async def test_times_since_boot_and_utc_become_two_members_and_the_last_names_th
 
 
 async def test_a_message_is_named_by_the_write_that_holds_its_readings(
-    running: Committer, store: "FakeStore", acks: Acks
+    running: Committer, store: FakeStore, acks: Acks
 ) -> None:
     """A kill between two writes must leave no reading whose message would be taken for a new one."""
     running.put(b"serial x=1 9", AT)
@@ -171,7 +167,7 @@ async def test_a_message_is_named_by_the_write_that_holds_its_readings(
 
 
 async def test_what_is_more_than_a_member_holds_is_written_in_several(
-    running: Committer, store: "FakeStore", acks: Acks
+    running: Committer, store: FakeStore, acks: Acks
 ) -> None:
     line = b"x" * 10_000
     for since_boot in (True, False):
@@ -190,7 +186,7 @@ async def test_what_is_more_than_a_member_holds_is_written_in_several(
 
 
 async def test_a_full_disk_holds_everything_and_later_everything_is_there_once(
-    running: Committer, store: "FakeStore", acks: Acks, health: Health
+    running: Committer, store: FakeStore, acks: Acks, health: Health
 ) -> None:
     store.troubles.extend([SpoolFull("the disk is full")] * 3 + [SpoolError("input/output error")])
     running.put(b"early x=1 5", 5, since_boot=True)
@@ -210,7 +206,7 @@ async def test_a_full_disk_holds_everything_and_later_everything_is_there_once(
     assert health.committed == 3
 
 
-async def test_a_refusing_disk_is_told_once_and_its_recovery_once(running: Committer, store: "FakeStore") -> None:
+async def test_a_refusing_disk_is_told_once_and_its_recovery_once(running: Committer, store: FakeStore) -> None:
     store.troubles.extend([SpoolFull("the disk is full")] * 5)
     with structlog.testing.capture_logs() as logs:
         running.put(b"a", AT)
@@ -223,7 +219,7 @@ async def test_a_refusing_disk_is_told_once_and_its_recovery_once(running: Commi
 
 
 async def test_past_the_bound_there_is_no_room_until_something_is_durable(
-    running: Committer, store: "FakeStore"
+    running: Committer, store: FakeStore
 ) -> None:
     store.gate.clear()
     for _ in range(HOLD_LINES - 1):
@@ -247,7 +243,7 @@ async def test_bytes_are_bounded_too_and_held_lines_count(committer: Committer) 
     assert committer.full
 
 
-async def test_stopping_commits_what_is_gathered(committer: Committer, store: "FakeStore", acks: Acks) -> None:
+async def test_stopping_commits_what_is_gathered(committer: Committer, store: FakeStore, acks: Acks) -> None:
     task = asyncio.create_task(committer.run())
     committer.put(b"last", AT)
     committer.then_acknowledge(acks, 1, _identity(1))
@@ -256,7 +252,7 @@ async def test_stopping_commits_what_is_gathered(committer: Committer, store: "F
     assert (store.lines, acks.mids) == ([b"last"], [1])
 
 
-async def test_stopping_before_running_commits_as_well(committer: Committer, store: "FakeStore") -> None:
+async def test_stopping_before_running_commits_as_well(committer: Committer, store: FakeStore) -> None:
     committer.put(b"last", AT)
     committer.stop()
     await asyncio.wait_for(committer.run(), patience())
@@ -264,7 +260,7 @@ async def test_stopping_before_running_commits_as_well(committer: Committer, sto
 
 
 async def test_stopping_during_a_write_writes_nothing_twice(
-    committer: Committer, store: "FakeStore", acks: Acks
+    committer: Committer, store: FakeStore, acks: Acks
 ) -> None:
     task = asyncio.create_task(committer.run())
     store.gate.clear()
@@ -280,7 +276,7 @@ async def test_stopping_during_a_write_writes_nothing_twice(
 
 
 async def test_stopping_between_the_two_writes_of_a_group_repeats_neither(
-    committer: Committer, store: "FakeStore", acks: Acks
+    committer: Committer, store: FakeStore, acks: Acks
 ) -> None:
     task = asyncio.create_task(committer.run())
     store.gate.clear()
@@ -300,7 +296,7 @@ async def test_stopping_between_the_two_writes_of_a_group_repeats_neither(
 
 
 async def test_a_disk_that_stays_full_lets_us_stop_with_nothing_acknowledged(
-    committer: Committer, store: "FakeStore", acks: Acks, health: Health
+    committer: Committer, store: FakeStore, acks: Acks, health: Health
 ) -> None:
     store.troubles.extend([SpoolFull("full")] * 10)
     committer.put(b"a", AT)
@@ -312,7 +308,7 @@ async def test_a_disk_that_stays_full_lets_us_stop_with_nothing_acknowledged(
 
 
 async def test_held_lines_are_put_aside_before_their_message_is_acknowledged(
-    running: Committer, store: "FakeStore", acks: Acks
+    running: Committer, store: FakeStore, acks: Acks
 ) -> None:
     running.hold("unknown sensor x", b"one")
     running.hold("unknown sensor x", b"two")
@@ -325,7 +321,7 @@ async def test_held_lines_are_put_aside_before_their_message_is_acknowledged(
 
 
 async def test_a_full_quarantine_costs_its_own_lines_and_no_reading_waits(
-    running: Committer, store: "FakeStore", acks: Acks, health: Health
+    running: Committer, store: FakeStore, acks: Acks, health: Health
 ) -> None:
     store.hold_trouble = QuarantineFull("quarantine/held.lp has reached its bound")
     with structlog.testing.capture_logs() as logs:
@@ -341,7 +337,7 @@ async def test_a_full_quarantine_costs_its_own_lines_and_no_reading_waits(
 
 
 async def test_who_is_forgotten_is_not_acknowledged_but_its_readings_are_kept(
-    running: Committer, store: "FakeStore", acks: Acks
+    running: Committer, store: FakeStore, acks: Acks
 ) -> None:
     gone = Acks()
     running.put(b"a", AT)
@@ -357,7 +353,7 @@ async def test_who_is_forgotten_is_not_acknowledged_but_its_readings_are_kept(
     assert [identity.mid for identity in store.batches[0].identities] == [1, 2]
 
 
-async def test_whoever_asked_hears_of_every_commit(running: Committer, store: "FakeStore") -> None:
+async def test_whoever_asked_hears_of_every_commit(running: Committer, store: FakeStore) -> None:
     heard: list[int] = []
     running.on_commit.append(lambda: heard.append(len(store.batches)))
     for number in range(3):

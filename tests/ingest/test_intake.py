@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,10 +21,8 @@ from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin, Reading
 from gateway.ingest.settings import SensorSettings
-
-if TYPE_CHECKING:
-    from tests.support.clock import FakeClock
-    from tests.support.store import FakeStore
+from tests.support.clock import FakeClock
+from tests.support.store import FakeStore
 
 NOW = 1_732_281_600_000_000_000
 MINUTE = 60 * 10**9
@@ -185,7 +183,7 @@ async def test_the_same_own_time_and_values_again_are_the_same_reading(
 
 @pytest.mark.parametrize("time", [NOW, None])
 async def test_the_same_key_again_is_the_same_reading(
-    make: MakeIntake, committer: Committer, health: Health, clock: "FakeClock", time: int | None
+    make: MakeIntake, committer: Committer, health: Health, clock: FakeClock, time: int | None
 ) -> None:
     taking = make()
     taking.accept(air(time=time, key="frame-1"), origin())
@@ -205,7 +203,7 @@ async def test_several_readings_of_one_message_share_its_key_and_are_all_kept(
 
 
 async def test_stamps_increase_within_a_series_while_the_clock_stands_or_steps_back(
-    make: MakeIntake, committer: Committer, clock: "FakeClock"
+    make: MakeIntake, committer: Committer, clock: FakeClock
 ) -> None:
     taking = make()
     taking.accept(air(), origin())
@@ -222,7 +220,7 @@ async def test_stamps_increase_within_a_series_while_the_clock_stands_or_steps_b
 
 @pytest.mark.parametrize(("back", "marked"), [(10**8, 0), (MINUTE, Quality.ESTIMATED_TIME)])
 async def test_a_time_that_is_made_up_while_the_clock_catches_up_is_marked(
-    make: MakeIntake, committer: Committer, clock: "FakeClock", back: int, marked: int
+    make: MakeIntake, committer: Committer, clock: FakeClock, back: int, marked: int
 ) -> None:
     taking = make()
     taking.accept(air(), origin())
@@ -237,7 +235,7 @@ async def test_a_time_that_is_made_up_while_the_clock_catches_up_is_marked(
 
 
 async def test_a_clock_that_was_a_year_ahead_for_a_minute_does_not_spoil_a_year(
-    make: MakeIntake, committer: Committer, clock: "FakeClock", timekeeper: Timekeeper
+    make: MakeIntake, committer: Committer, clock: FakeClock, timekeeper: Timekeeper
 ) -> None:
     taking = make()
     year = 365 * 24 * 60 * MINUTE
@@ -284,7 +282,7 @@ async def test_before_the_clock_is_right_a_reading_carries_the_time_since_boot(
     committer: Committer,
     health: Health,
     own: Gateway,
-    clock: "FakeClock",
+    clock: FakeClock,
     tmp_path: Path,
 ) -> None:
     clock.right = False
@@ -301,7 +299,7 @@ async def test_before_the_clock_is_right_a_reading_carries_the_time_since_boot(
 
 
 async def test_people_who_watch_live_see_the_wall_clock_and_a_mark_and_never_the_time_since_boot(
-    committer: Committer, health: Health, own: Gateway, clock: "FakeClock", tmp_path: Path
+    committer: Committer, health: Health, own: Gateway, clock: FakeClock, tmp_path: Path
 ) -> None:
     clock.right = False
     health.source("broker")
@@ -430,7 +428,7 @@ _MEASUREMENTS = st.builds(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(measurement=_MEASUREMENTS)
 async def test_any_measurement_gives_one_parseable_line_or_a_reject(
-    make: MakeIntake, committer: Committer, store: "FakeStore", measurement: Measurement
+    make: MakeIntake, committer: Committer, store: FakeStore, measurement: Measurement
 ) -> None:
     before = len(lines_of(committer))
     said = make().accept(measurement, origin())

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,12 +23,9 @@ from gateway.sources import mqtt as sources
 from gateway.sources.commands import STRIKES
 from gateway.sources.mqtt import MqttIngest
 from gateway.spool import Identity
+from tests.support.clock import FakeClock
+from tests.support.store import FakeStore
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from tests.support.clock import FakeClock
-    from tests.support.store import FakeStore
-
 
 NOW = 1_732_281_600_000_000_000
 
@@ -172,7 +168,7 @@ def rig(running: Committer, intake: Intake, health: Health, monkeypatch: pytest.
     return Rig(running, intake, health.source("broker"))
 
 
-def values(store: "FakeStore") -> list[float]:
+def values(store: FakeStore) -> list[float]:
     return [float(line.split(b"pm25=")[1].split(b",")[0]) for line in store.lines]
 
 
@@ -180,7 +176,7 @@ def values(store: "FakeStore") -> list[float]:
 
 
 async def test_messages_are_acknowledged_in_order_once_they_are_durable_and_not_before(
-    rig: Rig, store: "FakeStore"
+    rig: Rig, store: FakeStore
 ) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 3), message("aq-1 2", 1))
@@ -194,7 +190,7 @@ async def test_messages_are_acknowledged_in_order_once_they_are_durable_and_not_
         assert (rig.health.messages, rig.health.readings, rig.health.rejects["noise"]) == (4, 4, 1)
 
 
-async def test_a_message_that_comes_again_is_acknowledged_and_not_stored_again(rig: Rig, store: "FakeStore") -> None:
+async def test_a_message_that_comes_again_is_acknowledged_and_not_stored_again(rig: Rig, store: FakeStore) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 1), message("aq-1 2", 2))
         await rig.commit()
@@ -207,7 +203,7 @@ async def test_a_message_that_comes_again_is_acknowledged_and_not_stored_again(r
         assert rig.health.repeated == 2
 
 
-async def test_a_message_that_comes_again_before_it_was_durable_waits_for_that(rig: Rig, store: "FakeStore") -> None:
+async def test_a_message_that_comes_again_before_it_was_durable_waits_for_that(rig: Rig, store: FakeStore) -> None:
     store.gate.clear()
     async with rig.connected() as first:
         first.deliver(message("aq-1 1", 1))
@@ -225,7 +221,7 @@ async def test_a_message_that_comes_again_before_it_was_durable_waits_for_that(r
         assert first.acknowledged == [], "the old connection is never told"
 
 
-async def test_after_a_lost_session_the_same_identity_means_another_message(rig: Rig, store: "FakeStore") -> None:
+async def test_after_a_lost_session_the_same_identity_means_another_message(rig: Rig, store: FakeStore) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 1))
         await rig.commit()
@@ -236,7 +232,7 @@ async def test_after_a_lost_session_the_same_identity_means_another_message(rig:
         assert values(store) == [1, 1]
 
 
-async def test_what_an_earlier_run_stored_is_not_stored_again(rig: Rig, store: "FakeStore") -> None:
+async def test_what_an_earlier_run_stored_is_not_stored_again(rig: Rig, store: FakeStore) -> None:
     rig.make(taken=[Identity.of("broker", 5, "city/air", b"aq-1 1")])
     async with rig.connected(session_present=True) as connection:
         connection.deliver(message("aq-1 1", 5, again=True), message("aq-1 2", 6, again=True))
@@ -246,7 +242,7 @@ async def test_what_an_earlier_run_stored_is_not_stored_again(rig: Rig, store: "
 
 
 async def test_before_the_clock_is_right_each_message_is_named_beside_its_readings(
-    rig: Rig, store: "FakeStore", clock: "FakeClock", timekeeper: Timekeeper
+    rig: Rig, store: FakeStore, clock: FakeClock, timekeeper: Timekeeper
 ) -> None:
     timekeeper._offset = None
     clock.right = False
@@ -260,7 +256,7 @@ async def test_before_the_clock_is_right_each_message_is_named_beside_its_readin
     ], "killed between these two, the first must not be stored again when it comes again"
 
 
-async def test_messages_without_an_identity_are_stored_and_not_acknowledged(rig: Rig, store: "FakeStore") -> None:
+async def test_messages_without_an_identity_are_stored_and_not_acknowledged(rig: Rig, store: FakeStore) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1"), message("aq-1 2"))
         await rig.commit()
@@ -269,7 +265,7 @@ async def test_messages_without_an_identity_are_stored_and_not_acknowledged(rig:
         assert not store.batches[0].identities
 
 
-async def test_a_retained_reading_counts_only_with_its_own_time(rig: Rig, store: "FakeStore") -> None:
+async def test_a_retained_reading_counts_only_with_its_own_time(rig: Rig, store: FakeStore) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 1, retained=True), message(f"aq-1 2 {NOW}", 2, retained=True))
         await rig.commit()
@@ -278,7 +274,7 @@ async def test_a_retained_reading_counts_only_with_its_own_time(rig: Rig, store:
         assert rig.health.retained == 1
 
 
-async def test_what_is_retained_is_stored_once_however_often_it_comes_again(rig: Rig, store: "FakeStore") -> None:
+async def test_what_is_retained_is_stored_once_however_often_it_comes_again(rig: Rig, store: FakeStore) -> None:
     old, new = f"aq-1 1 {NOW}", f"aq-1 2 {NOW + 1}"
     async with rig.connected() as connection:
         connection.deliver(message(old, 1, retained=True), message(new, 2))
@@ -291,7 +287,7 @@ async def test_what_is_retained_is_stored_once_however_often_it_comes_again(rig:
     assert rig.health.repeated == 1
 
 
-async def test_a_message_that_is_too_long_is_rejected_and_acknowledged(rig: Rig, store: "FakeStore") -> None:
+async def test_a_message_that_is_too_long_is_rejected_and_acknowledged(rig: Rig, store: FakeStore) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1" + " " * 100, 1), message("aq-1 2", 2))
         await rig.commit()
@@ -308,7 +304,7 @@ async def test_a_rejected_message_is_kept_to_be_looked_at(rig: Rig) -> None:
         assert rig.health.last_rejects[0] == Reject("noise", b"what", "not two words")
 
 
-async def test_an_uplink_is_read_by_the_codec_of_its_device(rig: Rig, store: "FakeStore") -> None:
+async def test_an_uplink_is_read_by_the_codec_of_its_device(rig: Rig, store: FakeStore) -> None:
     def decode(port: int, payload: bytes, _options: Options) -> Iterable[Measurement | Reject]:
         return [Measurement("air_quality", {"pm25": float(payload[0] + port)})]
 
@@ -324,9 +320,7 @@ async def test_an_uplink_is_read_by_the_codec_of_its_device(rig: Rig, store: "Fa
         assert connection.acknowledged == [1, 2]
 
 
-async def test_a_command_of_the_decoder_goes_out_once_and_its_messages_are_stored(
-    rig: Rig, store: "FakeStore"
-) -> None:
+async def test_a_command_of_the_decoder_goes_out_once_and_its_messages_are_stored(rig: Rig, store: FakeStore) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 1, topic="ask"), message("aq-1", 2, topic="ask"))
         await rig.commit()
@@ -365,7 +359,7 @@ async def test_a_broker_that_waits_for_us_makes_the_commit_hurry(rig: Rig) -> No
 
 
 async def test_past_the_bound_a_source_holds_even_in_the_middle_of_a_batch_and_loses_nothing(
-    rig: Rig, store: "FakeStore", monkeypatch: pytest.MonkeyPatch
+    rig: Rig, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commit, "HOLD_LINES", 5)
     store.gate.clear()
@@ -384,7 +378,7 @@ async def test_past_the_bound_a_source_holds_even_in_the_middle_of_a_batch_and_l
 
 
 async def test_a_connection_that_ends_while_the_disk_is_full_ends_the_run(
-    rig: Rig, store: "FakeStore", monkeypatch: pytest.MonkeyPatch
+    rig: Rig, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commit, "HOLD_LINES", 2)
     store.gate.clear()
@@ -426,7 +420,7 @@ async def test_the_end_of_a_connection_ends_the_run_with_its_reason(rig: Rig) ->
     assert FakeConnection.made[-1].closed
 
 
-async def test_connections_that_come_and_go_on_a_full_disk_leave_nothing_behind(rig: Rig, store: "FakeStore") -> None:
+async def test_connections_that_come_and_go_on_a_full_disk_leave_nothing_behind(rig: Rig, store: FakeStore) -> None:
     store.gate.clear()
     for _ in range(20):
         async with rig.connected(session_present=True) as connection:

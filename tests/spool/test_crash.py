@@ -5,29 +5,26 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.errors import SpoolError, SpoolFull
 from gateway.spool import Spool, SpoolSettings, SpoolTuning, SpoolView
-
-if TYPE_CHECKING:
-    from tests.support.disk import SimulatedDisk
-    from tests.support.spool import Batches
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 SEGMENT = ROOT / "00000000000000000000.lp.gz"
 ReadAll = Callable[..., bytes]
 
 
-def opened(disk: "SimulatedDisk", segment_bytes: int = 1 << 20) -> Spool:
+def opened(disk: SimulatedDisk, segment_bytes: int = 1 << 20) -> Spool:
     tuning = SpoolTuning(segment_bytes=segment_bytes)
     return Spool.open(ROOT, SpoolSettings(min_free_bytes=0), tuning=tuning, sinks=["influx"], filesystem=disk)
 
 
 @pytest.fixture
-def ends(disk: "SimulatedDisk", batches: "Batches") -> dict[int, bytes]:
+def ends(disk: SimulatedDisk, batches: Batches) -> dict[int, bytes]:
     """A segment of five members of two readings: where each ends in the file, and the text up to there."""
     ends = {0: b""}
     text = b""
@@ -41,7 +38,7 @@ def ends(disk: "SimulatedDisk", batches: "Batches") -> dict[int, bytes]:
 
 
 def test_a_segment_cut_anywhere_gives_all_whole_members_and_takes_new_ones(
-    disk: "SimulatedDisk", ends: dict[int, bytes], batches: "Batches", read_all: ReadAll
+    disk: SimulatedDisk, ends: dict[int, bytes], batches: Batches, read_all: ReadAll
 ) -> None:
     whole = bytes(disk.content(SEGMENT))
     more = batches(1)
@@ -65,7 +62,7 @@ def test_a_segment_cut_anywhere_gives_all_whole_members_and_takes_new_ones(
 
 
 def test_a_flipped_bit_costs_one_member_and_no_other(
-    disk: "SimulatedDisk", ends: dict[int, bytes], read_all: ReadAll
+    disk: SimulatedDisk, ends: dict[int, bytes], read_all: ReadAll
 ) -> None:
     whole = bytes(disk.content(SEGMENT))
     lines = max(ends.values(), key=len).splitlines(keepends=True)
@@ -92,7 +89,7 @@ def test_a_flipped_bit_costs_one_member_and_no_other(
 
 
 def test_garbage_between_members_is_set_aside_and_claims_no_loss(
-    disk: "SimulatedDisk", ends: dict[int, bytes], read_all: ReadAll
+    disk: SimulatedDisk, ends: dict[int, bytes], read_all: ReadAll
 ) -> None:
     whole = bytes(disk.content(SEGMENT))
     place = sorted(ends)[2]
@@ -106,7 +103,7 @@ def test_garbage_between_members_is_set_aside_and_claims_no_loss(
 
 
 def test_an_old_copy_of_a_member_is_not_read_again(
-    disk: "SimulatedDisk", ends: dict[int, bytes], read_all: ReadAll
+    disk: SimulatedDisk, ends: dict[int, bytes], read_all: ReadAll
 ) -> None:
     whole = bytes(disk.content(SEGMENT))
     disk.put(SEGMENT, whole + whole[: sorted(ends)[1]])
@@ -117,7 +114,7 @@ def test_an_old_copy_of_a_member_is_not_read_again(
 
 @pytest.mark.parametrize("content", [b"", bytes(5000), b"\xff" * 5000, b"PK\x03\x04 a zip"])
 def test_a_segment_without_any_member_is_no_obstacle(
-    content: bytes, disk: "SimulatedDisk", ends: dict[int, bytes], batches: "Batches", read_all: ReadAll
+    content: bytes, disk: SimulatedDisk, ends: dict[int, bytes], batches: Batches, read_all: ReadAll
 ) -> None:
     disk.put(ROOT / f"{10:020}.lp.gz", content)
     with opened(disk) as spool:
@@ -131,7 +128,7 @@ def test_a_segment_without_any_member_is_no_obstacle(
 
 @pytest.mark.parametrize("damaged", ["first", "middle"])
 def test_a_whole_segment_of_garbage_is_a_loss_by_the_numbers_around_it(
-    damaged: str, disk: "SimulatedDisk", batches: "Batches", read_all: ReadAll
+    damaged: str, disk: SimulatedDisk, batches: Batches, read_all: ReadAll
 ) -> None:
     made = [batches(4) for _ in range(3)]
     with opened(disk, segment_bytes=1) as spool:
@@ -145,7 +142,7 @@ def test_a_whole_segment_of_garbage_is_a_loss_by_the_numbers_around_it(
         assert (entry["from"], entry["to"], entry["count"]) == (lost * 4, lost * 4 + 3, 4)
 
 
-def test_damage_that_every_sink_has_already_is_no_loss(disk: "SimulatedDisk", ends: dict[int, bytes]) -> None:
+def test_damage_that_every_sink_has_already_is_no_loss(disk: SimulatedDisk, ends: dict[int, bytes]) -> None:
     with opened(disk) as spool:
         spool.cursors.save("influx", 4, durable=True)
     disk.content(SEGMENT)[70] ^= 1
@@ -156,7 +153,7 @@ def test_damage_that_every_sink_has_already_is_no_loss(disk: "SimulatedDisk", en
 
 
 def test_temporaries_go_and_foreign_files_stay(
-    disk: "SimulatedDisk", ends: dict[int, bytes], read_all: ReadAll
+    disk: SimulatedDisk, ends: dict[int, bytes], read_all: ReadAll
 ) -> None:
     ours = [ROOT / "cursors" / "influx.json.tmp", ROOT / f"{0:020}.lp.gz.tmp", ROOT / "damaged" / "x.tmp"]
     foreign = [ROOT / "notes.txt", ROOT / "7.lp.gz", ROOT / f"{'9' * 20}.lp.gz", ROOT / ".nfs0001"]
@@ -185,7 +182,7 @@ def test_temporaries_go_and_foreign_files_stay(
     ],
 )
 def test_a_cursor_that_is_missing_or_broken_starts_at_the_oldest_reading(
-    content: bytes | None, disk: "SimulatedDisk", ends: dict[int, bytes], read_all: ReadAll
+    content: bytes | None, disk: SimulatedDisk, ends: dict[int, bytes], read_all: ReadAll
 ) -> None:
     if content is not None:
         disk.put(ROOT / "cursors" / "influx.json", content)
@@ -197,9 +194,7 @@ def test_a_cursor_that_is_missing_or_broken_starts_at_the_oldest_reading(
         assert spool.status().sinks["influx"].waiting == 0
 
 
-def test_a_cursor_without_a_check_is_what_somebody_wrote_by_hand(
-    disk: "SimulatedDisk", ends: dict[int, bytes]
-) -> None:
+def test_a_cursor_without_a_check_is_what_somebody_wrote_by_hand(disk: SimulatedDisk, ends: dict[int, bytes]) -> None:
     assert ends
     disk.put(ROOT / "cursors" / "influx.json", b'{"next": 6, "boot": {"offset": 12}}')
     with opened(disk) as spool:
@@ -214,7 +209,7 @@ def test_a_cursor_without_a_check_is_what_somebody_wrote_by_hand(
 
 
 def test_a_cursor_ahead_of_the_data_keeps_its_numbers_from_being_given_again(
-    disk: "SimulatedDisk", ends: dict[int, bytes], batches: "Batches", read_all: ReadAll
+    disk: SimulatedDisk, ends: dict[int, bytes], batches: Batches, read_all: ReadAll
 ) -> None:
     with opened(disk) as spool:
         spool.cursors.save("influx", 10, durable=True)
@@ -234,7 +229,7 @@ def test_a_cursor_ahead_of_the_data_keeps_its_numbers_from_being_given_again(
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
 @pytest.mark.parametrize("new_segment", [True, False])
 def test_a_batch_that_failed_anywhere_is_not_there_and_can_be_appended_again(
-    code: int, new_segment: bool, disk_type: "type[SimulatedDisk]", batches: "Batches", read_all: ReadAll
+    code: int, new_segment: bool, disk_type: type[SimulatedDisk], batches: Batches, read_all: ReadAll
 ) -> None:
     expected = SpoolError if code == errno.EIO else SpoolFull
     failures = 0
@@ -268,7 +263,7 @@ def test_a_batch_that_failed_anywhere_is_not_there_and_can_be_appended_again(
 
 
 def test_after_a_failed_fsync_the_file_is_not_used_again(
-    disk: "SimulatedDisk", batches: "Batches", read_all: ReadAll
+    disk: SimulatedDisk, batches: Batches, read_all: ReadAll
 ) -> None:
     spool = opened(disk)
     first, second = batches(3), batches(2)
@@ -283,7 +278,7 @@ def test_after_a_failed_fsync_the_file_is_not_used_again(
 
 
 def test_a_failed_batch_that_cannot_even_be_cut_off_is_not_read_beside_its_second_copy(
-    disk: "SimulatedDisk", batches: "Batches", read_all: ReadAll
+    disk: SimulatedDisk, batches: Batches, read_all: ReadAll
 ) -> None:
     spool = opened(disk)
     first, second, third = batches(3), batches(2), batches(2)
@@ -300,7 +295,7 @@ def test_a_failed_batch_that_cannot_even_be_cut_off_is_not_read_beside_its_secon
 
 
 def test_what_recovery_found_in_the_kernels_memory_is_on_the_disk_before_it_counts(
-    disk_type: "type[SimulatedDisk]", batches: "Batches", read_all: ReadAll
+    disk_type: type[SimulatedDisk], batches: Batches, read_all: ReadAll
 ) -> None:
     for seed in range(30):
         disk = disk_type(seed)
@@ -318,7 +313,7 @@ def test_what_recovery_found_in_the_kernels_memory_is_on_the_disk_before_it_coun
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_a_disk_that_takes_nothing_is_still_read_from(
-    code: int, disk: "SimulatedDisk", ends: dict[int, bytes], read_all: ReadAll
+    code: int, disk: SimulatedDisk, ends: dict[int, bytes], read_all: ReadAll
 ) -> None:
     place = sorted(ends)[1]
     disk.put(SEGMENT, bytes(disk.content(SEGMENT)[:-3]))
@@ -339,7 +334,7 @@ def test_a_disk_that_takes_nothing_is_still_read_from(
         assert len(spool.recovery.identities) == 6
 
 
-def test_a_segment_that_cannot_be_read_keeps_its_numbers(root: Path, batches: "Batches", read_all: ReadAll) -> None:
+def test_a_segment_that_cannot_be_read_keeps_its_numbers(root: Path, batches: Batches, read_all: ReadAll) -> None:
     first, second, third = batches(4), batches(4), batches(4)
     with Spool.open(root, tuning=SpoolTuning(segment_bytes=1)) as spool:
         spool.writer.append(first)
@@ -354,7 +349,7 @@ def test_a_segment_that_cannot_be_read_keeps_its_numbers(root: Path, batches: "B
         assert read_all(spool.reader()) == first.lines + third.lines
 
 
-def test_looking_changes_nothing(disk: "SimulatedDisk", ends: dict[int, bytes], read_all: ReadAll) -> None:
+def test_looking_changes_nothing(disk: SimulatedDisk, ends: dict[int, bytes], read_all: ReadAll) -> None:
     disk.put(SEGMENT, bytes(disk.content(SEGMENT)[:-3]))
     disk.put(ROOT / "x.tmp", b"left over")
     before = {path: bytes(disk.content(path)) for path in disk.files()}

@@ -3,7 +3,6 @@
 import errno
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,10 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from gateway.errors import QuarantineFull, SpoolError
 from gateway.spool import MAX_IDENTITIES, Batch, Identity, Spool, SpoolSettings, SpoolTuning, decode_member
 from gateway.spool.requests import submit
-
-if TYPE_CHECKING:
-    from tests.support.disk import SimulatedDisk
-    from tests.support.spool import Batches
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 T0 = 1732281600000000000
@@ -47,7 +44,7 @@ class HoldingMachine(RuleBasedStateMachine):
     Message ``n`` brings reading ``n``; where ``held`` has it, that is a line to be held.
     """
 
-    disk_type: "type[SimulatedDisk]"
+    disk_type: type[SimulatedDisk]
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,7 +175,7 @@ class HoldingMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(300)
-def test_held_lines_are_there_exactly_once_whatever_happens(disk_type: "type[SimulatedDisk]") -> None:
+def test_held_lines_are_there_exactly_once_whatever_happens(disk_type: type[SimulatedDisk]) -> None:
     HoldingMachine.disk_type = disk_type
     run_state_machine_as_test(
         HoldingMachine,
@@ -194,11 +191,11 @@ def test_held_lines_are_there_exactly_once_whatever_happens(disk_type: "type[Sim
 
 
 @pytest.fixture
-def spool(disk: "SimulatedDisk") -> Spool:
+def spool(disk: SimulatedDisk) -> Spool:
     return reopened(disk)
 
 
-def reopened(disk: "SimulatedDisk", quarantine_bytes: int = 1 << 20) -> Spool:
+def reopened(disk: SimulatedDisk, quarantine_bytes: int = 1 << 20) -> Spool:
     """What a start finds."""
     return Spool.open(ROOT, tuning=SpoolTuning(quarantine_bytes=quarantine_bytes), filesystem=disk, now=lambda: T0)
 
@@ -208,7 +205,7 @@ def held_numbers(spool: Spool) -> list[int]:
 
 
 def test_lines_of_a_group_that_was_not_finished_are_cut_off_at_the_next_start(
-    spool: Spool, disk: "SimulatedDisk"
+    spool: Spool, disk: SimulatedDisk
 ) -> None:
     spool.holding.hold({"unknown sensor x": [reading(1)]}, [identity(1)])
     disk.fail(after=8, times=1000)  # beyond the note and the lines
@@ -221,7 +218,7 @@ def test_lines_of_a_group_that_was_not_finished_are_cut_off_at_the_next_start(
     assert set(again.recovery.identities) == {identity(1)}
 
 
-def test_what_was_cut_off_does_not_come_back_by_a_power_cut(disk_type: "type[SimulatedDisk]") -> None:
+def test_what_was_cut_off_does_not_come_back_by_a_power_cut(disk_type: type[SimulatedDisk]) -> None:
     for seed in range(20):
         disk = disk_type(seed)
         spool = reopened(disk)
@@ -234,7 +231,7 @@ def test_what_was_cut_off_does_not_come_back_by_a_power_cut(disk_type: "type[Sim
 
 
 def test_what_failed_to_be_written_before_and_is_there_after_a_kill_does_not_make_lines_count(
-    spool: Spool, disk: "SimulatedDisk"
+    spool: Spool, disk: SimulatedDisk
 ) -> None:
     disk.fail(after=2, times=3)  # the sync, the cut of what was written, its removal
     with pytest.raises(SpoolError):
@@ -249,7 +246,7 @@ def test_what_failed_to_be_written_before_and_is_there_after_a_kill_does_not_mak
     assert (held_numbers(again), again.recovery.identities) == ([], (identity(1),))
 
 
-def test_a_message_that_brought_held_lines_alone_is_known_after_a_kill(spool: Spool, disk: "SimulatedDisk") -> None:
+def test_a_message_that_brought_held_lines_alone_is_known_after_a_kill(spool: Spool, disk: SimulatedDisk) -> None:
     for number in (1, 2):
         spool.holding.hold({"unknown sensor x": [reading(number)]}, [identity(number)])
     disk.power_cut()
@@ -263,7 +260,7 @@ def test_a_message_that_brought_held_lines_alone_is_known_after_a_kill(spool: Sp
     assert reopened(disk).recovery.identities == (identity(1), identity(2), identity(3))
 
 
-def test_the_note_does_not_grow_without_end(spool: Spool, disk: "SimulatedDisk") -> None:
+def test_the_note_does_not_grow_without_end(spool: Spool, disk: SimulatedDisk) -> None:
     many = [identity(number) for number in range(MAX_IDENTITIES)]
     spool.holding.hold({"unknown sensor x": [reading(1)]}, many)
     spool.holding.hold({"unknown sensor x": [reading(2)]}, [identity(MAX_IDENTITIES)])
@@ -273,7 +270,7 @@ def test_the_note_does_not_grow_without_end(spool: Spool, disk: "SimulatedDisk")
 
 
 def test_while_a_group_waits_for_the_disk_nothing_overtakes_it(
-    spool: Spool, disk: "SimulatedDisk", batches: "Batches"
+    spool: Spool, disk: SimulatedDisk, batches: Batches
 ) -> None:
     spool.holding.hold({"unknown sensor x": [reading(1)]}, [identity(1)])
     disk.fail(after=8, times=1)
@@ -292,7 +289,7 @@ def test_while_a_group_waits_for_the_disk_nothing_overtakes_it(
     assert held_numbers(spool) == []
 
 
-def test_a_quarantine_at_its_bound_is_told_before_anything_is_done(disk: "SimulatedDisk") -> None:
+def test_a_quarantine_at_its_bound_is_told_before_anything_is_done(disk: SimulatedDisk) -> None:
     spool = reopened(disk, quarantine_bytes=100)
     calls = len(disk.calls)
     with pytest.raises(QuarantineFull):
@@ -301,7 +298,7 @@ def test_a_quarantine_at_its_bound_is_told_before_anything_is_done(disk: "Simula
     spool.holding.append(batch_of([9], []))
 
 
-def test_what_a_person_mended_in_the_file_is_not_cut_off(spool: Spool, disk: "SimulatedDisk") -> None:
+def test_what_a_person_mended_in_the_file_is_not_cut_off(spool: Spool, disk: SimulatedDisk) -> None:
     spool.holding.hold({"unknown sensor x": [reading(1)]}, [identity(1)])
     mended = bytes(disk.content(ROOT / "quarantine" / "held.lp")).replace(b"traffic,", b"traffic,lane=left,")
     disk.put(ROOT / "quarantine" / "held.lp", mended)
@@ -320,7 +317,7 @@ def test_what_a_person_mended_in_the_file_is_not_cut_off(spool: Spool, disk: "Si
         b'{"next": 0, "identities": "0"}',
     ],
 )
-def test_a_note_that_makes_no_sense_keeps_nobody_from_starting(disk: "SimulatedDisk", note: bytes) -> None:
+def test_a_note_that_makes_no_sense_keeps_nobody_from_starting(disk: SimulatedDisk, note: bytes) -> None:
     disk.put(ROOT / "quarantine" / "held.json", note)
     spool = reopened(disk)
     assert spool.recovery.identities == ()

@@ -4,7 +4,7 @@ import errno
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from gateway.cli.main import main
 from gateway.spool import ledger as ledger_module
 from gateway.spool.ledger import MAX_BYTES, Ledger, Loss
-
-if TYPE_CHECKING:
-    from tests.support.disk import SimulatedDisk
+from tests.support.disk import SimulatedDisk
 
 PATH = Path("/spool/losses.jsonl")
 T0 = 1732281600000000000
@@ -43,7 +41,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> int:
     return 3_000
 
 
-def test_beyond_the_bound_older_lines_become_one_for_each_rule(disk: "SimulatedDisk", small: int) -> None:
+def test_beyond_the_bound_older_lines_become_one_for_each_rule(disk: SimulatedDisk, small: int) -> None:
     ledger = Ledger(disk, PATH, lambda: T0)
     for number in range(40):
         ledger.record(loss(number, "stopped" if number % 4 == 0 else "max_bytes"))
@@ -63,7 +61,7 @@ def test_beyond_the_bound_older_lines_become_one_for_each_rule(disk: "SimulatedD
 
 
 def test_a_ledger_of_an_older_version_is_bounded_in_memory_at_once_and_on_the_disk_soon(
-    disk: "SimulatedDisk", small: int
+    disk: SimulatedDisk, small: int
 ) -> None:
     lines = [json.dumps({"rule": "damaged", "from": n, "to": n, "count": 1}) for n in range(500)]
     disk.put(PATH, "\n".join([*lines, "nonsense", ""]).encode())
@@ -86,7 +84,7 @@ def test_a_ledger_of_an_older_version_is_bounded_in_memory_at_once_and_on_the_di
     ),
 )
 def test_no_lost_reading_is_forgotten_or_counted_twice_whatever_fails_and_whenever(
-    disk_type: "type[SimulatedDisk]", small: int, seed: int, steps: list[tuple[str, int | None, bool]]
+    disk_type: type[SimulatedDisk], small: int, seed: int, steps: list[tuple[str, int | None, bool]]
 ) -> None:
     disk = disk_type(seed)
     ledger = Ledger(disk, PATH, lambda: T0)

@@ -3,7 +3,6 @@
 import errno
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,9 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from gateway.errors import SpoolError
 from gateway.spool import Batch, Identity, Spool, SpoolSettings, SpoolTuning, decode_member
-
-if TYPE_CHECKING:
-    from tests.support.disk import SimulatedDisk
+from tests.support.disk import SimulatedDisk
 
 ROOT = Path("/spool")
 SINK = "influx"
@@ -25,7 +22,7 @@ _NUMBER = re.compile(rb"n=(\d+)i")
 class SpoolMachine(RuleBasedStateMachine):
     """A daemon, a broker that repeats what was not acknowledged, and a sink, on a disk that fails."""
 
-    disk_type: "type[SimulatedDisk]"
+    disk_type: type[SimulatedDisk]
 
     def __init__(self) -> None:
         super().__init__()
@@ -223,7 +220,7 @@ def joined(one: Batch, other: Batch) -> Batch:
 
 
 @pytest.mark.timeout(300)
-def test_nothing_acknowledged_is_ever_missing_whatever_happens(disk_type: "type[SimulatedDisk]") -> None:
+def test_nothing_acknowledged_is_ever_missing_whatever_happens(disk_type: type[SimulatedDisk]) -> None:
     SpoolMachine.disk_type = disk_type
     run_state_machine_as_test(
         SpoolMachine,

@@ -1,16 +1,14 @@
 """How full the spool is, how fast that changes, and a word when it passes a level."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from gateway.spool import Gauge, Levels, Spool, SpoolSettings
 from gateway.spool.pressure import LEVELS, room_left, say_hours
-
-if TYPE_CHECKING:
-    from tests.support.disk import SimulatedDisk
-    from tests.support.spool import Batches
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 MIB = 1 << 20
@@ -89,7 +87,7 @@ def test_what_is_delivered_counts_as_room() -> None:
     assert room_left(50, 50, 5, **bounds) == 0
 
 
-def test_an_open_spool_tells_its_levels(disk: "SimulatedDisk", batches: "Batches") -> None:
+def test_an_open_spool_tells_its_levels(disk: SimulatedDisk, batches: Batches) -> None:
     settings = SpoolSettings(max_bytes=8_000, min_free_bytes=0)
     with Spool.open(ROOT, settings, sinks=["influx"], filesystem=disk) as spool:
         assert spool.levels() == Levels(0, 8_000, False, 0, 0, {"influx": 0})

@@ -2,15 +2,12 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.spool import Piece, Spool, SpoolSettings, SpoolTuning, SpoolView, decode_member
 from gateway.spool.filesystem import OsFilesystem
-
-if TYPE_CHECKING:
-    from tests.support.spool import Batches
+from tests.support.spool import Batches
 
 T0 = 1732281600000000000
 ReadAll = Callable[..., bytes]
@@ -29,7 +26,7 @@ class CountingFilesystem(OsFilesystem):
 
 
 @pytest.fixture
-def spool(root: Path, batches: "Batches") -> Spool:
+def spool(root: Path, batches: Batches) -> Spool:
     """Twelve members of ten readings in several segments."""
     spool = Spool.open(root, tuning=SpoolTuning(segment_bytes=1_000), sinks=["influx"])
     for _ in range(12):
@@ -74,7 +71,7 @@ def test_nothing_beyond_until_is_read(spool: Spool) -> None:
     assert reader.read(120) == []
 
 
-def test_a_reader_at_the_end_sees_what_is_written_next(spool: Spool, batches: "Batches", read_all: ReadAll) -> None:
+def test_a_reader_at_the_end_sees_what_is_written_next(spool: Spool, batches: Batches, read_all: ReadAll) -> None:
     reader = spool.reader()
     read_all(reader)
     for _ in range(5):
@@ -84,7 +81,7 @@ def test_a_reader_at_the_end_sees_what_is_written_next(spool: Spool, batches: "B
         assert decode_member(member.raw) == batch.lines
 
 
-def test_going_on_and_trying_again_read_no_byte_of_what_lies_before(root: Path, batches: "Batches") -> None:
+def test_going_on_and_trying_again_read_no_byte_of_what_lies_before(root: Path, batches: Batches) -> None:
     filesystem = CountingFilesystem()
     with Spool.open(root, SpoolSettings(), filesystem=filesystem) as spool:
         for _ in range(100):
@@ -107,7 +104,7 @@ def test_a_segment_deleted_beneath_a_reader_is_passed_over(spool: Spool) -> None
 
 
 def test_a_damaged_body_is_passed_over_set_aside_and_entered_once(
-    spool: Spool, batches: "Batches", read_all: ReadAll
+    spool: Spool, batches: Batches, read_all: ReadAll
 ) -> None:
     damaged: list[Piece] = []
     second = spool.segments[1]
@@ -137,7 +134,7 @@ def test_members_are_chosen_by_time(spool: Spool) -> None:
 
 
 def test_readings_without_utc_times_wait_for_theirs_and_are_not_chosen_by_time(
-    root: Path, batches: "Batches", read_all: ReadAll
+    root: Path, batches: Batches, read_all: ReadAll
 ) -> None:
     with Spool.open(root, sinks=["influx"]) as spool:
         spool.writer.append(batches(3, boot=b"b" * 16, time=0))
@@ -153,7 +150,7 @@ def test_readings_without_utc_times_wait_for_theirs_and_are_not_chosen_by_time(
 
 
 def test_bad_sectors_read_as_damage_and_cost_only_what_lies_in_them(
-    root: Path, batches: "Batches", read_all: ReadAll, monkeypatch: pytest.MonkeyPatch
+    root: Path, batches: Batches, read_all: ReadAll, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Spool.open(root) as spool:
         for _ in range(60):
@@ -173,7 +170,7 @@ def test_bad_sectors_read_as_damage_and_cost_only_what_lies_in_them(
         assert sum(entry["count"] for entry in spool.ledger.entries) == lost
 
 
-def test_status_counts_what_waits_for_each_sink(root: Path, batches: "Batches") -> None:
+def test_status_counts_what_waits_for_each_sink(root: Path, batches: Batches) -> None:
     with Spool.open(root, tuning=SpoolTuning(segment_bytes=1_000), sinks=["a", "b"]) as spool:
         for _ in range(12):
             spool.writer.append(batches(10))

@@ -5,17 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.errors import SpoolError
 from gateway.spool import Policy, Spool, SpoolSettings, SpoolTuning, decode_member, of_boot
 from gateway.spool.requests import ANSWERS_KEPT, answer_to, submit
-
-if TYPE_CHECKING:
-    from tests.support.disk import SimulatedDisk
-    from tests.support.spool import Batches
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 T0 = 1732281600000000000
@@ -29,12 +26,12 @@ def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.spool.requests.PORTION", 3)
 
 
-def opened(disk: "SimulatedDisk", *, segment_bytes: int = 4 << 20, on_full: Policy = "drop_oldest") -> Spool:
+def opened(disk: SimulatedDisk, *, segment_bytes: int = 4 << 20, on_full: Policy = "drop_oldest") -> Spool:
     settings, tuning = SpoolSettings(min_free_bytes=0, on_full=on_full), SpoolTuning(segment_bytes=segment_bytes)
     return Spool.open(ROOT, settings, tuning=tuning, sinks=["influx"], filesystem=disk)
 
 
-def ask(disk: "SimulatedDisk", **request: object) -> str:
+def ask(disk: SimulatedDisk, **request: object) -> str:
     return submit(disk, ROOT, request, 1)
 
 
@@ -44,7 +41,7 @@ def stored(spool: Spool) -> Counter[bytes]:
     return Counter(line for text in texts for line in text.splitlines() if not line.startswith(b"#"))
 
 
-def held(disk: "SimulatedDisk", name: str = "influx.lp") -> Counter[bytes]:
+def held(disk: SimulatedDisk, name: str = "influx.lp") -> Counter[bytes]:
     path = ROOT / "quarantine" / name
     lines = bytes(disk.content(path)).splitlines() if path in disk.files() else []
     return Counter(line for line in lines if not line.startswith(b"#"))
@@ -55,7 +52,7 @@ def lay_aside(spool: Spool) -> None:
     spool.quarantine.append("influx", b"\n".join(LINES[5:]), "outside the retention policy")
 
 
-def interrupted(disk_type: "type[SimulatedDisk]", batches: "Batches", **request: object) -> Iterator["SimulatedDisk"]:
+def interrupted(disk_type: type[SimulatedDisk], batches: Batches, **request: object) -> Iterator[SimulatedDisk]:
     """Yield disks on which the request was broken off after one more step each, by a kill or by a power cut."""
     steps, after = 1, 0
     while after <= steps:
@@ -79,7 +76,7 @@ def interrupted(disk_type: "type[SimulatedDisk]", batches: "Batches", **request:
 
 @pytest.mark.parametrize("match", [None, "sensor=aq-1", "type conflict"])
 def test_a_requeued_line_is_in_one_place_wherever_its_owner_is_stopped(
-    disk_type: "type[SimulatedDisk]", batches: "Batches", match: str | None
+    disk_type: type[SimulatedDisk], batches: Batches, match: str | None
 ) -> None:
     wanted = {
         None: Counter(LINES),
@@ -102,7 +99,7 @@ def test_a_requeued_line_is_in_one_place_wherever_its_owner_is_stopped(
 
 
 def test_a_dropped_line_is_in_the_ledger_once_wherever_its_owner_is_stopped(
-    disk_type: "type[SimulatedDisk]", batches: "Batches"
+    disk_type: type[SimulatedDisk], batches: Batches
 ) -> None:
     for disk in interrupted(disk_type, batches, do="drop", sink="influx", match="aq-2"):
         with opened(disk) as spool:
@@ -115,9 +112,7 @@ def test_a_dropped_line_is_in_the_ledger_once_wherever_its_owner_is_stopped(
             assert stored(spool).total() == 3
 
 
-def test_a_requeue_keeps_times_and_boots_and_numbers_the_readings_anew(
-    disk: "SimulatedDisk", batches: "Batches"
-) -> None:
+def test_a_requeue_keeps_times_and_boots_and_numbers_the_readings_anew(disk: SimulatedDisk, batches: Batches) -> None:
     with opened(disk) as spool:
         spool.writer.append(batches(7))
         spool.quarantine.append("held", b"a,sensor=x y=1 60000", f"{of_boot(BOOT)}; unknown sensor x")
@@ -130,7 +125,7 @@ def test_a_requeue_keeps_times_and_boots_and_numbers_the_readings_anew(
         assert (utc.header.first, utc.header.boot, utc.header.t_min) == (8, None, T0)
 
 
-def test_what_is_no_line_with_a_time_stays_in_quarantine(disk: "SimulatedDisk") -> None:
+def test_what_is_no_line_with_a_time_stays_in_quarantine(disk: SimulatedDisk) -> None:
     with opened(disk) as spool:
         spool.quarantine.append("influx", b"mended by hand\nx y=1 5", "no")
         name = ask(disk, do="requeue", sink="influx")
@@ -141,7 +136,7 @@ def test_what_is_no_line_with_a_time_stays_in_quarantine(disk: "SimulatedDisk") 
         assert held(disk) == Counter([b"mended by hand"])
 
 
-def test_a_full_spool_takes_requeued_lines_once_there_is_room(disk: "SimulatedDisk", batches: "Batches") -> None:
+def test_a_full_spool_takes_requeued_lines_once_there_is_room(disk: SimulatedDisk, batches: Batches) -> None:
     with opened(disk, on_full="refuse_new") as spool:
         spool.writer.append(batches(3))
         lay_aside(spool)
@@ -158,7 +153,7 @@ def test_a_full_spool_takes_requeued_lines_once_there_is_room(disk: "SimulatedDi
 
 
 @pytest.mark.parametrize("sink", ["influx.eu", "influx/a", "rest", "a.b.c.requeue"])
-def test_any_name_of_a_sink_will_do(disk: "SimulatedDisk", sink: str) -> None:
+def test_any_name_of_a_sink_will_do(disk: SimulatedDisk, sink: str) -> None:
     with opened(disk) as spool:
         spool.quarantine.append(sink, b"a x=1 1\nb x=1 2", "no")
         ask(disk, do="requeue", sink=sink, match="a x")
@@ -172,7 +167,7 @@ def test_any_name_of_a_sink_will_do(disk: "SimulatedDisk", sink: str) -> None:
     "content",
     [b"", b"[]", b"{", b'{"do": "fly"}', b'{"do": "requeue"}', b'{"do": "replay", "sink": "x", "since": "y"}'],
 )
-def test_a_request_that_makes_no_sense_is_answered_so(disk: "SimulatedDisk", content: bytes) -> None:
+def test_a_request_that_makes_no_sense_is_answered_so(disk: SimulatedDisk, content: bytes) -> None:
     with opened(disk) as spool:
         disk.put(ROOT / "requests" / "7-1.json", content)
         [(_, answer)] = spool.carry_out_requests()
@@ -181,13 +176,13 @@ def test_a_request_that_makes_no_sense_is_answered_so(disk: "SimulatedDisk", con
         assert not spool.carry_out_requests()
 
 
-def test_a_request_that_is_half_written_is_left_alone(disk: "SimulatedDisk") -> None:
+def test_a_request_that_is_half_written_is_left_alone(disk: SimulatedDisk) -> None:
     with opened(disk) as spool:
         disk.put(ROOT / "requests" / "7-1.json.tmp", b'{"do":')
         assert not spool.carry_out_requests()
 
 
-def test_old_answers_go(disk: "SimulatedDisk") -> None:
+def test_old_answers_go(disk: SimulatedDisk) -> None:
     with opened(disk) as spool:
         for _ in range(ANSWERS_KEPT + 5):
             ask(disk, do="requeue", sink="influx")
@@ -195,7 +190,7 @@ def test_old_answers_go(disk: "SimulatedDisk") -> None:
     assert len([path for path in disk.files() if path.parent.name == "done"]) == ANSWERS_KEPT
 
 
-def test_a_replay_is_a_cursor_over_the_segments_of_its_time(disk: "SimulatedDisk", batches: "Batches") -> None:
+def test_a_replay_is_a_cursor_over_the_segments_of_its_time(disk: SimulatedDisk, batches: Batches) -> None:
     with opened(disk, segment_bytes=1) as spool:
         for _ in range(5):
             spool.writer.append(batches(10))
@@ -212,7 +207,7 @@ def test_a_replay_is_a_cursor_over_the_segments_of_its_time(disk: "SimulatedDisk
         assert spool.replays.state("influx")["sending"] == 35
 
 
-def test_a_replay_reader_passes_over_what_lies_between(disk: "SimulatedDisk", batches: "Batches") -> None:
+def test_a_replay_reader_passes_over_what_lies_between(disk: SimulatedDisk, batches: Batches) -> None:
     with opened(disk) as spool:
         for _ in range(3):
             spool.writer.append(batches(2))
@@ -227,7 +222,7 @@ def test_a_replay_reader_passes_over_what_lies_between(disk: "SimulatedDisk", ba
         assert not reader.read(8, until=12)
 
 
-def test_a_replay_to_nobody_and_of_nothing_is_said_so(disk: "SimulatedDisk", batches: "Batches") -> None:
+def test_a_replay_to_nobody_and_of_nothing_is_said_so(disk: SimulatedDisk, batches: Batches) -> None:
     with opened(disk) as spool:
         spool.writer.append(batches(10))
         assert spool.begin_replay("r", "influx", 0, 2**62) == {"readings": 0}, "it has nothing yet"
@@ -235,7 +230,7 @@ def test_a_replay_to_nobody_and_of_nothing_is_said_so(disk: "SimulatedDisk", bat
         assert not spool.status().replays
 
 
-def test_the_same_replay_is_begun_once(disk: "SimulatedDisk", batches: "Batches") -> None:
+def test_the_same_replay_is_begun_once(disk: SimulatedDisk, batches: Batches) -> None:
     with opened(disk) as spool:
         spool.writer.append(batches(10))
         spool.cursors.save("influx", 10)
@@ -246,7 +241,7 @@ def test_the_same_replay_is_begun_once(disk: "SimulatedDisk", batches: "Batches"
 
 
 def test_a_repair_beside_readers_sets_aside_and_the_next_start_closes_the_hole(
-    disk: "SimulatedDisk", batches: "Batches"
+    disk: SimulatedDisk, batches: Batches
 ) -> None:
     with opened(disk, segment_bytes=1) as spool:
         for _ in range(3):
@@ -269,7 +264,7 @@ def test_a_repair_beside_readers_sets_aside_and_the_next_start_closes_the_hole(
         assert not spool.verify().damaged
 
 
-def test_lines_of_any_length_are_requeued(disk: "SimulatedDisk", monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_of_any_length_are_requeued(disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.spool.requests.PORTION", 2_000)
     lines = [b'a,sensor=s t="%s" %d' % (b"x" * 9_000, n) for n in range(2_000)]
     with opened(disk) as spool:
@@ -280,7 +275,7 @@ def test_lines_of_any_length_are_requeued(disk: "SimulatedDisk", monkeypatch: py
         assert stored(spool) == Counter(lines)
 
 
-def test_a_time_that_no_database_takes_stays_where_somebody_can_mend_it(disk: "SimulatedDisk") -> None:
+def test_a_time_that_no_database_takes_stays_where_somebody_can_mend_it(disk: SimulatedDisk) -> None:
     with opened(disk) as spool:
         spool.quarantine.append("held", b"a x=1 %d\na x=1 %d" % (2**63, 2**63 - 1), "unknown sensor s")
         for verb in ("requeue", "drop"):
@@ -290,7 +285,7 @@ def test_a_time_that_no_database_takes_stays_where_somebody_can_mend_it(disk: "S
         assert held(disk, "held.lp") == Counter([b"a x=1 %d" % 2**63])
 
 
-def test_what_cannot_be_requeued_is_kept_and_said_so(disk: "SimulatedDisk", monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_requeued_is_kept_and_said_so(disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> None:
         raise ValueError("this batch breaks a rule")
 
@@ -307,7 +302,7 @@ def test_what_cannot_be_requeued_is_kept_and_said_so(disk: "SimulatedDisk", monk
         assert [one.line for one in spool.quarantine.read_taken(taken)] == LINES
 
 
-def test_the_ledgers_line_names_twenty_sensors_and_counts_all(disk: "SimulatedDisk") -> None:
+def test_the_ledgers_line_names_twenty_sensors_and_counts_all(disk: SimulatedDisk) -> None:
     with opened(disk) as spool:
         spool.quarantine.append("held", b"\n".join(b"a,sensor=s%02d x=1 5" % n for n in range(30)), "no")
         ask(disk, do="drop", sink="held")

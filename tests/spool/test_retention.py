@@ -2,16 +2,13 @@ import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.errors import SpoolFull
 from gateway.spool import Policy, Spool, SpoolSettings, SpoolTuning
-
-if TYPE_CHECKING:
-    from tests.support.disk import SimulatedDisk
-    from tests.support.spool import Batches
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 T0 = 1732281600000000000
@@ -20,7 +17,7 @@ ReadAll = Callable[..., bytes]
 
 
 def opened(
-    disk: "SimulatedDisk",
+    disk: SimulatedDisk,
     *,
     max_bytes: int = 1 << 30,
     min_free_bytes: int = 0,
@@ -34,7 +31,7 @@ def opened(
 
 
 @pytest.fixture
-def five(disk: "SimulatedDisk", batches: "Batches") -> int:
+def five(disk: SimulatedDisk, batches: Batches) -> int:
     """Five segments of ten readings; the size of the whole."""
     with opened(disk) as spool:
         for _ in range(5):
@@ -46,7 +43,7 @@ def firsts(spool: Spool) -> list[int]:
     return [segment.first for segment in spool.segments]
 
 
-def test_delivered_segments_go_by_age_and_others_never(disk: "SimulatedDisk", five: int) -> None:
+def test_delivered_segments_go_by_age_and_others_never(disk: SimulatedDisk, five: int) -> None:
     assert five
     with opened(disk) as spool:
         spool.enforce(T0 + 365 * DAY)
@@ -65,7 +62,7 @@ def test_delivered_segments_go_by_age_and_others_never(disk: "SimulatedDisk", fi
     assert len([path for path in disk.files() if path.name.endswith(".lp.gz")]) == 1
 
 
-def test_delivered_means_by_every_sink_and_without_sinks_nothing_is(disk: "SimulatedDisk", five: int) -> None:
+def test_delivered_means_by_every_sink_and_without_sinks_nothing_is(disk: SimulatedDisk, five: int) -> None:
     assert five
     with opened(disk, sinks=("influx", "other")) as spool:
         spool.cursors.save("influx", 50)
@@ -76,7 +73,7 @@ def test_delivered_means_by_every_sink_and_without_sinks_nothing_is(disk: "Simul
         assert len(firsts(spool)) == 5
 
 
-def test_segments_without_utc_times_go_with_the_one_after_them(disk: "SimulatedDisk", batches: "Batches") -> None:
+def test_segments_without_utc_times_go_with_the_one_after_them(disk: SimulatedDisk, batches: Batches) -> None:
     with opened(disk) as spool:
         spool.writer.append(batches(10, boot=b"b" * 16, time=0))
         spool.writer.append(batches(10))
@@ -88,7 +85,7 @@ def test_segments_without_utc_times_go_with_the_one_after_them(disk: "SimulatedD
 
 
 def test_at_the_bound_delivered_segments_go_first_and_are_no_loss(
-    disk: "SimulatedDisk", five: int, batches: "Batches"
+    disk: SimulatedDisk, five: int, batches: Batches
 ) -> None:
     with opened(disk, max_bytes=five + 60) as spool:
         spool.cursors.save("influx", 20)
@@ -99,7 +96,7 @@ def test_at_the_bound_delivered_segments_go_first_and_are_no_loss(
 
 
 def test_then_the_oldest_goes_and_the_ledger_says_exactly_what_was_lost(
-    disk: "SimulatedDisk", five: int, batches: "Batches", read_all: ReadAll
+    disk: SimulatedDisk, five: int, batches: Batches, read_all: ReadAll
 ) -> None:
     with opened(disk, max_bytes=five + 60, sinks=("influx", "other")) as spool:
         spool.cursors.save("influx", 4)
@@ -128,7 +125,7 @@ def test_then_the_oldest_goes_and_the_ledger_says_exactly_what_was_lost(
     }
 
 
-def test_refuse_new_keeps_what_there_is(disk: "SimulatedDisk", five: int, batches: "Batches") -> None:
+def test_refuse_new_keeps_what_there_is(disk: SimulatedDisk, five: int, batches: Batches) -> None:
     with opened(disk, max_bytes=five + 60, policy="refuse_new") as spool:
         batch = batches(10)
         with pytest.raises(SpoolFull, match="no room"):
@@ -141,7 +138,7 @@ def test_refuse_new_keeps_what_there_is(disk: "SimulatedDisk", five: int, batche
         assert not spool.ledger.entries
 
 
-def test_the_disk_must_keep_some_bytes_free(disk: "SimulatedDisk", five: int, batches: "Batches") -> None:
+def test_the_disk_must_keep_some_bytes_free(disk: SimulatedDisk, five: int, batches: Batches) -> None:
     assert five
     with opened(disk, min_free_bytes=1_000) as spool:
         disk.free = 1_000
@@ -155,7 +152,7 @@ def test_the_disk_must_keep_some_bytes_free(disk: "SimulatedDisk", five: int, ba
 
 
 def test_when_a_quota_refuses_something_goes_although_the_figures_look_fine(
-    disk: "SimulatedDisk", five: int, batches: "Batches"
+    disk: SimulatedDisk, five: int, batches: Batches
 ) -> None:
     assert five
     with opened(disk) as spool:
@@ -170,7 +167,7 @@ def test_when_a_quota_refuses_something_goes_although_the_figures_look_fine(
 
 
 def test_a_disk_too_full_for_the_ledger_gets_its_line_once_the_segment_is_gone(
-    disk: "SimulatedDisk", five: int, batches: "Batches"
+    disk: SimulatedDisk, five: int, batches: Batches
 ) -> None:
     with opened(disk, max_bytes=five + 60) as spool:
         disk.fail(0, errno.ENOSPC)
@@ -180,7 +177,7 @@ def test_a_disk_too_full_for_the_ledger_gets_its_line_once_the_segment_is_gone(
 
 
 def test_what_cannot_be_entered_into_the_ledger_is_not_dropped(
-    disk: "SimulatedDisk", five: int, batches: "Batches"
+    disk: SimulatedDisk, five: int, batches: Batches
 ) -> None:
     with opened(disk, max_bytes=five + 60) as spool:
         disk.fail(0, errno.EIO, times=50)
@@ -191,7 +188,7 @@ def test_what_cannot_be_entered_into_the_ledger_is_not_dropped(
 
 @pytest.mark.parametrize("survives", [True, False])
 def test_a_deletion_broken_off_after_its_line_is_finished_at_the_next_start(
-    survives: bool, disk: "SimulatedDisk", five: int, batches: "Batches"
+    survives: bool, disk: SimulatedDisk, five: int, batches: Batches
 ) -> None:
     with opened(disk, max_bytes=five + 60) as spool:
         spool.cursors.save("influx", 3, durable=True)
@@ -205,7 +202,7 @@ def test_a_deletion_broken_off_after_its_line_is_finished_at_the_next_start(
 
 
 def test_a_line_that_only_the_kernels_memory_had_is_on_the_disk_before_its_segment_goes(
-    disk_type: "type[SimulatedDisk]", batches: "Batches"
+    disk_type: type[SimulatedDisk], batches: Batches
 ) -> None:
     for seed in range(30):
         disk = disk_type(seed)
@@ -226,9 +223,7 @@ def test_a_line_that_only_the_kernels_memory_had_is_on_the_disk_before_its_segme
             assert spool.ledger.readings + spool.status().readings == 50
 
 
-def test_an_old_ledger_claims_nothing_of_a_spool_begun_anew(
-    disk: "SimulatedDisk", five: int, batches: "Batches"
-) -> None:
+def test_an_old_ledger_claims_nothing_of_a_spool_begun_anew(disk: SimulatedDisk, five: int, batches: Batches) -> None:
     with opened(disk, max_bytes=five + 60) as spool:
         spool.writer.append(batches(10))
         assert spool.ledger.entries[0]["segment"] == f"{0:020}.lp.gz"
@@ -242,9 +237,7 @@ def test_an_old_ledger_claims_nothing_of_a_spool_begun_anew(
         assert firsts(spool) == [0, 10, 20]
 
 
-def test_a_ledger_with_a_torn_line_is_read_and_continued(
-    disk: "SimulatedDisk", five: int, batches: "Batches"
-) -> None:
+def test_a_ledger_with_a_torn_line_is_read_and_continued(disk: SimulatedDisk, five: int, batches: Batches) -> None:
     disk.put(ROOT / "losses.jsonl", b'{"rule": "max_bytes", "from": 1, "to": 2, "count": 2}\n\x00\x00{"rule": "ma')
     with opened(disk, max_bytes=five + 60) as spool:
         assert spool.ledger.readings == 2
@@ -254,7 +247,7 @@ def test_a_ledger_with_a_torn_line_is_read_and_continued(
         assert spool.ledger.readings == 12
 
 
-def test_segments_of_a_small_spool_are_small(disk: "SimulatedDisk", batches: "Batches") -> None:
+def test_segments_of_a_small_spool_are_small(disk: SimulatedDisk, batches: Batches) -> None:
     settings = SpoolSettings(max_bytes=4_000, min_free_bytes=0)
     with Spool.open(ROOT, settings, sinks=["influx"], filesystem=disk) as spool:
         for _ in range(60):

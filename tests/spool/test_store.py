@@ -6,16 +6,13 @@ import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.errors import SpoolError, SpoolFull, SpoolLocked
 from gateway.spool import Cursors, Quarantine, Spool, SpoolTuning
 from gateway.spool.filesystem import OsFile, OsFilesystem
-
-if TYPE_CHECKING:
-    from tests.support.spool import Batches
+from tests.support.spool import Batches
 
 T0 = 1732281600000000000
 
@@ -47,7 +44,7 @@ def test_a_second_process_is_told_who_has_the_spool_and_gets_it_once_that_is_kil
     Spool.open(root).close()
 
 
-def test_a_closed_spool_can_be_closed_again_opened_again_and_takes_nothing(root: Path, batches: "Batches") -> None:
+def test_a_closed_spool_can_be_closed_again_opened_again_and_takes_nothing(root: Path, batches: Batches) -> None:
     spool = Spool.open(root)
     spool.close()
     spool.close()
@@ -57,7 +54,7 @@ def test_a_closed_spool_can_be_closed_again_opened_again_and_takes_nothing(root:
         assert again.next_seq == 0
 
 
-def test_no_file_stays_open(root: Path, batches: "Batches") -> None:
+def test_no_file_stays_open(root: Path, batches: Batches) -> None:
     before = open_files()
     with Spool.open(root, tuning=SpoolTuning(segment_bytes=1), sinks=["influx"]) as spool:
         for _ in range(5):
@@ -97,7 +94,7 @@ def test_a_full_quarantine_refuses(root: Path) -> None:
     assert quarantine.size("influx") < 100
 
 
-def test_identities_are_remembered_as_many_as_asked_and_the_newest(root: Path, batches: "Batches") -> None:
+def test_identities_are_remembered_as_many_as_asked_and_the_newest(root: Path, batches: Batches) -> None:
     made = [batches(10, mqtt=True) for _ in range(6)]
     with Spool.open(root, tuning=SpoolTuning(segment_bytes=1)) as spool:
         for batch in made:

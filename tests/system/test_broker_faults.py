@@ -8,7 +8,6 @@ import subprocess
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import aiomqtt
 import paho.mqtt.client as paho
@@ -18,9 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Mosquitto
 from tests.support.requirements import require, require_own_network
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Gateway, Rig, State
+from tests.system.conftest import Gateway, Rig, State
 
 pytestmark = pytest.mark.system
 
@@ -109,17 +106,17 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def problem(state: "State") -> str:
+def problem(state: State) -> str:
     return str(state["sources"]["stream"]["problem"])
 
 
-def told(gateway: "Gateway", event: str, words: str) -> int:
+def told(gateway: Gateway, event: str, words: str) -> int:
     """Count the entries of the log about the source that hold these words."""
     entries = gateway.logged(event=event, link="stream")
     return sum(words in entry.get("problem", "") for entry in entries)
 
 
-async def test_a_cut_that_says_nothing_is_noticed_by_the_keep_alive_and_costs_nothing(rig: "Rig") -> None:
+async def test_a_cut_that_says_nothing_is_noticed_by_the_keep_alive_and_costs_nothing(rig: Rig) -> None:
     require_own_network()
     broker = await rig.serve(Elsewhere)
     gateway = await rig.gateway(rig.stream_source(broker.url, keepalive="1s"))
@@ -137,7 +134,7 @@ async def test_a_cut_that_says_nothing_is_noticed_by_the_keep_alive_and_costs_no
     assert len(gateway.logged(event="link up", link="stream")) == 2
 
 
-async def test_a_broker_that_hangs_is_noticed_and_when_it_goes_on_nothing_is_lost(rig: "Rig") -> None:
+async def test_a_broker_that_hangs_is_noticed_and_when_it_goes_on_nothing_is_lost(rig: Rig) -> None:
     broker = await rig.serve(Mosquitto)
     gateway = await rig.gateway(rig.stream_source(broker.url, keepalive="1s"))
     await gateway.listening()
@@ -156,7 +153,7 @@ async def test_a_broker_that_hangs_is_noticed_and_when_it_goes_on_nothing_is_los
 
 
 async def test_a_broker_that_is_killed_and_keeps_nothing_loses_its_session_and_no_reading_is_doubled(
-    rig: "Rig",
+    rig: Rig,
 ) -> None:
     broker = await rig.serve(Mosquitto, persistence=False)
     gateway = await rig.gateway(rig.stream_source(broker.url))
@@ -176,7 +173,7 @@ async def test_a_broker_that_is_killed_and_keeps_nothing_loses_its_session_and_n
     assert state["sources"]["stream"]["repeated"] == 0
 
 
-async def test_a_password_that_is_changed_and_changed_back_needs_no_restart(rig: "Rig", tmp_path: Path) -> None:
+async def test_a_password_that_is_changed_and_changed_back_needs_no_restart(rig: Rig, tmp_path: Path) -> None:
     passwords, mine = tmp_path / "passwords", tmp_path / "password"
     passwords.touch(mode=0o600)
     mine.write_text("sol", encoding="utf-8")
@@ -198,7 +195,7 @@ async def test_a_password_that_is_changed_and_changed_back_needs_no_restart(rig:
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 async def test_a_subscription_that_is_refused_is_said_with_its_topic_until_it_is_granted(
-    rig: "Rig", tmp_path: Path, protocol: str
+    rig: Rig, tmp_path: Path, protocol: str
 ) -> None:
     require(PLUGINS, "mosquitto has no plugin for access control")
     rights = tmp_path / "rights.json"
@@ -218,7 +215,7 @@ def _allow(rights: Path, *, subscribe: bool) -> None:
     rights.write_text(json.dumps({"defaultACLAccess": access}), encoding="utf-8")
 
 
-async def test_a_broker_that_grants_less_than_asked_for_is_a_problem_although_readings_come(rig: "Rig") -> None:
+async def test_a_broker_that_grants_less_than_asked_for_is_a_problem_although_readings_come(rig: Rig) -> None:
     broker = await rig.serve(Configured, more="max_qos 0\n")
     gateway = await rig.gateway(rig.stream_source(broker.url))
     state = await gateway.until(lambda state: state["sources"]["stream"]["up"])
@@ -230,7 +227,7 @@ async def test_a_broker_that_grants_less_than_asked_for_is_a_problem_although_re
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-async def test_two_clients_of_one_id_fight_no_war_and_the_id_is_named(rig: "Rig", protocol: str) -> None:
+async def test_two_clients_of_one_id_fight_no_war_and_the_id_is_named(rig: Rig, protocol: str) -> None:
     broker = await rig.serve(Mosquitto)
     gateway = await rig.gateway(rig.stream_source(broker.url, protocol=protocol))
     await gateway.listening()
@@ -248,7 +245,7 @@ async def test_two_clients_of_one_id_fight_no_war_and_the_id_is_named(rig: "Rig"
         rival.loop_stop()
 
 
-async def test_a_retained_reading_that_comes_with_every_connection_is_stored_once(rig: "Rig") -> None:
+async def test_a_retained_reading_that_comes_with_every_connection_is_stored_once(rig: Rig) -> None:
     broker = await rig.serve(Mosquitto)
     async with aiomqtt.Client("127.0.0.1", broker.port) as client:
         await client.publish("stream/s1/air", json.dumps({"ts": NOW, "pm25": 1.5}), qos=1, retain=True)
@@ -264,11 +261,11 @@ async def test_a_retained_reading_that_comes_with_every_connection_is_stored_onc
     assert [point.fields["pm25"] for point in gateway.spooled()] == [1.5, 3.5]
 
 
-def _repeated(count: int, state: "State") -> bool:
+def _repeated(count: int, state: State) -> bool:
     return bool(state["sources"]["stream"]["repeated"] >= count)
 
 
-async def test_a_broker_that_dies_while_the_disk_is_full_is_seen_to_be_away(rig: "Rig") -> None:
+async def test_a_broker_that_dies_while_the_disk_is_full_is_seen_to_be_away(rig: Rig) -> None:
     broker = await rig.serve(Mosquitto)
     gateway = rig.make_gateway(rig.stream_source(broker.url))
     gateway.more = 'max_bytes = "64KiB"\non_full = "refuse_new"'

@@ -9,7 +9,6 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import paho.mqtt.client as paho
 import pytest
@@ -25,9 +24,7 @@ from firmware_sim.truth.points import StoredPoint
 from gateway.clock import _kernel_synchronized
 from gateway.sources.gnss import metres
 from tests.support.requirements import OWN_MOUNTS, require_faketime, require_own_mounts
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Gateway, Rig
+from tests.system.conftest import Gateway, Rig
 
 pytestmark = pytest.mark.system
 
@@ -148,8 +145,8 @@ async def all_of(station: Station, database: Influxd) -> dict[int, StoredPoint]:
 
 
 async def begin(
-    rig: "Rig", machine: FakeMachine, off: float, *more: str, own: str = ""
-) -> "tuple[Gateway, Mosquitto, Influxd]":
+    rig: Rig, machine: FakeMachine, off: float, *more: str, own: str = ""
+) -> tuple[Gateway, Mosquitto, Influxd]:
     broker, database = await rig.serve(Mosquitto), await rig.serve(Influxd)
     parts = rig.stream_source(broker.url), QUICK.format(url=broker.url), rig.sink(database)
     gateway = rig.make_gateway(*parts, *more)
@@ -162,7 +159,7 @@ async def begin(
 
 
 async def test_a_board_that_boots_in_1970_stores_what_has_a_time_and_dates_the_rest_once_it_knows_it(
-    rig: "Rig", machine: FakeMachine
+    rig: Rig, machine: FakeMachine
 ) -> None:
     gateway, broker, database = await begin(rig, machine, 5 - time.time())
     station, stream = Station(broker.url), rig.stream(broker.url)
@@ -200,7 +197,7 @@ async def test_a_board_that_boots_in_1970_stores_what_has_a_time_and_dates_the_r
 
 
 async def test_a_boot_that_never_knew_the_time_is_dated_by_the_next_one_marked_and_never_in_the_future(
-    rig: "Rig", machine: FakeMachine
+    rig: Rig, machine: FakeMachine
 ) -> None:
     gateway, broker, database = await begin(rig, machine, -HOUR)  # as a board without a clock: its last shutdown
     station = Station(broker.url)
@@ -230,7 +227,7 @@ async def test_a_boot_that_never_knew_the_time_is_dated_by_the_next_one_marked_a
 
 
 async def test_a_board_without_network_and_without_a_clock_has_both_from_its_receiver_which_may_jump(
-    rig: "Rig", machine: FakeMachine, tmp_path: Path
+    rig: Rig, machine: FakeMachine, tmp_path: Path
 ) -> None:
     truth = Truth()
     twin = Nmea0183("gnss-roof", truth, "seed", epoch=datetime.now(UTC), search=0.0)
@@ -269,7 +266,7 @@ async def test_a_board_without_network_and_without_a_clock_has_both_from_its_rec
             station.close()
 
 
-async def test_a_clock_that_jumps_ahead_and_back_is_told_and_loses_nothing(rig: "Rig", machine: FakeMachine) -> None:
+async def test_a_clock_that_jumps_ahead_and_back_is_told_and_loses_nothing(rig: Rig, machine: FakeMachine) -> None:
     machine.synchronize()
     gateway, broker, database = await begin(rig, machine, 0)
     station = Station(broker.url)

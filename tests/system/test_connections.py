@@ -2,21 +2,18 @@
 
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from firmware_sim.servers.servers import Mosquitto, Tls
 from tests.support.requirements import require_program
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Rig
+from tests.system.conftest import Rig
 
 pytestmark = pytest.mark.system
 
 
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])
-async def test_a_stream_arrives_over_either_version_of_mqtt(rig: "Rig", protocol: str) -> None:
+async def test_a_stream_arrives_over_either_version_of_mqtt(rig: Rig, protocol: str) -> None:
     broker = await rig.serve(Mosquitto)
     gateway = await rig.gateway(rig.stream_source(broker.url, protocol=protocol))
     await gateway.listening()
@@ -33,7 +30,7 @@ async def test_a_stream_arrives_over_either_version_of_mqtt(rig: "Rig", protocol
     assert f"as prehod-koper-test-stream (p{5 if protocol == '5' else 2}," in broker.log.read_text(encoding="utf-8")
 
 
-async def test_a_stream_arrives_with_a_password_and_a_wrong_one_is_said_in_words(rig: "Rig", tmp_path: Path) -> None:
+async def test_a_stream_arrives_with_a_password_and_a_wrong_one_is_said_in_words(rig: Rig, tmp_path: Path) -> None:
     passwords, mine = tmp_path / "passwords", tmp_path / "password"
     passwords.touch(mode=0o600)
     _run("mosquitto_passwd", "-b", str(passwords), "prehod", "sol in morje")
@@ -54,7 +51,7 @@ async def test_a_stream_arrives_with_a_password_and_a_wrong_one_is_said_in_words
     assert stream.differences(gateway.spooled()) == {}
 
 
-async def test_a_stream_arrives_encrypted_with_certificates_on_both_sides(rig: "Rig", tmp_path: Path) -> None:
+async def test_a_stream_arrives_encrypted_with_certificates_on_both_sides(rig: Rig, tmp_path: Path) -> None:
     require_program("openssl")
     authority = _certify(tmp_path, "authority")
     server = _certify(tmp_path, "server", by=authority)
@@ -74,7 +71,7 @@ async def test_a_stream_arrives_encrypted_with_certificates_on_both_sides(rig: "
     ("missing", "said"), [("ca_file", "not trusted"), ("certificate_file", "certificate required")]
 )
 async def test_where_one_side_does_not_trust_the_other_that_is_said_in_words(
-    rig: "Rig", tmp_path: Path, missing: str, said: str
+    rig: Rig, tmp_path: Path, missing: str, said: str
 ) -> None:
     require_program("openssl")
     authority = _certify(tmp_path, "authority")

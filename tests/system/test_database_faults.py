@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 import aiomqtt
 import pytest
@@ -18,9 +17,7 @@ from firmware_sim.patience import patience
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.influx.faults import Fault, Hang, Poison, Redirect, Refusal, Reset, Slow
 from firmware_sim.servers.servers import Mosquitto
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Gateway, Rig, State, Stream
+from tests.system.conftest import Gateway, Rig, State, Stream
 
 pytestmark = pytest.mark.system
 
@@ -41,11 +38,11 @@ def live(broker: Mosquitto) -> str:
     return f'[sinks.live]\ntype = "mqtt"\nurl = "{broker.url}"\n'
 
 
-def problem(state: "State") -> str:
+def problem(state: State) -> str:
     return str(state["sinks"]["db"]["problem"])
 
 
-def quarantined(gateway: "Gateway") -> list[str]:
+def quarantined(gateway: Gateway) -> list[str]:
     """Return the lines in the quarantine; comments are the words of the server."""
     file = gateway.spool / "quarantine" / "db.lp"
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
@@ -67,7 +64,7 @@ async def database() -> AsyncIterator[InfluxEndpoint]:
 
 
 @asynccontextmanager
-async def streaming(rig: "Rig", *parts: str) -> AsyncIterator[tuple["Gateway", "Stream"]]:
+async def streaming(rig: Rig, *parts: str) -> AsyncIterator[tuple[Gateway, Stream]]:
     """Start a gateway on a broker, and a stream to it."""
     broker = await rig.serve(Mosquitto)
     gateway = await rig.gateway(rig.stream_source(broker.url), *parts)
@@ -90,7 +87,7 @@ async def streaming(rig: "Rig", *parts: str) -> AsyncIterator[tuple["Gateway", "
     ids=lambda value: str(value)[:40] if isinstance(value, Fault) else "",
 )
 async def test_what_passes_costs_nothing_and_is_said_once(
-    rig: "Rig", database: InfluxEndpoint, fault: Fault, times: int
+    rig: Rig, database: InfluxEndpoint, fault: Fault, times: int
 ) -> None:
     database.fail_with(fault, times=times)
     async with streaming(rig, sink(database, timeout="500ms")) as (gateway, stream):
@@ -117,7 +114,7 @@ async def test_what_passes_costs_nothing_and_is_said_once(
     ],
 )
 async def test_our_own_wrong_setting_holds_everything_and_alarms_and_quarantines_nothing(
-    rig: "Rig", database: InfluxEndpoint, fault: Fault, words: str
+    rig: Rig, database: InfluxEndpoint, fault: Fault, words: str
 ) -> None:
     database.fail_with(fault)
     async with streaming(rig, sink(database)) as (gateway, stream):
@@ -133,7 +130,7 @@ async def test_our_own_wrong_setting_holds_everything_and_alarms_and_quarantines
 
 
 async def test_a_token_that_is_wrong_and_put_right_needs_no_restart(
-    rig: "Rig", database: InfluxEndpoint, tmp_path: Path
+    rig: Rig, database: InfluxEndpoint, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     token.write_text("old", encoding="utf-8")
@@ -146,7 +143,7 @@ async def test_a_token_that_is_wrong_and_put_right_needs_no_restart(
         assert stream.differences(database.points("city")) == {}
 
 
-async def test_a_body_that_is_too_large_goes_in_smaller_ones_each_once(rig: "Rig", database: InfluxEndpoint) -> None:
+async def test_a_body_that_is_too_large_goes_in_smaller_ones_each_once(rig: Rig, database: InfluxEndpoint) -> None:
     database.max_body = 10_000  # about a hundred readings
     async with streaming(rig, sink(database)) as (gateway, stream):
         stream.send(3_000)
@@ -160,7 +157,7 @@ async def test_a_body_that_is_too_large_goes_in_smaller_ones_each_once(rig: "Rig
 @pytest.mark.parametrize("api", ["v1", "v2"])
 @pytest.mark.parametrize("rest_stored", [True, False])
 async def test_exactly_the_bad_lines_are_put_aside_with_the_servers_words(
-    rig: "Rig", database: InfluxEndpoint, api: str, rest_stored: bool
+    rig: Rig, database: InfluxEndpoint, api: str, rest_stored: bool
 ) -> None:
     database.fail_with(Poison(lambda line: "sensor=s7" in line, "points beyond retention policy", rest_stored))
     settings = {"api": "v1", "database": "city"} if api == "v1" else {}
@@ -180,7 +177,7 @@ async def test_exactly_the_bad_lines_are_put_aside_with_the_servers_words(
 
 
 async def test_kills_in_the_search_for_bad_lines_put_none_of_them_aside_twice(
-    rig: "Rig", database: InfluxEndpoint
+    rig: Rig, database: InfluxEndpoint
 ) -> None:
     bad = ("sensor=s3 ", "sensor=s11 ")
     async with streaming(rig) as (gateway, stream):
@@ -207,7 +204,7 @@ async def test_kills_in_the_search_for_bad_lines_put_none_of_them_aside_twice(
 
 
 async def test_while_a_long_outage_is_made_up_for_the_newest_readings_are_shown_at_once(
-    rig: "Rig", database: InfluxEndpoint
+    rig: Rig, database: InfluxEndpoint
 ) -> None:
     broker = await rig.serve(Mosquitto)
     await database.stop()
@@ -247,7 +244,7 @@ async def test_while_a_long_outage_is_made_up_for_the_newest_readings_are_shown_
     assert set(database.write_counts.values()) == {1}
 
 
-async def test_a_rate_holds_over_the_whole_of_a_backlog(rig: "Rig", database: InfluxEndpoint) -> None:
+async def test_a_rate_holds_over_the_whole_of_a_backlog(rig: Rig, database: InfluxEndpoint) -> None:
     await database.stop()
     async with streaming(rig, sink(database, max_rate=500)) as (gateway, stream):
         stream.send(2_500)
@@ -264,7 +261,7 @@ async def test_a_rate_holds_over_the_whole_of_a_backlog(rig: "Rig", database: In
 
 
 async def test_a_database_restored_from_nothing_gets_what_is_new_and_a_replay_brings_the_rest(
-    rig: "Rig", database: InfluxEndpoint
+    rig: Rig, database: InfluxEndpoint
 ) -> None:
     async with streaming(rig, sink(database)) as (gateway, stream):
         stream.send(500)

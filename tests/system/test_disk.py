@@ -5,7 +5,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +13,7 @@ from firmware_sim.servers.process import ServerFailed
 from firmware_sim.servers.readback import read_influxdb, read_victoria_metrics
 from firmware_sim.servers.servers import Influxd, Mosquitto, VictoriaMetrics
 from tests.support.requirements import require_disk_image
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Disk, Gateway, Rig
+from tests.system.conftest import Disk, Gateway, Rig
 
 pytestmark = pytest.mark.system
 
@@ -25,28 +22,28 @@ NO_BOUNDS = 'min_free_bytes = 0\non_full = "refuse_new"'
 BLKIO = Path("/sys/fs/cgroup/blkio")
 
 
-def on(disk: "Disk", gateway: "Gateway", options: str = "rw") -> None:
+def on(disk: Disk, gateway: Gateway, options: str = "rw") -> None:
     """Let the gateway keep its data on the disk."""
     disk.mount(gateway.directory / "data", options)
     gateway.within = disk.within
     gateway.spool = disk.path / "spool"
 
 
-async def said(gateway: "Gateway") -> tuple[int | None, str]:
+async def said(gateway: Gateway) -> tuple[int | None, str]:
     """Start a gateway that will not run; return its exit code and its last words."""
     with pytest.raises(ServerFailed):
         await gateway.start()
     return gateway.exit_code, gateway.log.read_text(encoding="utf-8").strip().splitlines()[-1]
 
 
-async def fed(gateway: "Gateway") -> None:
+async def fed(gateway: Gateway) -> None:
     """Wait until the watchdog is fed once more from now on."""
     gateway.notified.clear()
     await gateway.says("WATCHDOG=1")
 
 
 async def test_a_full_disk_stops_acknowledgements_and_once_there_is_room_everything_is_stored_once(
-    rig: "Rig",
+    rig: Rig,
 ) -> None:
     require_disk_image()
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
@@ -88,7 +85,7 @@ async def test_a_full_disk_stops_acknowledgements_and_once_there_is_room_everyth
     gateway.close()
 
 
-async def test_a_disk_that_turns_read_only_loses_nothing_and_is_said_so(rig: "Rig") -> None:
+async def test_a_disk_that_turns_read_only_loses_nothing_and_is_said_so(rig: Rig) -> None:
     require_disk_image()
     # A database that overwrites: what the disk has lost of its cursor is sent again, and changes nothing.
     broker, database = await rig.serve(Mosquitto), await rig.serve(Influxd)
@@ -119,7 +116,7 @@ async def test_a_disk_that_turns_read_only_loses_nothing_and_is_said_so(rig: "Ri
     gateway.close()
 
 
-async def test_a_directory_that_cannot_be_written_to_is_a_clear_word_and_an_exit_code(rig: "Rig") -> None:
+async def test_a_directory_that_cannot_be_written_to_is_a_clear_word_and_an_exit_code(rig: Rig) -> None:
     require_disk_image()
     gateway, disk = rig.make_gateway(), rig.disk(8)
     on(disk, gateway, "ro")
@@ -129,7 +126,7 @@ async def test_a_directory_that_cannot_be_written_to_is_a_clear_word_and_an_exit
     assert words == f"prehod run: cannot use {where} as a spool: Read-only file system"
 
 
-async def test_a_second_daemon_is_refused_with_the_owners_pid(rig: "Rig") -> None:
+async def test_a_second_daemon_is_refused_with_the_owners_pid(rig: Rig) -> None:
     gateway = await rig.gateway()
     other = await asyncio.create_subprocess_exec(
         *gateway.command("run"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
@@ -152,7 +149,7 @@ def slow_group() -> Iterator[Path]:
     group.rmdir()
 
 
-async def test_a_slow_disk_makes_batches_larger_and_loses_nothing(slow_group: Path, rig: "Rig") -> None:
+async def test_a_slow_disk_makes_batches_larger_and_loses_nothing(slow_group: Path, rig: Rig) -> None:
     require_disk_image()
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway, disk = rig.make_gateway(rig.stream_source(broker.url), rig.sink(database)), rig.disk(16)

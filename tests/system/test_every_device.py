@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -26,9 +26,7 @@ from firmware_sim.truth.compare import compare
 from firmware_sim.truth.points import StoredPoint
 from gateway.contract import SerialLink
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Gateway, Rig
+from tests.system.conftest import Gateway, Rig
 
 pytestmark = pytest.mark.system
 
@@ -59,11 +57,11 @@ class Day:
 
 
 @pytest.fixture(scope="module")
-def day(new_rig: "Callable[[Path], Rig]", tmp_path_factory: pytest.TempPathFactory) -> Day:
+def day(new_rig: Callable[[Path], Rig], tmp_path_factory: pytest.TempPathFactory) -> Day:
     return asyncio.run(_live(new_rig, tmp_path_factory.mktemp("fair")))
 
 
-async def _live(new_rig: "Callable[[Path], Rig]", directory: Path) -> Day:
+async def _live(new_rig: Callable[[Path], Rig], directory: Path) -> Day:
     async with new_rig(directory) as rig:
         broker, influxd = await rig.serve(Mosquitto), await rig.serve(Influxd)
         fair = Fair(7, directory / "fair", broker=broker.url, rate=RATE, epoch=time.time_ns() - HOUR)
@@ -104,7 +102,7 @@ def _silent(fair: Fair) -> dict[str, int]:
     return {name: said[name] for name in fair.sensors if said[name] < ENOUGH}
 
 
-def _printed(gateway: "Gateway") -> list[StoredPoint]:
+def _printed(gateway: Gateway) -> list[StoredPoint]:
     """Return what ``prehod spool cat`` prints."""
     printed = subprocess.run(gateway.command("spool", "cat"), check=True, capture_output=True).stdout
     points = []

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,9 +15,7 @@ from firmware_sim.servers.servers import Influxd, Mosquitto, VictoriaMetrics
 from firmware_sim.truth.compare import compare
 from firmware_sim.truth.ledger import Truth
 from firmware_sim.truth.points import StoredPoint, Value
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Rig
+from tests.system.conftest import Rig
 
 pytestmark = pytest.mark.system
 
@@ -63,11 +60,11 @@ class Journey:
 
 
 @pytest.fixture(scope="module")
-def journey(new_rig: "Callable[[Path], Rig]", tmp_path_factory: pytest.TempPathFactory) -> Journey:
+def journey(new_rig: Callable[[Path], Rig], tmp_path_factory: pytest.TempPathFactory) -> Journey:
     return asyncio.run(_travel(new_rig, tmp_path_factory.mktemp("journey")))
 
 
-async def _travel(new_rig: "Callable[[Path], Rig]", directory: Path) -> Journey:
+async def _travel(new_rig: Callable[[Path], Rig], directory: Path) -> Journey:
     async with new_rig(directory) as rig:
         broker, influxd = await rig.serve(Mosquitto), await rig.serve(Influxd)
         victoria_metrics = await rig.serve(VictoriaMetrics)

@@ -2,7 +2,6 @@
 
 import asyncio
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,9 +10,7 @@ from firmware_sim.servers.influx import line_protocol
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
 from firmware_sim.truth.points import StoredPoint
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Gateway, Rig
+from tests.system.conftest import Gateway, Rig
 
 pytestmark = pytest.mark.system
 
@@ -23,7 +20,7 @@ BETWEEN = 2_000
 RATE = 2_500.0
 
 
-async def test_ten_kills_in_a_stream_of_20_000_messages_lose_nothing_and_double_nothing(rig: "Rig") -> None:
+async def test_ten_kills_in_a_stream_of_20_000_messages_lose_nothing_and_double_nothing(rig: Rig) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
     await gateway.listening()
@@ -43,7 +40,7 @@ async def test_ten_kills_in_a_stream_of_20_000_messages_lose_nothing_and_double_
 
 
 @pytest.mark.parametrize("known", [0, 10], ids=["all of them", "half of them"])
-async def test_lines_of_unknown_sensors_are_held_exactly_once_through_ten_kills(rig: "Rig", known: int) -> None:
+async def test_lines_of_unknown_sensors_are_held_exactly_once_through_ten_kills(rig: Rig, known: int) -> None:
     broker = await rig.serve(Mosquitto)
     sensors = [f'[sensors.s{station}]\nid = "s{station}"' for station in range(known)]
     gateway = await rig.gateway(rig.stream_source(broker.url, unknown_sensors="hold"), *sensors)
@@ -65,7 +62,7 @@ async def test_lines_of_unknown_sensors_are_held_exactly_once_through_ten_kills(
     assert stream.differences([*gateway.spooled(), *held(gateway)]) == {}
 
 
-def held(gateway: "Gateway") -> list[StoredPoint]:
+def held(gateway: Gateway) -> list[StoredPoint]:
     """Return what lies in the quarantine of unknown sensors; a torn last line is still being written."""
     file = gateway.spool / "quarantine" / "held.lp"
     found = line_protocol.parse(file.read_bytes(), default_time=0) if file.exists() else []

@@ -7,16 +7,14 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiomqtt
 import pytest
 
 from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Mosquitto
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Gateway, Rig
+from tests.system.conftest import Gateway, Rig
 
 pytestmark = pytest.mark.system
 
@@ -25,12 +23,12 @@ READINGS = "prehod/koper-test/air_quality/+"
 
 
 @pytest.fixture
-async def broker(rig: "Rig") -> Mosquitto:
+async def broker(rig: Rig) -> Mosquitto:
     return await rig.serve(Mosquitto)
 
 
 @pytest.fixture
-async def gateway(rig: "Rig", broker: Mosquitto) -> "Gateway":
+async def gateway(rig: Rig, broker: Mosquitto) -> Gateway:
     gateway = await rig.gateway(rig.stream_source(broker.url), f'[sinks.live]\ntype = "mqtt"\nurl = "{broker.url}"\n')
     await gateway.until(lambda state: state["sources"]["stream"]["up"] and state["sinks"]["live"]["up"])
     return gateway
@@ -51,7 +49,7 @@ def content(message: aiomqtt.Message) -> dict[str, Any]:
 
 
 async def test_every_reading_appears_on_its_topic_as_it_was_measured(
-    rig: "Rig", broker: Mosquitto, gateway: "Gateway"
+    rig: Rig, broker: Mosquitto, gateway: Gateway
 ) -> None:
     stream = rig.stream(broker.url)
     shown: dict[tuple[str, str], float] = {}
@@ -69,7 +67,7 @@ async def test_every_reading_appears_on_its_topic_as_it_was_measured(
     await gateway.until(lambda state: state["sinks"]["live"]["readings"] == len(shown))
 
 
-async def test_the_status_says_online_and_after_a_kill_offline(broker: Mosquitto, gateway: "Gateway") -> None:
+async def test_the_status_says_online_and_after_a_kill_offline(broker: Mosquitto, gateway: Gateway) -> None:
     async with listening(broker, STATUS) as messages:
         told = await anext(messages)
         assert told.retain
@@ -89,7 +87,7 @@ async def test_the_status_says_online_and_after_a_kill_offline(broker: Mosquitto
             pass
 
 
-async def test_the_status_says_offline_after_a_stop_in_good_order(broker: Mosquitto, gateway: "Gateway") -> None:
+async def test_the_status_says_offline_after_a_stop_in_good_order(broker: Mosquitto, gateway: Gateway) -> None:
     gateway.signal(signal.SIGTERM)
     assert await gateway.ended(10) == 0
     async with listening(broker, STATUS) as messages:
@@ -100,7 +98,7 @@ async def test_the_status_says_offline_after_a_stop_in_good_order(broker: Mosqui
 
 
 @pytest.mark.parametrize("form", ["--plain", "--json"])
-async def test_watch_prints_what_appears(rig: "Rig", broker: Mosquitto, gateway: "Gateway", form: str) -> None:
+async def test_watch_prints_what_appears(rig: Rig, broker: Mosquitto, gateway: Gateway, form: str) -> None:
     stream = rig.stream(broker.url, rate=200)
     stream.send(800)
     watching = await asyncio.create_subprocess_exec(

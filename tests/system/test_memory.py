@@ -5,16 +5,13 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from firmware_sim.patience import patience
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Rig
+from tests.system.conftest import Rig
 
 pytestmark = pytest.mark.system
 
@@ -73,7 +70,7 @@ def memory() -> Iterator[MemoryGroup]:
 
 
 async def test_a_gateway_that_the_kernel_kills_for_want_of_memory_stores_its_backlog_once(
-    memory: MemoryGroup, rig: "Rig"
+    memory: MemoryGroup, rig: Rig
 ) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import pytest
@@ -14,9 +14,7 @@ from firmware_sim.servers.readback import read_influxdb
 from firmware_sim.servers.servers import Influxd, Mosquitto
 from firmware_sim.truth.compare import compare
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Rig
+from tests.system.conftest import Rig
 
 pytestmark = pytest.mark.system
 
@@ -25,7 +23,7 @@ MANY = 100_000
 MEGABYTE = 1_000_000
 
 
-async def test_a_database_that_hangs_dies_and_comes_back_gets_everything_in_order(rig: "Rig") -> None:
+async def test_a_database_that_hangs_dies_and_comes_back_gets_everything_in_order(rig: Rig) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(Influxd)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
     await gateway.listening()
@@ -86,7 +84,7 @@ def _memory(pid: int, *, peak: bool = False) -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(name))
 
 
-async def test_a_broker_that_is_killed_and_comes_back_loses_nothing_that_it_had_saved(rig: "Rig") -> None:
+async def test_a_broker_that_is_killed_and_comes_back_loses_nothing_that_it_had_saved(rig: Rig) -> None:
     broker = await rig.serve(Mosquitto)
     wire = await rig.wire(broker.port)
     gateway = await rig.gateway(rig.stream_source(f"mqtt://127.0.0.1:{wire.port}"))
@@ -110,7 +108,7 @@ async def test_a_broker_that_is_killed_and_comes_back_loses_nothing_that_it_had_
     assert stream.differences(gateway.spooled()) == {}
 
 
-async def test_a_broker_that_restarts_while_it_is_drained_costs_nothing(rig: "Rig") -> None:
+async def test_a_broker_that_restarts_while_it_is_drained_costs_nothing(rig: Rig) -> None:
     broker = await rig.serve(Mosquitto)
     gateway = await rig.gateway(rig.stream_source(broker.url))
     await gateway.listening()
@@ -125,7 +123,7 @@ async def test_a_broker_that_restarts_while_it_is_drained_costs_nothing(rig: "Ri
     assert stream.differences(gateway.spooled()) == {}
 
 
-async def test_a_serial_line_that_is_unplugged_and_plugged_again_resumes(rig: "Rig", tmp_path: Path) -> None:
+async def test_a_serial_line_that_is_unplugged_and_plugged_again_resumes(rig: Rig, tmp_path: Path) -> None:
     city = City(7, tmp_path / "city", size=Size(dust_sensors=1, radars=0, spots=0, stations=0), pace=Pace(rate=20))
     async with city:
         gateway = await rig.gateway(city.sources_toml())

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -20,9 +20,7 @@ from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
 from firmware_sim.truth.points import StoredPoint
 from tests.support.requirements import require_disk_image
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Disk, Gateway, Rig
+from tests.system.conftest import Disk, Gateway, Rig
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
@@ -57,7 +55,7 @@ def numbers(text: str) -> list[int]:
     return [round(float(point.fields["pm25"]) * 100) for point in points if isinstance(point, StoredPoint)]
 
 
-async def recover(disk: "Disk", where: Path) -> dict[str, Any]:
+async def recover(disk: Disk, where: Path) -> dict[str, Any]:
     """Mount a copy and open the spool on it; return what is found."""
     disk.mount(where)
     command = [*disk.within, sys.executable, "-c", RECOVER, str(where / "spool")]
@@ -69,7 +67,7 @@ async def recover(disk: "Disk", where: Path) -> dict[str, Any]:
     return found
 
 
-async def cut(gateway: "Gateway", disk: "Disk", copy: Path) -> int:
+async def cut(gateway: Gateway, disk: Disk, copy: Path) -> int:
     """Copy the image as it is at one moment; return how many readings were acknowledged before that."""
     acknowledged = int((await gateway.state())["readings"]["committed"])
     before, image = b"", b"-"
@@ -90,7 +88,7 @@ def another_boot(cursor: Path) -> None:
     cursor.write_text(json.dumps({**state, "boot": "00"}), encoding="ascii")
 
 
-async def streaming(rig: "Rig", messages: int = MESSAGES) -> tuple["Gateway", "Disk", VictoriaMetrics]:
+async def streaming(rig: Rig, messages: int = MESSAGES) -> tuple[Gateway, Disk, VictoriaMetrics]:
     """Start a gateway on a disk of its own, with readings coming in."""
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway, disk = rig.make_gateway(rig.stream_source(broker.url), rig.sink(database)), rig.disk(24)
@@ -106,7 +104,7 @@ async def streaming(rig: "Rig", messages: int = MESSAGES) -> tuple["Gateway", "D
 
 
 async def test_after_every_power_cut_it_starts_and_everything_acknowledged_is_there_once(
-    rig: "Rig", tmp_path: Path
+    rig: Rig, tmp_path: Path
 ) -> None:
     require_disk_image()
     gateway, disk, _ = await streaming(rig)
@@ -132,7 +130,7 @@ async def test_after_every_power_cut_it_starts_and_everything_acknowledged_is_th
 
 
 async def test_what_a_power_cut_left_is_delivered_once_though_its_cursor_is_older_than_the_database(
-    rig: "Rig", tmp_path: Path
+    rig: Rig, tmp_path: Path
 ) -> None:
     require_disk_image()
     gateway, disk, database = await streaming(rig, 9_000)

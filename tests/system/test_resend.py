@@ -1,21 +1,18 @@
 """Where nobody knows whether a batch has arrived, a database that keeps duplicates gets it once all the same."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Rig
+from tests.system.conftest import Rig
 
 pytestmark = pytest.mark.system
 
 
-async def test_a_batch_that_the_database_took_as_we_died_is_not_sent_again(rig: "Rig") -> None:
+async def test_a_batch_that_the_database_took_as_we_died_is_not_sent_again(rig: Rig) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
     await gateway.listening()
@@ -32,7 +29,7 @@ async def test_a_batch_that_the_database_took_as_we_died_is_not_sent_again(rig: 
     assert stream.differences(await read_victoria_metrics(database.url)) == {}
 
 
-async def test_a_batch_that_a_hanging_database_takes_as_we_ask_for_it_is_not_sent_again(rig: "Rig") -> None:
+async def test_a_batch_that_a_hanging_database_takes_as_we_ask_for_it_is_not_sent_again(rig: Rig) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
     await gateway.listening()
@@ -50,7 +47,7 @@ async def test_a_batch_that_a_hanging_database_takes_as_we_ask_for_it_is_not_sen
     assert stream.differences(await read_victoria_metrics(database.url)) == {}
 
 
-async def test_a_batch_that_the_database_took_after_we_gave_up_waiting_is_not_sent_again(rig: "Rig") -> None:
+async def test_a_batch_that_the_database_took_after_we_gave_up_waiting_is_not_sent_again(rig: Rig) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database, timeout="500ms"))
     await gateway.listening()

@@ -1,15 +1,12 @@
 """Stopping in good order, leaving at once, and what a kill leaves half done between the disk and the broker."""
 
 import signal
-from typing import TYPE_CHECKING
 
 import pytest
 
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Rig
+from tests.system.conftest import Rig
 
 pytestmark = pytest.mark.system
 
@@ -17,7 +14,7 @@ STOPS_WITHIN = 10.0
 """Seconds; systemd would kill after 90."""
 
 
-async def test_a_stop_in_a_stream_flushes_and_the_next_start_goes_on(rig: "Rig") -> None:
+async def test_a_stop_in_a_stream_flushes_and_the_next_start_goes_on(rig: Rig) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
     await gateway.listening()
@@ -35,7 +32,7 @@ async def test_a_stop_in_a_stream_flushes_and_the_next_start_goes_on(rig: "Rig")
     assert stream.differences(await read_victoria_metrics(database.url)) == {}
 
 
-async def test_a_stop_while_a_backlog_goes_to_the_database_leaves_the_rest_to_the_next_start(rig: "Rig") -> None:
+async def test_a_stop_while_a_backlog_goes_to_the_database_leaves_the_rest_to_the_next_start(rig: Rig) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     source, sink = rig.stream_source(broker.url), rig.sink(database)
     # Lines a second: the five seconds that a stop gives the database are too few.
@@ -59,7 +56,7 @@ async def test_a_stop_while_a_backlog_goes_to_the_database_leaves_the_rest_to_th
     assert stream.differences(await read_victoria_metrics(database.url)) == {}
 
 
-async def test_a_second_signal_leaves_at_once(rig: "Rig") -> None:
+async def test_a_second_signal_leaves_at_once(rig: Rig) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
     await gateway.listening()
@@ -77,7 +74,7 @@ async def test_a_second_signal_leaves_at_once(rig: "Rig") -> None:
     assert stream.differences(gateway.spooled()) == {}
 
 
-async def test_messages_stored_but_not_acknowledged_are_known_again_after_a_kill(rig: "Rig") -> None:
+async def test_messages_stored_but_not_acknowledged_are_known_again_after_a_kill(rig: Rig) -> None:
     broker = await rig.serve(Mosquitto)
     wire = await rig.wire(broker.port)
     gateway = await rig.gateway(rig.stream_source(f"mqtt://127.0.0.1:{wire.port}"))
@@ -105,7 +102,7 @@ async def test_messages_stored_but_not_acknowledged_are_known_again_after_a_kill
     assert stream.differences(gateway.spooled()) == {}
 
 
-async def test_messages_stored_but_not_acknowledged_are_known_again_after_a_broken_connection(rig: "Rig") -> None:
+async def test_messages_stored_but_not_acknowledged_are_known_again_after_a_broken_connection(rig: Rig) -> None:
     broker = await rig.serve(Mosquitto)
     wire = await rig.wire(broker.port)
     gateway = await rig.gateway(rig.stream_source(f"mqtt://127.0.0.1:{wire.port}"))
@@ -120,7 +117,7 @@ async def test_messages_stored_but_not_acknowledged_are_known_again_after_a_brok
     assert stream.differences(gateway.spooled()) == {}
 
 
-async def test_messages_that_a_kill_caught_before_the_disk_are_stored_when_they_come_again(rig: "Rig") -> None:
+async def test_messages_that_a_kill_caught_before_the_disk_are_stored_when_they_come_again(rig: Rig) -> None:
     broker = await rig.serve(Mosquitto)
     gateway = await rig.gateway(rig.stream_source(broker.url))
     await gateway.stop()

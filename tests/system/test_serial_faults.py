@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,9 +21,7 @@ from firmware_sim.parts.twin import NEVER, Frame
 from firmware_sim.truth.ledger import Truth
 from tests.support.requirements import OWN_MOUNTS, require_own_mounts
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Gateway, Rig
+from tests.system.conftest import Gateway, Rig
 
 pytestmark = pytest.mark.system
 
@@ -41,7 +38,7 @@ def dust(seed: str = "dust") -> Sds011:
     return Sds011("aq-1", Truth(), seed)
 
 
-async def readings(gateway: "Gateway", more_than: int = 0) -> int:
+async def readings(gateway: Gateway, more_than: int = 0) -> int:
     """Wait until the source has given more readings than that; return how many."""
     state = await gateway.until(lambda state: state["sources"]["air"]["readings"] > more_than)
     return int(state["sources"]["air"]["readings"])
@@ -93,7 +90,7 @@ class FakeUsb:
 
 
 async def test_a_sensor_that_comes_back_under_another_name_is_found_by_its_usb_identity(
-    rig: "Rig", tmp_path: Path
+    rig: Rig, tmp_path: Path
 ) -> None:
     require_own_mounts()
     usb = FakeUsb(tmp_path / "usb")
@@ -120,7 +117,7 @@ async def test_a_sensor_that_comes_back_under_another_name_is_found_by_its_usb_i
 
 
 async def test_a_port_that_another_program_holds_names_it_and_is_taken_when_it_is_free(
-    rig: "Rig", tmp_path: Path
+    rig: Rig, tmp_path: Path
 ) -> None:
     async with SerialLine(dust(), tmp_path / "ttyAQ") as line:
         code = (
@@ -190,7 +187,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def test_a_flood_of_noise_costs_little_is_told_once_and_sense_is_heard_again(rig: "Rig", flood: Flood) -> None:
+async def test_a_flood_of_noise_costs_little_is_told_once_and_sense_is_heard_again(rig: Rig, flood: Flood) -> None:
     gateway = await rig.gateway(air(flood.port))
     state = await gateway.until(lambda state: any(QUIET in problem for problem in state["problems"]))
     assert f"air: {QUIET}" in state["problems"]
@@ -206,7 +203,7 @@ async def test_a_flood_of_noise_costs_little_is_told_once_and_sense_is_heard_aga
     assert len(gateway.logged(event="link problem cleared")) == 1
 
 
-async def test_a_sensor_that_forgot_its_mode_is_told_again(rig: "Rig", tmp_path: Path) -> None:
+async def test_a_sensor_that_forgot_its_mode_is_told_again(rig: Rig, tmp_path: Path) -> None:
     twin = dust()
     async with SerialLine(twin, tmp_path / "ttyAQ") as line:
         gateway = await rig.gateway(air(line.path, 'restart_after = "3s"'))
@@ -219,7 +216,7 @@ async def test_a_sensor_that_forgot_its_mode_is_told_again(rig: "Rig", tmp_path:
         assert told["problem"] == "aq-1 is silent for more than 3 s, and was started anew"
 
 
-async def test_a_frame_that_breaks_off_costs_itself_only(rig: "Rig", tmp_path: Path) -> None:
+async def test_a_frame_that_breaks_off_costs_itself_only(rig: Rig, tmp_path: Path) -> None:
     twin = dust()
     twin.faults.torn = 0.5
     async with SerialLine(twin, tmp_path / "ttyAQ", rate=20) as line:
@@ -273,7 +270,7 @@ devices = [
 """
 
 
-async def test_a_dead_sensor_on_a_bus_is_told_once_and_its_neighbours_go_on(rig: "Rig", tmp_path: Path) -> None:
+async def test_a_dead_sensor_on_a_bus_is_told_once_and_its_neighbours_go_on(rig: Rig, tmp_path: Path) -> None:
     bus = Rs485(*(SenseairS8(f"co2-{address}", Truth(), f"s8-{address}", address) for address in (1, 2, 3)))
     bus.dead.add("co2-2")
     async with SerialLine(bus, tmp_path / "ttyRS485", rate=20) as line:

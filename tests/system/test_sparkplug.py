@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import aiomqtt
 import pytest
@@ -12,9 +12,7 @@ from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Mosquitto
 from firmware_sim.truth.compare import compare
 from firmware_sim.truth.ledger import Truth
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Gateway, Rig, State
+from tests.system.conftest import Gateway, Rig, State
 
 pytestmark = pytest.mark.system
 
@@ -75,13 +73,13 @@ class OnTheAir:
             assert self.node.receive(str(message.topic), message.payload), "not a command as the standard has it"
 
 
-async def _listening(rig: "Rig", broker: Mosquitto) -> "Gateway":
+async def _listening(rig: Rig, broker: Mosquitto) -> Gateway:
     gateway = await rig.gateway(f'[sources.edge]\ntype = "mqtt"\nurl = "{broker.url}"\ndriver = "sparkplug_b"\n')
     await gateway.listening()
     return gateway
 
 
-async def _stored(gateway: "Gateway", truth: Truth) -> None:
+async def _stored(gateway: Gateway, truth: Truth) -> None:
     """Wait until everything has come, and compare it."""
     await gateway.until(lambda state: state["sources"]["edge"]["readings"] >= len(truth))
     await gateway.stop()
@@ -91,7 +89,7 @@ async def _stored(gateway: "Gateway", truth: Truth) -> None:
     assert not gateway.logged(level="error")
 
 
-async def test_a_gateway_that_comes_late_asks_for_a_birth_and_stores_each_reading_once(rig: "Rig") -> None:
+async def test_a_gateway_that_comes_late_asks_for_a_birth_and_stores_each_reading_once(rig: Rig) -> None:
     broker, truth = await rig.serve(Mosquitto), Truth()
     async with OnTheAir(EdgeNode("koper", "edge-1", truth, "seed", interval=0.05), broker) as edge:
         edge.heard_from = 2
@@ -104,7 +102,7 @@ async def test_a_gateway_that_comes_late_asks_for_a_birth_and_stores_each_readin
         await _stored(gateway, truth)
 
 
-async def test_after_a_message_was_lost_the_node_is_asked_for_all_again_and_nothing_is_doubled(rig: "Rig") -> None:
+async def test_after_a_message_was_lost_the_node_is_asked_for_all_again_and_nothing_is_doubled(rig: Rig) -> None:
     broker, truth = await rig.serve(Mosquitto), Truth()
     async with OnTheAir(EdgeNode("koper", "edge-1", truth, "seed", interval=0.05), broker) as edge:
         gateway = await _listening(rig, broker)
@@ -117,7 +115,7 @@ async def test_after_a_message_was_lost_the_node_is_asked_for_all_again_and_noth
         await _stored(gateway, truth)
 
 
-async def test_a_broker_on_which_we_may_not_publish_is_read_all_the_same(rig: "Rig") -> None:
+async def test_a_broker_on_which_we_may_not_publish_is_read_all_the_same(rig: Rig) -> None:
     broker, truth = await rig.serve(ReadOnly), Truth()
     async with OnTheAir(EdgeNode("koper", "edge-1", truth, "seed", interval=0.05), broker) as edge:
         edge.heard_from = 2
@@ -133,7 +131,7 @@ async def test_a_broker_on_which_we_may_not_publish_is_read_all_the_same(rig: "R
         assert len(gateway.logged(event="link down")) <= 1
 
 
-def _read_again(state: "State") -> bool:
+def _read_again(state: State) -> bool:
     """Tell whether it is read well after our command, for which Mosquitto 2.0.11 ends the connection once."""
     source = state["sources"]["edge"]
     return bool(source["up"] and source["rejects"].get("unsupported", 0) > 20)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,16 +12,14 @@ from firmware_sim.patience import patience
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Gateway, Rig
+from tests.system.conftest import Gateway, Rig
 
 pytestmark = pytest.mark.system
 
 HELD, MORE = 400, 2_000
 
 
-async def spool(gateway: "Gateway", *arguments: str, code: int = 0) -> Any:  # noqa: ANN401 -- whatever it answers
+async def spool(gateway: Gateway, *arguments: str, code: int = 0) -> Any:  # noqa: ANN401 -- whatever it answers
     """Run ``prehod spool ... --json`` and return its answer."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
@@ -33,7 +31,7 @@ async def spool(gateway: "Gateway", *arguments: str, code: int = 0) -> Any:  # n
 
 
 async def test_what_was_held_goes_to_the_database_once_while_readings_come_in_and_the_gateway_is_killed(
-    rig: "Rig",
+    rig: Rig,
 ) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(
@@ -69,7 +67,7 @@ async def test_what_was_held_goes_to_the_database_once_while_readings_come_in_an
     assert await spool(gateway, "losses") == []
 
 
-async def test_a_replay_fills_the_holes_of_a_database_and_doubles_nothing(rig: "Rig") -> None:
+async def test_a_replay_fills_the_holes_of_a_database_and_doubles_nothing(rig: Rig) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
     await gateway.listening()
@@ -90,7 +88,7 @@ async def test_a_replay_fills_the_holes_of_a_database_and_doubles_nothing(rig: "
     assert status["replays"][database.name]["next_seq"] == MORE
 
 
-async def test_a_repair_beside_the_gateway_sets_damage_aside_and_says_what_it_cost(rig: "Rig") -> None:
+async def test_a_repair_beside_the_gateway_sets_damage_aside_and_says_what_it_cost(rig: Rig) -> None:
     broker = await rig.serve(Mosquitto)
     gateway = await rig.gateway(rig.stream_source(broker.url))
     await gateway.listening()

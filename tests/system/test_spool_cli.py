@@ -7,21 +7,19 @@ import json
 import subprocess
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from firmware_sim.servers.servers import Mosquitto, VictoriaMetrics
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Gateway, Rig
+from tests.system.conftest import Gateway, Rig
 
 pytestmark = pytest.mark.system
 
 DELIVERED, WAITING = 3_000, 500
 
 
-async def spool(gateway: "Gateway", *arguments: str) -> bytes:
+async def spool(gateway: Gateway, *arguments: str) -> bytes:
     """Run ``prehod spool`` and return what it prints; it must find nothing wrong."""
     command = gateway.command("spool", *arguments)
     pipe = asyncio.subprocess.PIPE
@@ -37,7 +35,7 @@ def everything(directory: Path) -> dict[str, tuple[int, bytes]]:
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
-async def test_looking_into_the_spool_agrees_with_the_health_page_and_changes_nothing(rig: "Rig") -> None:
+async def test_looking_into_the_spool_agrees_with_the_health_page_and_changes_nothing(rig: Rig) -> None:
     broker, database = await rig.serve(Mosquitto), await rig.serve(VictoriaMetrics)
     gateway = await rig.gateway(rig.stream_source(broker.url), rig.sink(database))
     await gateway.listening()
@@ -75,7 +73,7 @@ async def test_looking_into_the_spool_agrees_with_the_health_page_and_changes_no
     await gateway.holds(DELIVERED + WAITING)
 
 
-async def test_verify_takes_a_commit_under_way_for_no_damage(rig: "Rig") -> None:
+async def test_verify_takes_a_commit_under_way_for_no_damage(rig: Rig) -> None:
     broker = await rig.serve(Mosquitto)
     gateway = await rig.gateway(rig.stream_source(broker.url))
     await gateway.listening()

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -21,9 +20,7 @@ from firmware_sim.servers.servers import Influxd
 from firmware_sim.torture.faults import FAULTS, Fault
 from firmware_sim.torture.run import torture
 from firmware_sim.torture.site import Site, State
-
-if TYPE_CHECKING:
-    from tests.system.conftest import Rig
+from tests.system.conftest import Rig
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.requires("mosquitto", "influxd")]
 
@@ -91,7 +88,7 @@ async def test_a_fault_that_is_never_got_over_is_no_success(tmp_path: Path, monk
     assert not outcome.passed
 
 
-async def test_influxdb_has_after_a_kill_what_it_confirmed_just_before(rig: "Rig") -> None:
+async def test_influxdb_has_after_a_kill_what_it_confirmed_just_before(rig: Rig) -> None:
     """What the count of the torture rests on: a kill -9 right after its 204 costs this database nothing."""
     database = await rig.serve(Influxd)
     for kill in range(5):
