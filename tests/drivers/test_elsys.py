@@ -1,51 +1,47 @@
 """ELSYS: one payload for all of its sensors."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from gateway.contract import Measurement
+from tests.support.recordings import decode_payload
 
-Read = Callable[..., list[Any]]
 
-
-def one(payload: Read, hex_: str, **options: object) -> Measurement:
-    (said,) = payload("elsys", 5, hex_, **options)
+def one(hex_: str, **options: object) -> Measurement:
+    (said,) = decode_payload("elsys", 5, hex_, **options)
     assert isinstance(said, Measurement), said
     return said
 
 
-def test_the_pressure_is_in_thousandths_of_a_hectopascal(payload: Read) -> None:
-    assert one(payload, "14 000F417A").fields == {"atmospheric_pressure": 999.802}
+def test_the_pressure_is_in_thousandths_of_a_hectopascal() -> None:
+    assert one("14 000F417A").fields == {"atmospheric_pressure": 999.802}
 
 
 @pytest.mark.parametrize(
     ("state", "fields"), [(0, {"occupied": False}), (1, {"event": "changing"}), (2, {"occupied": True})]
 )
-def test_changing_is_neither_free_nor_taken(payload: Read, state: int, fields: dict[str, object]) -> None:
-    said = one(payload, f"11 {state:02X}")
+def test_changing_is_neither_free_nor_taken(state: int, fields: dict[str, object]) -> None:
+    said = one(f"11 {state:02X}")
     assert (said.kind, said.fields) == ("parking", fields)
 
 
-def test_a_value_with_a_time_offset_is_an_older_one_and_left_out(payload: Read) -> None:
-    assert one(payload, "41 00E2 05  82 29 0005  01 00D5").fields == {"temperature": 21.3}
+def test_a_value_with_a_time_offset_is_an_older_one_and_left_out() -> None:
+    assert one("41 00E2 05  82 29 0005  01 00D5").fields == {"temperature": 21.3}
 
 
-def test_a_second_probe_is_a_series_of_its_own(payload: Read) -> None:
-    first, second = payload("elsys", 5, "0C 00D5 19 0042")
+def test_a_second_probe_is_a_series_of_its_own() -> None:
+    first, second = decode_payload("elsys", 5, "0C 00D5 19 0042")
     assert (first.fields, second.fields) == ({"external_temperature": 21.3}, {"external_temperature": 6.6})
     assert (first.tags, second.tags) == ({}, {"probe": "2"})
 
 
-def test_settings_take_the_rest_of_the_payload(payload: Read) -> None:
-    said, rest = payload("elsys", 6, "01 00D5 3E 4A 07 01")
+def test_settings_take_the_rest_of_the_payload() -> None:
+    said, rest = decode_payload("elsys", 6, "01 00D5 3E 4A 07 01")
     assert said.fields == {"temperature": 21.3}
     assert (rest.reason, rest.detail) == ("unsupported", "settings")
 
 
-def test_air_a_bay_and_pulses_are_told_apart(payload: Read) -> None:
-    said = payload("elsys", 5, "01 00E2 0E 0042 0A 0003 16 0004 07 0E4B", threshold_mm=100)
+def test_air_a_bay_and_pulses_are_told_apart() -> None:
+    said = decode_payload("elsys", 5, "01 00E2 0E 0042 0A 0003 16 0004 07 0E4B", threshold_mm=100)
     assert [(one.kind, dict(one.tags), dict(one.fields)) for one in said] == [
         ("air_quality", {}, {"temperature": 22.6, "battery_voltage": 3.659}),
         ("parking", {}, {"distance": 66.0, "occupied": True}),
@@ -54,16 +50,16 @@ def test_air_a_bay_and_pulses_are_told_apart(payload: Read) -> None:
     ]
 
 
-def test_the_battery_goes_where_the_rest_goes(payload: Read) -> None:
-    said = one(payload, "07 0E4B 11 02")
+def test_the_battery_goes_where_the_rest_goes() -> None:
+    said = one("07 0E4B 11 02")
     assert (said.kind, said.fields) == ("parking", {"battery_voltage": 3.659, "occupied": True})
 
 
-def test_the_seen_temperature_of_an_infrared_sensor_is_the_surfaces(payload: Read) -> None:
-    assert one(payload, "10 001F FFAA").fields == {"surface_temperature": -8.6}
+def test_the_seen_temperature_of_an_infrared_sensor_is_the_surfaces() -> None:
+    assert one("10 001F FFAA").fields == {"surface_temperature": -8.6}
 
 
 @pytest.mark.parametrize("hex_", ["01 00", "14 00 00", "13 00", "01 00E2 06 03"])
-def test_of_a_cut_payload_nothing_is_taken(payload: Read, hex_: str) -> None:
-    (said,) = payload("elsys", 5, hex_)
+def test_of_a_cut_payload_nothing_is_taken(hex_: str) -> None:
+    (said,) = decode_payload("elsys", 5, hex_)
     assert said.reason == "length"

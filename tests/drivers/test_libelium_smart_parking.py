@@ -1,20 +1,16 @@
 """Libelium Smart Parking: the same bytes in two firmwares."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from drivers.codecs.libelium_smart_parking import parse
-
-Read = Callable[..., list[Any]]
+from tests.support.recordings import decode_payload
 
 INFO = "80 04 1E 01 AD 10 93 93 EE 00 C7"
 
 
-def test_the_same_bytes_mean_other_things_in_another_firmware(payload: Read) -> None:
+def test_the_same_bytes_mean_other_things_in_another_firmware() -> None:
     second, third = (
-        payload("libelium_smart_parking", 3, INFO, firmware=firmware)[0].fields for firmware in ("v2", "v3")
+        decode_payload("libelium_smart_parking", 3, INFO, firmware=firmware)[0].fields for firmware in ("v2", "v3")
     )
     assert (second["temperature"], second["battery_voltage"]) == (30.0, 3.596)
     assert (third["temperature"], third["device_error"]) == (1.0, 0x1E)
@@ -27,13 +23,13 @@ def test_the_magnetic_field_is_read_of_firmware_2_alone() -> None:
 
 
 @pytest.mark.parametrize(("firmware", "event"), [("v2", "status"), ("v3", "recalibration")])
-def test_bit_4_says_recalibrated_in_firmware_3_alone(payload: Read, firmware: str, event: str) -> None:
-    assert payload("libelium_smart_parking", 3, "90" + INFO[2:], firmware=firmware)[0].fields["event"] == event
+def test_bit_4_says_recalibrated_in_firmware_3_alone(firmware: str, event: str) -> None:
+    assert decode_payload("libelium_smart_parking", 3, "90" + INFO[2:], firmware=firmware)[0].fields["event"] == event
 
 
-def test_the_battery_to_be_changed_is_told_in_every_frame(payload: Read) -> None:
+def test_the_battery_to_be_changed_is_told_in_every_frame() -> None:
     for type_ in range(9):
-        said = payload("libelium_smart_parking", 3, f"{0x40 | type_:02X}" + INFO[2:], firmware="v2")[0]
+        said = decode_payload("libelium_smart_parking", 3, f"{0x40 | type_:02X}" + INFO[2:], firmware="v2")[0]
         assert said.fields["battery_low"] is True
 
 
@@ -56,9 +52,9 @@ def test_firmware_2_tells_the_time_of_day_and_its_settings() -> None:
     assert (start.firmware, start.settings) == (6, (22, 8, 1, 1, 1, 0, 1, 75))
 
 
-def test_twelve_bytes_are_firmware_1_and_refused(payload: Read) -> None:
-    assert payload("libelium_smart_parking", 3, INFO + "00")[0].reason == "length"
+def test_twelve_bytes_are_firmware_1_and_refused() -> None:
+    assert decode_payload("libelium_smart_parking", 3, INFO + "00")[0].reason == "length"
 
 
-def test_an_unknown_type_of_frame_is_unsupported(payload: Read) -> None:
-    assert payload("libelium_smart_parking", 3, "8F" + INFO[2:])[0].reason == "unsupported"
+def test_an_unknown_type_of_frame_is_unsupported() -> None:
+    assert decode_payload("libelium_smart_parking", 3, "8F" + INFO[2:])[0].reason == "unsupported"

@@ -1,31 +1,29 @@
 """PNI PlacePod: what its entries mean, and the quirks of its sheet."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from drivers.codecs.pni_placepod import celsius
 from gateway.contract import Measurement, Reject
+from tests.support.recordings import decode_payload
 
-Read = Callable[..., list[Any]]
 
-
-def fields(payload: Read, hex_: str) -> dict[str, Any]:
-    (one,) = payload("pni_placepod", 2, hex_)
+def fields(hex_: str) -> dict[str, Any]:
+    (one,) = decode_payload("pni_placepod", 2, hex_)
     assert isinstance(one, Measurement), one
     return dict(one.fields)
 
 
-def test_80_is_a_restart_and_no_vehicle(payload: Read) -> None:
-    assert fields(payload, "21 00 80") == {"event": "reboot or recalibration"}
-    assert fields(payload, "37 00 80") == {"event": "keepalive, reboot or recalibration"}
-    assert fields(payload, "21 00 7F") == {"total_count": 127, "event": "count"}
+def test_80_is_a_restart_and_no_vehicle() -> None:
+    assert fields("21 00 80") == {"event": "reboot or recalibration"}
+    assert fields("37 00 80") == {"event": "keepalive, reboot or recalibration"}
+    assert fields("21 00 7F") == {"total_count": 127, "event": "count"}
 
 
-def test_the_last_of_two_states_holds(payload: Read) -> None:
-    assert fields(payload, "37 66 00 15 66 01")["occupied"] is True
-    assert fields(payload, "15 66 01 37 66 00")["occupied"] is False
+def test_the_last_of_two_states_holds() -> None:
+    assert fields("37 66 00 15 66 01")["occupied"] is True
+    assert fields("15 66 01 37 66 00")["occupied"] is False
 
 
 @pytest.mark.parametrize(
@@ -41,22 +39,22 @@ def test_no_two_temperatures_of_this_world_are_written_alike() -> None:
         assert celsius(tenths & 0xFFFF) == celsius(0x8000 | -tenths) == tenths / 10
 
 
-def test_internal_entries_are_passed_over(payload: Read) -> None:
-    assert fields(payload, "05 00 FF 06 00 01 15 66 01") == {"occupied": True, "event": "status"}
+def test_internal_entries_are_passed_over() -> None:
+    assert fields("05 00 FF 06 00 01 15 66 01") == {"occupied": True, "event": "status"}
 
 
-def test_bay_and_count_are_told_apart(payload: Read) -> None:
-    bay, count = payload("pni_placepod", 2, "37 66 01 21 00 05")
+def test_bay_and_count_are_told_apart() -> None:
+    bay, count = decode_payload("pni_placepod", 2, "37 66 01 21 00 05")
     assert (bay.kind, count.kind) == ("parking", "traffic")
 
 
-def test_an_answer_that_is_not_done_is_a_failure(payload: Read) -> None:
-    assert fields(payload, "01 01 01") == {"event": "recalibration"}
-    assert fields(payload, "01 01 00") == {"event": "recalibration failed"}
+def test_an_answer_that_is_not_done_is_a_failure() -> None:
+    assert fields("01 01 01") == {"event": "recalibration"}
+    assert fields("01 01 00") == {"event": "recalibration failed"}
 
 
-def test_what_stands_behind_an_unknown_entry_is_kept(payload: Read) -> None:
-    bay, rest = payload("pni_placepod", 2, "15 66 01 CA FE BA BE")
+def test_what_stands_behind_an_unknown_entry_is_kept() -> None:
+    bay, rest = decode_payload("pni_placepod", 2, "15 66 01 CA FE BA BE")
     assert bay.fields["occupied"] is True
     assert isinstance(rest, Reject)
     assert rest.raw == bytes.fromhex("CAFEBABE")
