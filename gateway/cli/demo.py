@@ -22,7 +22,7 @@ import aiohttp
 
 from firmware_sim.bench.city import CENTER, City, Pace, Size
 from firmware_sim.servers.process import ServerFailed, bound_to_us, free_port
-from firmware_sim.servers.readings import read_readings
+from firmware_sim.servers.readback import read_readings
 from firmware_sim.servers.servers import (
     Broker,
     Database,

@@ -11,7 +11,8 @@ VictoriaMetrics     numbers only, as 64-bit floats: true is 1, false 0, the stri
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -19,6 +20,9 @@ import aiohttp
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.servers import Database, Influxd, VictoriaMetrics
 from firmware_sim.truth.points import StoredPoint, Value
+
+KINDS = ("air_quality", "gateway", "parking", "position", "traffic")
+"""What a metric's name begins with."""
 
 _CHUNK = 10_000
 _EVERYTHING = {"match[]": '{__name__!=""}', "start": "-9000000000", "end": "9000000000"}
@@ -38,6 +42,34 @@ async def read_points(database: Database) -> list[StoredPoint]:
             return await read_influxdb(database.url, database.database)
         case VictoriaMetrics():
             return await read_victoria_metrics(database.url)
+
+
+async def read_readings(database: Database) -> list[StoredPoint]:
+    """Return every stored reading, whichever database it is; see `gather` for VictoriaMetrics."""
+    points = await read_points(database)
+    return gather(points) if isinstance(database, VictoriaMetrics) else points
+
+
+def gather(metrics: Iterable[StoredPoint]) -> list[StoredPoint]:
+    """Put samples with the same tags and time together; what was stored twice gives two readings.
+
+    ``metrics`` are named ``measurement_field`` and have the one field ``value``: see `read_victoria_metrics`.
+    """
+    copies: Counter[tuple[str, str, int]] = Counter()
+    readings: dict[tuple[str, str, int, int], StoredPoint] = {}
+    fields: defaultdict[tuple[str, str, int, int], dict[str, Value]] = defaultdict(dict)
+    for metric in metrics:
+        kind = next((kind for kind in KINDS if metric.measurement.startswith(f"{kind}_")), None)
+        if kind is None:
+            continue
+        tags = repr(sorted(metric.tags.items()))
+        name = metric.measurement.removeprefix(f"{kind}_")
+        sample = (metric.measurement, tags, metric.time)
+        place = (kind, tags, metric.time, copies[sample])
+        copies[sample] += 1
+        fields[place][name] = metric.fields["value"]
+        readings[place] = StoredPoint(kind, metric.tags, fields[place], metric.time)
+    return list(readings.values())
 
 
 async def read_influxdb(url: str, database: str) -> list[StoredPoint]:

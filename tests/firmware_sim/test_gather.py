@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware_sim.servers.readings import KINDS, gather
+from firmware_sim.servers.readback import KINDS, gather
 from firmware_sim.truth.points import StoredPoint
 from gateway.vocabulary import KINDS as EVERY_KIND
 
