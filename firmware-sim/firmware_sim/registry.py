@@ -1,4 +1,4 @@
-"""One of every device there is, found in the modules of `firmware_sim.devices`: a new one is there by itself.
+"""The registry of simulated devices, discovered in the modules of `firmware_sim.devices`.
 
 What such a module says of its device:
 
@@ -22,7 +22,7 @@ from firmware_sim import devices
 from firmware_sim.parts.lorawan_node import Network, Sensor
 
 
-class Exhibit(NamedTuple):
+class Entry(NamedTuple):
     """A device as its module describes it; ``make`` gives a `SerialTwin` or a `MqttTwin`."""
 
     driver: str
@@ -31,11 +31,11 @@ class Exhibit(NamedTuple):
     source: Mapping[str, Any]
 
 
-def exhibits() -> dict[str, Exhibit]:
+def twins() -> dict[str, Entry]:
     """Return every device that has a driver of its own, by that driver's name."""
     found = {one.DRIVER: one for one in _modules() if hasattr(one, "TWIN")}
     return {
-        driver: Exhibit(driver, getattr(one, "NAME", driver), one.TWIN, getattr(one, "SOURCE", {}))
+        driver: Entry(driver, getattr(one, "NAME", driver), one.TWIN, getattr(one, "SOURCE", {}))
         for driver, one in found.items()
     }
 

@@ -1,7 +1,7 @@
 """``prehod sim``: simulated devices for a gateway of your own, or a gateway of its own under every fault at once.
 
-``city`` runs devices, and writes what they measured to a file; with ``--one-of-each`` a fair of every kind that there
-is a driver or a codec for. ``torture`` runs servers, devices and a gateway with
+``city`` runs devices, and writes what they measured to a file; with ``--one-of-each`` one of
+every kind that there is a driver or a codec for. ``torture`` runs servers, devices and a gateway with
 an ordinary configuration, does faults drawn by a seed, and counts at the end what is lost and what is there twice.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from firmware_sim.bench.city import City, Pace, Size
-from firmware_sim.bench.one_of_each import Fair
+from firmware_sim.bench.one_of_each import OneOfEach
 from firmware_sim.servers.process import ServerFailed
 from firmware_sim.torture.faults import FAULTS, Fault
 from firmware_sim.torture.run import CALM, torture
@@ -137,9 +137,9 @@ async def _city(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     directory, seed, broker, rate = _made(arguments.directory), arguments.seed, arguments.broker, arguments.rate
-    city: City | Fair
+    city: City | OneOfEach
     if arguments.one_of_each:
-        city = Fair(seed, directory, broker=broker, rate=rate, keep_truth=True)
+        city = OneOfEach(seed, directory, broker=broker, rate=rate, keep_truth=True)
     else:
         size = Size(arguments.dust, arguments.radars, arguments.spots, arguments.stations)
         city = City(seed, directory, broker=broker, size=size, pace=Pace(rate=rate), keep_truth=True)

@@ -21,7 +21,7 @@ import pytest
 
 import drivers
 from firmware_sim.bench.pty_line import SerialLine
-from firmware_sim.registry import exhibits
+from firmware_sim.registry import twins
 from firmware_sim.truth.ledger import Truth
 from gateway.cli import probe
 from gateway.cli.main import main
@@ -58,7 +58,7 @@ ALIKE = {"winsen_zh": "pms3003"}
 
 TWINS: dict[str, Make] = {
     name: lambda truth, make=one.make: make("x", truth, "seed")  # type: ignore[misc] # bound here
-    for name, one in exhibits().items()
+    for name, one in twins().items()
     if isinstance(drivers.load(name).link, SerialLink)
 }
 """What makes the twin of each serial driver."""

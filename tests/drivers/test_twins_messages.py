@@ -10,7 +10,7 @@ from firmware_sim.devices import actility, ttn
 from firmware_sim.devices.decentlab import DlPm
 from firmware_sim.parts.lorawan_node import Network, Node
 from firmware_sim.parts.station import Reporter
-from firmware_sim.registry import exhibits
+from firmware_sim.registry import twins
 from firmware_sim.truth.ledger import Truth
 from gateway.contract import Measurement, Uplink
 from gateway.sources.uplinks import measurements_of
@@ -43,7 +43,7 @@ def test_an_envelope_is_opened_as_its_twin_meant(network: Network) -> None:
 
 def reporters() -> dict[str, Callable[..., Any]]:
     """Return what makes each station that `firmware_sim.parts.station` carries, by its driver's name."""
-    return {name: one.make for name, one in exhibits().items() if getattr(one.make, "func", None) is Reporter}
+    return {name: one.make for name, one in twins().items() if getattr(one.make, "func", None) is Reporter}
 
 
 @pytest.mark.parametrize("name", reporters())

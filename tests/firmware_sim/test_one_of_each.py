@@ -1,16 +1,16 @@
-"""A fair has one of every device, and says how each is to be read."""
+"""The bench has one of every device, and says how each is to be read."""
 
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from firmware_sim.bench.one_of_each import ON_THE_BUS, Fair
+from firmware_sim.bench.one_of_each import ON_THE_BUS, OneOfEach
 from firmware_sim.devices.modbus import LD120
 from firmware_sim.devices.senseair_s8 import SenseairS8
 from firmware_sim.parts.modbus import with_crc
 from firmware_sim.parts.rs485_bus import Bus
-from firmware_sim.registry import exhibits, networks, sensors
+from firmware_sim.registry import networks, sensors, twins
 from firmware_sim.truth.ledger import Truth
 
 READ_CO2 = bytes.fromhex("04 0003 0001")
@@ -19,20 +19,20 @@ READ_TYPE = bytes.fromhex("04 0000 0001")
 
 @pytest.fixture
 def configuration(tmp_path: Path) -> dict[str, dict[str, dict[str, object]]]:
-    fair = Fair(7, tmp_path, broker="mqtt://127.0.0.1:1884")
+    devices = OneOfEach(7, tmp_path, broker="mqtt://127.0.0.1:1884")
     more: dict[str, dict[str, object]] = {
         "sds011": {"interval": "1s"},
         "canoga": {"options": {"interval": "2s"}},
         "modbus": {"interval": "3s"},
     }
-    return tomllib.loads(fair.sources_toml(more))
+    return tomllib.loads(devices.sources_toml(more))
 
 
 def test_the_configuration_names_every_device(
     configuration: dict[str, dict[str, dict[str, object]]], tmp_path: Path
 ) -> None:
     sources, named = configuration["sources"], configuration["sensors"]
-    assert set(sources) == {*exhibits(), *networks(), "bus"}
+    assert set(sources) == {*twins(), *networks(), "bus"}
     assert sources["sds198"] == {
         "type": "serial", "port": str(tmp_path / "sds198"), "parity": "N", "driver": "sds198", "sensor": "sds198",
     }  # fmt: skip
@@ -64,8 +64,8 @@ def test_devices_on_the_bus_have_their_addresses_there(
 
 
 def test_every_sensor_has_a_name_of_its_own(tmp_path: Path) -> None:
-    names = Fair(7, tmp_path).sensors
-    assert len(set(names)) == len(names) > len(exhibits()) + len(sensors())
+    names = OneOfEach(7, tmp_path).sensors
+    assert len(set(names)) == len(names) > len(twins()) + len(sensors())
 
 
 def test_on_a_bus_the_one_that_is_meant_answers() -> None:

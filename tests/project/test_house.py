@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import drivers
-from firmware_sim import registry as exhibits
+from firmware_sim import registry
 from firmware_sim.devices import tps110
 from gateway.cli.drivers import markdown
 
@@ -98,8 +98,8 @@ def test_every_device_has_a_simulator_and_every_simulator_a_driver() -> None:
 
 
 def test_one_of_every_device_is_made_without_being_named() -> None:
-    assert {*exhibits.exhibits(), *exhibits.networks()} == set(drivers.names())
-    assert {*exhibits.sensors(), tps110.CODEC} == set(drivers.codec_names())
+    assert {*registry.twins(), *registry.networks()} == set(drivers.names())
+    assert {*registry.sensors(), tps110.CODEC} == set(drivers.codec_names())
 
 
 def test_every_driver_and_codec_has_recordings_and_every_recording_its_driver() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import drivers
-from firmware_sim.bench.one_of_each import Fair
+from firmware_sim.bench.one_of_each import OneOfEach
 from firmware_sim.servers.influx import line_protocol
 from firmware_sim.servers.readback import read_points
 from firmware_sim.servers.servers import Influxd, Mosquitto
@@ -50,7 +50,7 @@ OWN_CLOCK = {"wavetronix_ss105", "wavetronix_ss125"}
 class Day:
     """What all devices measured, what ``zcat`` and ``prehod spool cat`` print of it, and what the database has."""
 
-    fair: Fair
+    devices: OneOfEach
     spooled: list[StoredPoint]
     printed: list[StoredPoint]
     influxdb: list[StoredPoint]
@@ -58,27 +58,27 @@ class Day:
 
 @pytest.fixture(scope="module")
 def day(new_rig: Callable[[Path], Rig], tmp_path_factory: pytest.TempPathFactory) -> Day:
-    return asyncio.run(_live(new_rig, tmp_path_factory.mktemp("fair")))
+    return asyncio.run(_live(new_rig, tmp_path_factory.mktemp("devices")))
 
 
 async def _live(new_rig: Callable[[Path], Rig], directory: Path) -> Day:
     async with new_rig(directory) as rig:
         broker, influxd = await rig.serve(Mosquitto), await rig.serve(Influxd)
-        fair = Fair(7, directory / "fair", broker=broker.url, rate=RATE, epoch=time.time_ns() - HOUR)
-        gateway = await rig.gateway(fair.sources_toml(_hurried()), rig.sink(influxd))
-        over_mqtt = {name for name in fair.drivers if not _is_serial(name)}
+        devices = OneOfEach(7, directory / "devices", broker=broker.url, rate=RATE, epoch=time.time_ns() - HOUR)
+        gateway = await rig.gateway(devices.sources_toml(_hurried()), rig.sink(influxd))
+        over_mqtt = {name for name in devices.drivers if not _is_serial(name)}
         # What is published before a subscription is nobody's.
         await gateway.until(lambda state: all(state["sources"][name]["up"] for name in over_mqtt))
-        async with fair:
+        async with devices:
             await gateway.listening()
             with suppress(AssertionError):  # a test tells who stays silent
-                await until(lambda: not _silent(fair))
-            assert await fair.stop_measuring()
+                await until(lambda: not _silent(devices))
+            assert await devices.stop_measuring()
             await gateway.until(lambda state: not any(state["spool"]["waiting"].values()))
             await gateway.stop()
         assert gateway.exit_code == 0
         assert not gateway.logged(level="error"), gateway.logged(level="error")
-        return Day(fair, gateway.spooled(), _printed(gateway), await read_points(influxd))
+        return Day(devices, gateway.spooled(), _printed(gateway), await read_points(influxd))
 
 
 def _hurried() -> Mapping[str, Mapping[str, Any]]:
@@ -96,10 +96,10 @@ def _is_serial(name: str) -> bool:
     return isinstance(drivers.load(name).link, SerialLink)
 
 
-def _silent(fair: Fair) -> dict[str, int]:
+def _silent(devices: OneOfEach) -> dict[str, int]:
     """Return the sensors that have not said enough yet."""
-    said = Counter(taken.stored_as for taken in fair.truth if taken.certain)
-    return {name: said[name] for name in fair.sensors if said[name] < ENOUGH}
+    said = Counter(taken.stored_as for taken in devices.truth if taken.certain)
+    return {name: said[name] for name in devices.sensors if said[name] < ENOUGH}
 
 
 def _printed(gateway: Gateway) -> list[StoredPoint]:
@@ -113,17 +113,17 @@ def _printed(gateway: Gateway) -> list[StoredPoint]:
 
 
 def test_every_driver_and_every_codec_has_a_device_to_read(day: Day) -> None:
-    assert day.fair.drivers == set(drivers.names())
-    assert day.fair.codecs == set(drivers.codec_names())
+    assert day.devices.drivers == set(drivers.names())
+    assert day.devices.codecs == set(drivers.codec_names())
 
 
 def test_every_device_was_heard(day: Day) -> None:
-    assert _silent(day.fair) == {}
-    assert {point.tags["sensor"] for point in day.influxdb} >= set(day.fair.sensors)
+    assert _silent(day.devices) == {}
+    assert {point.tags["sensor"] for point in day.influxdb} >= set(day.devices.sensors)
 
 
 @pytest.mark.parametrize("place", ["influxdb", "spooled", "printed"])
 def test_what_was_measured_is_there_once_and_nothing_is_made_up(day: Day, place: str) -> None:
-    report = compare(day.fair.truth, getattr(day, place))
+    report = compare(day.devices.truth, getattr(day, place))
     assert report.exact, "\n".join(report.differences)
-    assert report.measured > ENOUGH * len(day.fair.sensors)
+    assert report.measured > ENOUGH * len(day.devices.sensors)

@@ -68,7 +68,7 @@ class City:
 
     ``directory`` gets the ports (``ttyAQ0``, ``ttyRD0``) and, with ``keep_truth``, the ledger ``truth.jsonl``.
     ``truth`` is a ledger of the caller's own instead. What is published before a gateway has ever subscribed is
-    nobody's: devices over MQTT wait for ``subscribed``.
+    lost: devices over MQTT wait for ``subscribed``.
     """
 
     def __init__(

@@ -1,12 +1,12 @@
-"""A fair: one of every device there is, at work, each on a line or under an identity of its own.
+"""One of every device in the registry, at work, each on a line or under an identity of its own.
 
 ::
 
-    async with Fair(7, directory, broker="mqtt://127.0.0.1:1883") as fair:
-        configuration = fair.sources_toml()   # for the gateway under test
+    async with OneOfEach(7, directory, broker="mqtt://127.0.0.1:1883") as devices:
+        configuration = devices.sources_toml()   # for the gateway under test
         ...
-        await fair.stop_measuring()
-        report = compare(fair.truth, points_read_back)
+        await devices.stop_measuring()
+        report = compare(devices.truth, points_read_back)
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from time import time_ns
 from types import TracebackType
 from typing import Any, Self
 
+from firmware_sim import registry
 from firmware_sim.bench.pty_line import SerialLine
 from firmware_sim.bench.publisher import Publisher
 from firmware_sim.bench.stage import Stage
@@ -24,7 +25,6 @@ from firmware_sim.devices.chirpstack import ChirpStack
 from firmware_sim.parts.lorawan_node import Network, Node
 from firmware_sim.parts.rs485_bus import Bus
 from firmware_sim.parts.twin import MqttTwin, SerialTwin
-from firmware_sim.registry import exhibits, networks, sensors
 from firmware_sim.truth.ledger import Truth
 
 ON_THE_BUS = {"senseair_s8": 1, "senseair_k30": 0x68, "modbus": 7}
@@ -32,16 +32,16 @@ ON_THE_BUS = {"senseair_s8": 1, "senseair_k30": 0x68, "modbus": 7}
 
 _BUS = "bus"
 _IN_REAL_TIME = {"ops243", "winsen_zh"}
-"""Hurried, two vehicles would be one to a driver, which tells them apart by real time; and a ZH03B would say, between
-the two commands that silence it, what nobody listens to any more."""
+"""Hurried, two vehicles would be one to a driver, which tells them apart by real time; and a ZH03B would report
+between the two commands that silence it, when its driver no longer listens."""
 _UPLINKS = 60.0
 """Seconds from one uplink of a LoRaWAN device to the next."""
 _ELSEWHERE = 7
 """One codec in so many has a device under each of the smaller network servers as well."""
 
 
-class Fair:
-    """All of them; an asynchronous context manager.
+class OneOfEach:
+    """All devices together; an asynchronous context manager.
 
     ``directory`` gets a port for each serial device, named after its driver, and, with ``keep_truth``, the ledger
     ``truth.jsonl``. ``rate`` is how many of their seconds pass in one of ours; ``epoch`` (nanoseconds UTC, by default
@@ -75,7 +75,7 @@ class Fair:
         self._sources: dict[str, dict[str, Any]] = {}
         self._identities: dict[str, Mapping[str, Any]] = {}
         self._build()
-        publisher = Publisher(broker, f"fair-{seed}")
+        publisher = Publisher(broker, f"one-of-each-{seed}")
         epoch = (epoch or time_ns()) // 1_000_000 * 1_000_000
         self._stage = Stage(list(self._lines.values()), self._stations, publisher, rate=rate, epoch=epoch)
 
@@ -102,7 +102,7 @@ class Fair:
         return await self._stage.stop_measuring()
 
     def sources_toml(self, more: Mapping[str, Mapping[str, Any]] | None = None) -> str:
-        """Return the ``[sources.*]`` and ``[sensors.*]`` parts of a configuration for this fair.
+        """Return the ``[sources.*]`` and ``[sensors.*]`` parts of a configuration for these devices.
 
         ``more`` is what the sources of some drivers are to say besides, by the driver's name; options are added.
         """
@@ -118,18 +118,18 @@ class Fair:
         return "\n".join(parts)
 
     def _build(self) -> None:
-        for driver, name, make, source in exhibits().values():
+        for driver, name, make, source in registry.twins().values():
             twin = make(name, self.truth, f"{self._seed}/{driver}")
             if isinstance(twin, SerialTwin):
                 self._add_line(driver, twin, {"driver": driver, "sensor": self._add_sensor(driver), **source})
             else:
                 self._add_station(driver, twin, getattr(twin, "sensors", [name]), source)
         self._build_bus()
-        for driver, make_network in networks().items():
+        for driver, make_network in registry.networks().items():
             self._build_nodes(driver, make_network(f"{self._seed}"))
 
     def _build_bus(self) -> None:
-        known = exhibits()
+        known = registry.twins()
         twins, devices = [], []
         for driver, address in ON_THE_BUS.items():
             name = self._add_sensor(f"{driver}-{_BUS}")
@@ -142,7 +142,7 @@ class Fair:
     def _build_nodes(self, driver: str, network: Network) -> None:
         """Put one of every LoRaWAN sensor under ChirpStack, and some under each of the others."""
         self._sources[driver] = {"type": "mqtt", "url": self._broker, "driver": driver}
-        for number, (codec, makers) in enumerate(sensors().items()):
+        for number, (codec, makers) in enumerate(registry.sensors().items()):
             for make in makers if isinstance(network, ChirpStack) or number % _ELSEWHERE == 0 else ():
                 sensor = make()
                 eui = self._add_node(codec, f"{codec}-{make.__name__.lower()}-{driver}", sensor.options)

@@ -1,7 +1,7 @@
 """A serial line: a twin behind a pseudo terminal, at a path that stays while the device comes and goes.
 
-What counts as heard is what the host has read. While nobody has the line open, the twin talks into the void: nothing
-is written, and nothing is entered in the ledger. A host that does not read finds the line full; what does not fit is
+What counts as heard is what the host has read. While no host has the line open, nothing is written, and nothing is
+entered in the ledger. A host that does not read finds the line full; what does not fit is
 lost whole, as with a real UART. When the host closes the line, or the device is unplugged, what it had not read is
 lost.
 

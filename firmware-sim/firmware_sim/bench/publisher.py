@@ -1,6 +1,6 @@
 """MQTT for the simulated city: one message after the other, with QoS 1, until the broker has acknowledged it.
 
-When the connection breaks before the PUBACK, nobody knows whether the broker has the message; the same message is
+When the connection breaks before the PUBACK, it is unknown whether the broker has the message; the same message is
 published again. The gateway may then see it twice: telling such twins apart is part of what is tested.
 """
 

@@ -23,7 +23,7 @@ class Stage:
 
     ``rate`` is how many of the stations' seconds pass in one of ours. Their clocks are right, or they show ``epoch``
     (nanoseconds UTC) at first and run as fast as the stations live: then each measures exactly when it is due.
-    What is published before a gateway has ever subscribed is nobody's: stations wait for ``subscribed``.
+    What is published before a gateway has ever subscribed is lost: stations wait for ``subscribed``.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class Natch:
 
     @property
     def waiting(self) -> int:
-        """Vehicles that nobody has acknowledged yet."""
+        """Vehicles that the host has not acknowledged yet."""
         return len(self._kept)
 
     def receive(self, data: bytes, now: float) -> list[Frame]:
@@ -93,7 +93,7 @@ class Natch:
         return [frame for event in oldest for frame in self._wire.send(event.line, partial(self._heard, event))]
 
     def due(self) -> float:
-        """Return when the timer runs out, or when somebody passes."""
+        """Return when the timer runs out, or when a vehicle passes."""
         return min(self._timer if self._kept else self.road.next_passage(), self.road.next_passage())
 
     def power_cycle(self, now: float) -> None:
@@ -106,7 +106,7 @@ class Natch:
         self.road.close()
 
     def quiet(self) -> bool:
-        """Tell that nobody is kept any more."""
+        """Tell that no vehicle is kept any more."""
         return not self._kept
 
     def _keep(self, vehicle: Vehicle) -> None:

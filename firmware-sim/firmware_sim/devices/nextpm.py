@@ -41,7 +41,7 @@ class NextPm:
     def __init__(self, name: str, truth: Truth, seed: str) -> None:
         self.name = name
         self.errors = 0
-        """State bits to be set by whoever wants to see a broken sensor."""
+        """State bits; a test sets them to see a broken sensor."""
         self.asleep = False
         self.toggles = 0
         self.air = Walk(seed, 30, 900, 15)

@@ -36,7 +36,7 @@ class NextPmModbus:
     def __init__(self, name: str, truth: Truth, seed: str, address: int = 1) -> None:
         self.name = name
         self.errors = 0
-        """State bits to be set by whoever wants to see a broken sensor."""
+        """State bits; a test sets them to see a broken sensor."""
         self.air = Walk(seed, 3000, 90000, 800)
         self._slave = Slave({address}, self._asked, seed)
         self.faults = self._slave.wire.faults

@@ -85,7 +85,7 @@ class Sds011:
         self.name = name
         self.faults = Faults()
         self.air = Air(Random(f"{seed}/air"))
-        self._mishap = Random(f"{seed}/mishap")
+        self._chance = Random(f"{seed}/faults")
         self.device_id = device_id or Random(f"{seed}/id").randbytes(2)
         self.query_mode = False
         self.period = 0
@@ -199,7 +199,7 @@ class Sds011:
         return bytes((0xAA, head)) + body + bytes((sum(body) & 0xFF, 0xAB))
 
     def _measure(self) -> list[Frame]:
-        faults, chance = self.faults, self._mishap.random
+        faults, chance = self.faults, self._chance.random
         if self._zeros is None:
             self._zeros = faults.zeros_at_start
         if self._zeros:
@@ -211,11 +211,11 @@ class Sds011:
         data = self._frame(0xC0, pm25.to_bytes(2, "little") + pm10.to_bytes(2, "little"))
         frames = []
         if chance() < faults.noise:
-            frames.append(Frame(self._mishap.randbytes(self._mishap.randint(1, 12))))
+            frames.append(Frame(self._chance.randbytes(self._chance.randint(1, 12))))
         if chance() < faults.corrupt:
-            frames.append(Frame(data[:8] + bytes(((data[8] + self._mishap.randint(1, 255)) & 0xFF,)) + data[9:]))
+            frames.append(Frame(data[:8] + bytes(((data[8] + self._chance.randint(1, 255)) & 0xFF,)) + data[9:]))
         elif chance() < faults.torn:
-            frames.append(Frame(data[: self._mishap.randint(1, 9)]))
+            frames.append(Frame(data[: self._chance.randint(1, 9)]))
         else:
             frames.append(Frame(data, partial(self._heard, pm25 / 10, pm10 / 10)))
         return frames

@@ -41,7 +41,7 @@ class SenseairS8:
     def __init__(self, name: str, truth: Truth, seed: str, address: int = EVERYBODY) -> None:
         self.name = name
         self.status = 0
-        """The meter status, to be set by whoever wants to see a broken sensor."""
+        """The meter status; a test sets it to see a broken sensor."""
         self.abc_hours = 180
         self.calibrations = 0
         self.air = Walk(seed, 405, 1800, 12)

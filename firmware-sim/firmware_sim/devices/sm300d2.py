@@ -3,7 +3,7 @@
 Source: the 17-byte frame as ESPHome reads it; the other as captured from a module. Once a second, by itself::
 
     3C 02 co2(2) ch2o(2) tvoc(2) pm25(2) pm10(2) t t. h h. sum         t with its highest bit set is below zero
-    01 03 0E co2(2) ch2o(2) tvoc(2) pm25(2) pm10(2) t(2) h(2) crc(2)   an answer of Modbus RTU that nobody asked for
+    01 03 0E co2(2) ch2o(2) tvoc(2) pm25(2) pm10(2) t(2) h(2) crc(2)   an answer of Modbus RTU without a question
 
 CO2 in ppm is worked out from tvoc; ch2o, tvoc, pm25, pm10 in ug/m3; temperature and humidity in tenths behind a whole
 number, or in hundredths. In the first dialect the sum is sometimes 80 hex off.

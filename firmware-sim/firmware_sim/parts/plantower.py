@@ -108,7 +108,7 @@ class Plantower:
         self.air = Air(Random(f"{seed}/air"))
         self.passive = False
         self.asleep = False
-        self._mishap = Random(f"{seed}/mishap")
+        self._chance = Random(f"{seed}/faults")
         self._truth = truth
         self._words = words
         self._fields = fields
@@ -185,10 +185,10 @@ class Plantower:
         return [Frame(_frame(bytes((command, value))))]
 
     def _report(self, now: float) -> list[Frame]:
-        faults, chance = self.faults, self._mishap.random
+        faults, chance = self.faults, self._chance.random
         sample = self.air.sample()
         changed, self._last = sample.outdoors != self._last.outdoors, sample
-        self._next = now + (self._mishap.uniform(0.2, 0.8) if changed else _STEADY)
+        self._next = now + (self._chance.uniform(0.2, 0.8) if changed else _STEADY)
         if self._hollow is None:
             self._hollow = faults.hollow_at_start
         hollow = self._hollow > 0
@@ -203,11 +203,11 @@ class Plantower:
         data = _frame(b"".join(word.to_bytes(2, "big") for word in self._words(sample, faults.error)))
         frames = []
         if chance() < faults.noise:
-            frames.append(Frame(self._mishap.randbytes(self._mishap.randint(1, 12))))
+            frames.append(Frame(self._chance.randbytes(self._chance.randint(1, 12))))
         if chance() < faults.corrupt:
-            frames.append(Frame(data[:-1] + bytes(((data[-1] + self._mishap.randint(1, 255)) & 0xFF,))))
+            frames.append(Frame(data[:-1] + bytes(((data[-1] + self._chance.randint(1, 255)) & 0xFF,))))
         elif chance() < faults.lost_byte:
-            at = self._mishap.randrange(len(data))
+            at = self._chance.randrange(len(data))
             frames.append(Frame(data[:at] + data[at + 1 :]))
         else:
             frames.append(Frame(data, None if hollow else partial(self._heard, self._fields(sample))))

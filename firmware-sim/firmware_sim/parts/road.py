@@ -53,7 +53,7 @@ class Road:
         return self._coming[0].left_at if self._coming else NEVER
 
     def close(self) -> None:
-        """Let no further vehicle come: nobody is on the road any more."""
+        """Let no further vehicle come; the road is empty at once."""
         self._closed = True
         self._coming.clear()
 

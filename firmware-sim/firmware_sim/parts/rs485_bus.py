@@ -12,7 +12,7 @@ class Bus:
         self.twins = twins
 
     def receive(self, data: bytes, now: float) -> list[Frame]:
-        """Let everybody hear it."""
+        """Let every device hear it."""
         return self._all(lambda twin: twin.receive(data, now))
 
     def tick(self, now: float) -> list[Frame]:

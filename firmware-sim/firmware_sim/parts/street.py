@@ -1,8 +1,8 @@
 """The street in front of a radar: vehicles both ways, and rain.
 
 A vehicle is seen five to twenty times within half a second to two seconds; its radial speed follows the cosine of a
-changing angle, with a little noise. Vehicles of one direction are at least 2.5 seconds apart, so that whoever counts
-can tell them apart; the two directions know nothing of each other.
+changing angle, with a little noise. Vehicles of one direction are at least 2.5 seconds apart, so that a driver
+can tell them apart; the two directions are independent.
 """
 
 import heapq
@@ -98,7 +98,7 @@ class Street:
         heapq.heapify(self._coming)
 
     def empty(self) -> bool:
-        """Tell whether nobody is to be seen any more."""
+        """Tell whether no vehicle is in view any more."""
         return self._closed and not self._coming
 
     def _send(self, way: str, after: float) -> None:

@@ -1,8 +1,8 @@
 """What a twin is: a device without I/O and without a clock.
 
 Times called ``now`` are the twin's own seconds since it was built; they grow, and need not be real time. What a twin
-says is a `Frame` or a `Message`, each with a callback: whoever carries it tells the twin whether it arrived, and only
-then does the twin enter a reading in the ledger. So the ledger holds no reading that nobody took.
+says is a `Frame` or a `Message`, each with a callback: the carrier tells the twin whether it arrived, and only then
+does the twin enter a reading in the ledger. So the ledger holds no reading that was not taken.
 """
 
 import math
@@ -13,7 +13,7 @@ NEVER = math.inf
 """The `SerialTwin.due` of a device that says nothing by itself."""
 
 Heard = Callable[[bool | None], None]
-"""Called once: True when it arrived for certain, False when it certainly did not, None when nobody can say."""
+"""Called once: True when it arrived for certain, False when it certainly did not, None when that cannot be known."""
 
 
 class Frame(NamedTuple):

@@ -28,7 +28,7 @@ _PORT_ATTEMPTS = 5
 _POLL_SECONDS = 0.02
 
 # Runs in the child before the server replaces it. A hook between fork and exec in this process could deadlock under
-# threads. If we died before the request to the kernel, nobody would be told: hence the look at the parent.
+# threads. If we died before the request to the kernel, it would never signal: hence the look at the parent.
 _LAUNCH = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)

@@ -31,7 +31,7 @@ class Mosquitto(RealServer):
     """Eclipse Mosquitto, by default set up as a gateway needs it: nothing acknowledged is dropped by a limit.
 
     ``max_queued_messages`` 0 is no limit. ``autosave_interval`` in seconds: what came since the last save is lost
-    when the broker is killed. ``password_file`` as mosquitto_passwd writes it; without one everybody may connect.
+    when the broker is killed. ``password_file`` as mosquitto_passwd writes it; without one every client may connect.
     """
 
     name = "mosquitto"

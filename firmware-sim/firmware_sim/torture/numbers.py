@@ -1,7 +1,7 @@
 """Numbered messages with QoS 1, each said once: the truth is what the broker acknowledged.
 
 MQTT 3.1.1 by hand (OASIS standard, sections 3.1 to 3.4), because a library says again by itself what was not
-acknowledged, and two messages of one number would look like a fault of whoever stores them. Here a message whose
+acknowledged, and two messages of one number would look like a fault of what stores them. Here a message whose
 PUBACK did not come before the connection broke is doubtful: it may be stored once, or not at all.
 
 The messages carry no time of their own, so that a message stored twice is two points, whatever the database.

@@ -53,11 +53,11 @@ class Gateway(RealServer):
 
     @classmethod
     def available(cls) -> bool:
-        """Tell whether it is installed: whoever gives the command knows."""
+        """Tell that it is installed: the command was given."""
         return True
 
     async def health(self) -> State | None:
-        """Return what the health page says, None where nobody answers within two seconds."""
+        """Return what the health page says, None where it does not answer within two seconds."""
         try:
             limit = aiohttp.ClientTimeout(total=2.0)
             page = f"http://127.0.0.1:{self.port}/healthz"

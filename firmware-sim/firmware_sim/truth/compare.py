@@ -122,7 +122,7 @@ class _Known:
         self.anything = {name for names in self.fields.values() for name in names}
 
     def is_counted(self, point: StoredPoint) -> bool:
-        """Tell whether a point says a number of vehicles, be it of a sensor that nobody knows."""
+        """Tell whether a point says a number of vehicles, be it of an unknown sensor."""
         sensor = point.tags.get("sensor", "")
         return sensor in self.counters or (sensor not in self.fields and "intensity" in point.fields)
 

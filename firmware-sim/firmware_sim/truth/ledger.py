@@ -23,7 +23,7 @@ class Taken(NamedTuple):
                the device measures none
     time       the device's own time, nanoseconds UTC; None where the device has no clock
     tags       the direction or the lane of a vehicle
-    certain    False where nobody can say whether the reading was heard: it may be stored or not
+    certain    False where it is unknown whether the reading was heard: it may be stored or not
     stored_as  the sensor's name in the database
     """
 

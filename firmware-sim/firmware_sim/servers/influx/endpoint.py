@@ -65,7 +65,7 @@ class InfluxEndpoint:
     """The endpoint, on 127.0.0.1; ``async with`` starts and stops it.
 
     port                     0 takes a free one, kept over `stop` and `start`
-    token                    what clients must present (v1: as the password); None lets everybody in
+    token                    what clients must present (v1: as the password); None lets every client in
     buckets                  those that exist; None: any bucket exists once it is written to
     max_body                 bytes of the body, unpacked, above which the answer is 413
     first_gzip_member_only   reads as some decoders do: 204, and all after the first gzip member lost in silence

@@ -29,7 +29,7 @@ class Store:
 
     def __init__(self) -> None:
         self.write_counts: Counter[Identity] = Counter()
-        """How many times each identity was accepted; above 1, somebody sent it again."""
+        """How many times each identity was accepted; above 1, it was sent again."""
         self._fields: dict[Identity, dict[str, Value]] = {}
         self._types: dict[str, dict[str, type[Value]]] = {}
 
