@@ -7,6 +7,7 @@ What such a module says of its device:
 ``TWIN``      makes it of a name, a ledger and a seed; where it can share a line, of an ``address`` too
 ``SOURCE``    what its source in a configuration must say besides (options, topics), where it must
 ``NAME``      what it is called, where it cannot be called anything
+``VARIANTS``  other models of it, and other options of its driver, each by a name of its own
 ``CODECS``    LoRaWAN: each codec, and what makes the sensors that it is to read
 ``NETWORK``   LoRaWAN: makes, of a seed, the network server that ``DRIVER`` is to read
 ============  =========================================================================================
@@ -37,6 +38,15 @@ def twins() -> dict[str, Entry]:
     return {
         driver: Entry(driver, getattr(one, "NAME", driver), one.TWIN, getattr(one, "SOURCE", {}))
         for driver, one in found.items()
+    }
+
+
+def variants() -> dict[str, Entry]:
+    """Return the variants of all devices, by the variants' names."""
+    return {
+        name: Entry(variant.driver or module.DRIVER, name, variant.make, {"options": variant.options})
+        for module in _modules()
+        for name, variant in getattr(module, "VARIANTS", {}).items()
     }
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from random import Random
 from typing import Literal
 
-from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame, Variant
 from firmware_sim.parts.wire_faults import Walk, Wire
 from firmware_sim.truth.ledger import Truth
 
@@ -141,3 +141,4 @@ def _answer(command: int, data: bytes) -> bytes:
 
 
 TWIN = Hpma115
+VARIANTS = {"hpma115c0": Variant(partial(Hpma115, model="C0"))}

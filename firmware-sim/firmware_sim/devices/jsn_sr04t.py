@@ -10,7 +10,7 @@ Source: data sheets of JSN-SR04T V3.0 and AJ-SR04M. In the mode that waits to be
 from functools import partial
 
 from firmware_sim.parts.ranging import Ranger
-from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.twin import Frame, Variant
 from firmware_sim.truth.ledger import Truth
 
 DRIVER = "jsn_sr04t"
@@ -35,3 +35,4 @@ class JsnSr04t(Ranger):
 
 
 TWIN = JsnSr04t
+VARIANTS = {"aj_sr04m": Variant(partial(JsnSr04t, header=False), {"checksum": "without_header"})}

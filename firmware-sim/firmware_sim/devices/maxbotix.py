@@ -6,10 +6,11 @@ Source: MaxBotix data sheets PD11500 (HRXL) and of the XL-MaxSonar-WR. After a l
     R123<CR>        XL: cm; 020 for anything nearer, 765 where nothing is seen
 """
 
+from functools import partial
 from typing import Literal
 
 from firmware_sim.parts.ranging import Ranger
-from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.twin import Frame, Variant
 from firmware_sim.truth.ledger import Truth
 
 DRIVER = "maxbotix"
@@ -49,3 +50,4 @@ class Maxbotix(Ranger):
 
 
 TWIN = Maxbotix
+VARIANTS = {"maxbotix_xl": Variant(partial(Maxbotix, family="xl"), {"unit": "cm", "interval": "0s"})}

@@ -13,7 +13,7 @@ It heats up for 3 minutes. In the first one it says 400 or 410, then values far 
 
 from functools import partial
 
-from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame, Variant
 from firmware_sim.parts.winsen import Port, said
 from firmware_sim.parts.wire_faults import Walk
 from firmware_sim.truth.ledger import Truth
@@ -91,3 +91,4 @@ class MhZ19:
 
 
 TWIN = MhZ19
+VARIANTS = {"mhz19_without_abc": Variant(MhZ19, {"abc": False, "range": 2000})}

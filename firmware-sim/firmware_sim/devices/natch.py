@@ -23,7 +23,7 @@ from functools import partial
 from typing import NamedTuple
 
 from firmware_sim.parts.road import Road, Vehicle
-from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.twin import Frame, Variant
 from firmware_sim.parts.wire_faults import Wire
 from firmware_sim.truth.ledger import Truth
 
@@ -172,3 +172,4 @@ def _moment(text: str) -> datetime | None:
 
 
 TWIN = Natch
+VARIANTS = {"natch_clock": Variant(Natch, {"clock": "controller"})}

@@ -13,7 +13,7 @@ first, in thousandths::
 from functools import partial
 
 from firmware_sim.parts.modbus import ILLEGAL_FUNCTION, ILLEGAL_REGISTER, Answer, Question, Slave, words
-from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.twin import Frame, Variant
 from firmware_sim.parts.wire_faults import Walk
 from firmware_sim.truth.ledger import Truth
 
@@ -91,3 +91,7 @@ class NextPmModbus:
 
 
 TWIN = NextPmModbus
+VARIANTS = {
+    "nextpm_modbus_10s": Variant(NextPmModbus, {"average": "10s"}),
+    "nextpm_by_address": Variant(partial(NextPmModbus, address=3), {"address": 3}, driver="nextpm"),
+}

@@ -9,6 +9,7 @@ error code, a byte each.
 from collections.abc import Sequence
 
 from firmware_sim.parts.plantower import Plantower, Sample, masses, particles
+from firmware_sim.parts.twin import Variant
 from firmware_sim.truth.ledger import Truth
 
 DRIVER = "pms5003st"
@@ -43,3 +44,4 @@ def _fields(sample: Sample) -> dict[str, float]:
 
 
 TWIN = pms5003st
+VARIANTS = {"pms5003s": Variant(pms5003s)}

@@ -20,7 +20,7 @@ from 0, unit 1 for mph. What it does not know it refuses with 1A.
 from functools import partial
 from random import Random
 
-from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame, Variant
 from firmware_sim.parts.wire_faults import Wire
 from firmware_sim.truth.ledger import Truth
 
@@ -189,3 +189,4 @@ class RtmsG4:
 
 
 TWIN = partial(RtmsG4, events=True)
+VARIANTS = {"rtms_g4_periods": Variant(RtmsG4, {"address": 1})}

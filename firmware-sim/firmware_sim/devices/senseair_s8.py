@@ -22,7 +22,7 @@ from firmware_sim.parts.modbus import (
     Slave,
     words,
 )
-from firmware_sim.parts.twin import Frame
+from firmware_sim.parts.twin import Frame, Variant
 from firmware_sim.parts.wire_faults import Walk
 from firmware_sim.truth.ledger import Truth
 
@@ -122,3 +122,4 @@ class SenseairS8:
 
 
 TWIN = SenseairS8
+VARIANTS = {"senseair_s8_without_abc": Variant(SenseairS8, {"abc": "0h"})}

@@ -13,7 +13,7 @@ from functools import partial
 from random import Random
 
 from firmware_sim.parts.modbus import with_crc, words
-from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame, Variant
 from firmware_sim.parts.wire_faults import Walk, Wire
 from firmware_sim.truth.ledger import Truth
 
@@ -85,3 +85,4 @@ class Sm300d2:
 
 
 TWIN = Sm300d2
+VARIANTS = {"sm300d2_modbus": Variant(partial(Sm300d2, modbus=True))}

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from firmware_sim.parts.road import Road, Vehicle
-from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame, Variant
 from firmware_sim.parts.wire_faults import Wire
 from firmware_sim.truth.ledger import Truth
 
@@ -148,3 +148,4 @@ def _steps(vehicles: list[Vehicle], interval: int) -> int:
 
 
 TWIN = WavetronixSs105
+VARIANTS = {"wavetronix_ss105_clock": Variant(WavetronixSs105, {"clock": "sensor"})}

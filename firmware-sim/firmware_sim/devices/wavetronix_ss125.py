@@ -27,7 +27,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from firmware_sim.parts.road import Road, Vehicle
-from firmware_sim.parts.twin import NEVER, Frame, Heard
+from firmware_sim.parts.twin import NEVER, Frame, Heard, Variant
 from firmware_sim.parts.wire_faults import Wire
 from firmware_sim.truth.ledger import Truth
 
@@ -272,3 +272,8 @@ def _size(buffer: bytearray) -> int:
 
 
 TWIN = WavetronixSs125
+VARIANTS = {
+    "wavetronix_ss125_7": Variant(partial(WavetronixSs125, address=7), {"address": 7}),
+    "wavetronix_ss125_clock": Variant(WavetronixSs125, {"clock": "sensor"}),
+    "wavetronix_ss125_events": Variant(WavetronixSs125, {"data": "events"}),
+}

@@ -12,7 +12,7 @@ Gases: 04 CO, 17h CH2O, 2Ah O3, 2Bh SO2, 2Ch NO2. A ZE15 sets the highest bit of
 
 from functools import partial
 
-from firmware_sim.parts.twin import NEVER, Frame
+from firmware_sim.parts.twin import NEVER, Frame, Variant
 from firmware_sim.parts.winsen import Port, said
 from firmware_sim.parts.wire_faults import Walk
 from firmware_sim.truth.ledger import Truth
@@ -97,3 +97,7 @@ class WinsenZe:
 
 
 TWIN = WinsenZe
+VARIANTS = {
+    "winsen_ze_no2": Variant(partial(WinsenZe, gas="no2")),
+    "winsen_ze_asked": Variant(partial(WinsenZe, gas="o3"), {"mode": "asked", "model": "ze25", "gas": "o3"}),
+}

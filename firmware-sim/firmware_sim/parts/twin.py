@@ -6,8 +6,8 @@ does the twin enter a reading in the ledger. So the ledger holds no reading that
 """
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 NEVER = math.inf
 """The `SerialTwin.due` of a device that says nothing by itself."""
@@ -29,6 +29,17 @@ class Message(NamedTuple):
     topic: str
     payload: bytes
     heard: Heard
+
+
+class Variant(NamedTuple):
+    """Another model of a device, or the same device as other options of its driver read it.
+
+    ``make`` makes the twin of a name, a ledger and a seed; ``driver`` is named where it is not the device's own.
+    """
+
+    make: Callable[..., Any]
+    options: Mapping[str, Any] = {}
+    driver: str = ""
 
 
 @runtime_checkable
