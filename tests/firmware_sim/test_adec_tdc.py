@@ -1,6 +1,4 @@
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from firmware_sim.devices.adec_tdc import NOTHING, AdecTdc, long_frame
 from firmware_sim.parts.twin import Frame
@@ -65,15 +63,6 @@ def test_faults_are_said_with_vehicles_without_and_when_asked(detector: AdecTdc)
 
 def test_it_hears_its_own_address_alone(detector: AdecTdc) -> None:
     assert detector.receive(bytes.fromhex("1040024216"), 0.0) == []
-
-
-@settings(deadline=None)
-@given(st.lists(st.binary(max_size=20) | st.sampled_from([RESET, STATUS, *VEHICLES.values()]), max_size=8))
-def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
-    whole, cut = (AdecTdc("x", Truth(), "seed") for _ in range(2))
-    joined = b"".join(stream)
-    pieces = [said(cut.receive(joined[at : at + 1], 30.0)) for at in range(len(joined))]
-    assert said(whole.receive(joined, 30.0)) == b"".join(pieces)
 
 
 def test_after_stop_it_is_quiet_once_all_were_asked_for(detector: AdecTdc) -> None:

@@ -1,6 +1,4 @@
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from firmware_sim.devices.canoga import ANYBODY, Canoga, text, xor
 from firmware_sim.parts.twin import Frame
@@ -93,12 +91,3 @@ def test_fault_lose_first_happens_once(card: Canoga) -> None:
     card.lose_first = True
     assert len(said(card.receive(ASK, 60.0))) == 36
     assert len(said(card.receive(ASK, 60.0))) == 37
-
-
-@settings(deadline=None)
-@given(st.lists(st.binary(max_size=20) | st.sampled_from([ASK, text(3, b"a"), b"<"]), max_size=8))
-def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
-    whole, cut = (Canoga("x", Truth(), "seed", 3) for _ in range(2))
-    joined = b"".join(stream)
-    pieces = [said(cut.receive(joined[at : at + 1], 30.0)) for at in range(len(joined))]
-    assert said(whole.receive(joined, 30.0)) == b"".join(pieces)

@@ -1,6 +1,4 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from firmware_sim.devices.houston_dr500 import (
     ABOUT,
@@ -80,14 +78,6 @@ def test_it_says_who_it_is(radar: HoustonDr500) -> None:
 def test_marks_are_escaped() -> None:
     assert packet(SPEED, b"\xf3\xfa\xfc")[2:8] == bytes.fromhex("fa03 fa0a fa0c")
     assert unpacked(packet(SPEED, b"\xf3\xfa\xfc")[1:-1]) == b"\x32\xf3\xfa\xfc"
-
-
-@given(st.lists(st.binary(max_size=20) | st.sampled_from([packet(ASK_SPEED), packet(ASK, b"\0TA")]), max_size=8))
-def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
-    whole, cut = (HoustonDr500("x", Truth(), "seed") for _ in range(2))
-    joined = b"".join(stream)
-    pieces = [said(cut.receive(joined[at : at + 1], 0.0)) for at in range(len(joined))]
-    assert said(whole.receive(joined, 0.0)) == b"".join(pieces)
 
 
 def test_fault_silent_and_an_idle_line(radar: HoustonDr500) -> None:

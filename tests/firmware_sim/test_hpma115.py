@@ -3,8 +3,6 @@
 from typing import Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from firmware_sim.devices.hpma115 import Hpma115
 from firmware_sim.parts.twin import NEVER, Frame
@@ -83,14 +81,3 @@ def test_stopped_or_with_reports_off_it_is_silent_and_power_brings_them_back(twi
         assert twin.due() == 26.0
     twin.receive(STOP, 30.0)
     assert said(twin.receive(READ, 40.0)) == NOT_DONE
-
-
-@given(
-    st.lists(st.binary(max_size=30) | st.sampled_from([START, STOP, READ, GET, AUTO_OFF, b"\x68\x02"]), max_size=8)
-)
-def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
-    whole, cut = (Hpma115("aq-1", Truth(), "seed") for _ in range(2))
-    joined = b"".join(stream)
-    answers = [frame.data for frame in whole.receive(joined, 7.0)]
-    assert [frame.data for byte in joined for frame in cut.receive(bytes((byte,)), 7.0)] == answers
-    assert len(whole._received) < 6

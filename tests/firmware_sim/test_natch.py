@@ -1,8 +1,6 @@
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from firmware_sim.devices.natch import Natch
 from firmware_sim.parts.road import Road
@@ -87,13 +85,6 @@ def test_a_restart_loses_who_waited_and_begins_the_ids_again(controller: Natch) 
     assert controller.waiting == 0
     assert said(controller, b"CS,0001\n", 31.0) == ""
     assert run(controller, 31.0, 60.0)[0].data.startswith(b"ds,0001,")
-
-
-@given(st.lists(st.binary(max_size=30) | st.sampled_from([b"CS,0001\n", b"DS,01a5\n", b"DC,1,0,7\n"]), max_size=8))
-def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
-    whole, cut = (Natch("x", Truth(), "seed") for _ in range(2))
-    joined = b"".join(stream)
-    assert said(whole, joined, 1.0) == "".join(said(cut, bytes((byte,)), 1.0) for byte in joined)
 
 
 def test_vehicles_of_a_lane_do_not_overlap() -> None:

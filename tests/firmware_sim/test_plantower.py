@@ -3,8 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from firmware_sim.devices.pms3003 import pms3003
 from firmware_sim.devices.pms5003 import pms5003
@@ -117,15 +115,6 @@ def test_a_power_cut_leaves_it_awake_and_active(twin: Plantower) -> None:
     twin.receive(PASSIVE + SLEEP, 0.0)
     twin.power_cycle(9.0)
     assert len(twin.tick(10.0)) == 1
-
-
-@given(st.lists(st.binary(max_size=30) | st.sampled_from([PASSIVE, ACTIVE, READ, SLEEP, WAKE, b"BM"]), max_size=8))
-def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
-    whole, cut = (pms5003("aq-1", Truth(), "seed") for _ in range(2))
-    joined = b"".join(stream)
-    answers = [frame.data for frame in whole.receive(joined, 1.0)]
-    assert [frame.data for byte in joined for frame in cut.receive(bytes((byte,)), 1.0)] == answers
-    assert len(whole._received) < 7
 
 
 def test_fault_hollow_at_start_is_no_reading(twin: Plantower, truth: Truth) -> None:

@@ -1,6 +1,4 @@
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from firmware_sim.devices.rtms_g4 import COUNT, EVENT, FOOTER, HEADER, INFORM, POLL, REFUSED, RtmsG4, frame
 from firmware_sim.parts.twin import NEVER, Frame
@@ -76,12 +74,3 @@ def test_a_power_cut_begins_a_new_period(sensor: RtmsG4) -> None:
     assert sensor.receive(ASK, 74.0) == []
     assert sensor.receive(ASK, 75.0)[0].data[6] == 1
     assert sensor.due() == NEVER
-
-
-@settings(deadline=None)
-@given(st.lists(st.binary(max_size=20) | st.sampled_from([ASK, frame(INFORM, 1, b""), b"\xff"]), max_size=8))
-def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
-    whole, cut = (RtmsG4("x", Truth(), "seed") for _ in range(2))
-    joined = b"".join(stream)
-    pieces = [part for at in range(len(joined)) for part in said(cut.receive(joined[at : at + 1], 30.0))]
-    assert said(whole.receive(joined, 30.0)) == pieces

@@ -3,8 +3,6 @@
 from struct import unpack
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from firmware_sim.devices.sps30 import Mode, Sps30, Status, _unstuffed
 from firmware_sim.parts.twin import NEVER, Frame
@@ -159,12 +157,3 @@ def test_it_says_nothing_by_itself_and_stopped_it_has_no_new_sample(twin: Sps30,
     assert twin.quiet()
     assert read(twin, 10.0) == b""
     assert len(truth) == 0
-
-
-@given(st.lists(st.binary(max_size=30) | st.sampled_from([START, STOP, READ, SLEEP, WAKE, CLEAN]), max_size=8))
-def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
-    whole, cut = (Sps30("aq-1", Truth(), "seed") for _ in range(2))
-    joined = b"".join(stream)
-    answers = [frame.data for frame in whole.receive(joined, 1.0)]
-    assert [frame.data for byte in joined for frame in cut.receive(bytes((byte,)), 1.0)] == answers
-    assert len(whole._received) <= 600

@@ -1,6 +1,4 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from firmware_sim.devices.wavetronix_ss105 import BORN, WavetronixSs105, checksum
 from firmware_sim.truth.ledger import Truth
@@ -62,13 +60,6 @@ def test_a_power_cut_takes_what_was_counted(sensor: WavetronixSs105) -> None:
     assert said(sensor, ASK, 62.0) == "Z00001XDEmpty~\r"
     sensor.stop()
     assert sensor.quiet()
-
-
-@given(st.lists(st.binary(max_size=30) | st.sampled_from([ASK, b"Z00001XD0001\r"]), max_size=8))
-def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
-    whole, cut = (WavetronixSs105("x", Truth(), "seed") for _ in range(2))
-    joined = b"".join(stream)
-    assert said(whole, joined, 70.0) == "".join(said(cut, bytes((byte,)), 70.0) for byte in joined)
 
 
 def test_when_it_is_stopped_no_further_interval_ends(sensor: WavetronixSs105) -> None:

@@ -1,8 +1,6 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from firmware_sim.devices.wavetronix_ss125 import (
     BORN,
@@ -100,11 +98,3 @@ def test_a_power_cut_takes_what_was_counted(sensor: WavetronixSs125) -> None:
     assert bodies(sensor.receive(ask(EVENT), 61.0))[0][1] in (0, 1)
     sensor.stop()
     assert sensor.quiet()
-
-
-@given(st.lists(st.binary(max_size=30) | st.sampled_from([ask(EVENT), ask(INTERVAL, bytes(3))]), max_size=8))
-def test_it_answers_the_same_however_the_bytes_are_cut(stream: list[bytes]) -> None:
-    whole, cut = (WavetronixSs125("x", Truth(), "seed") for _ in range(2))
-    joined = b"".join(stream)
-    said = [frame.data for frame in whole.receive(joined, 40.0)]
-    assert said == [frame.data for byte in joined for frame in cut.receive(bytes((byte,)), 40.0)]
