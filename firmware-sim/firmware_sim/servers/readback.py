@@ -25,7 +25,8 @@ KINDS = ("air_quality", "gateway", "parking", "position", "traffic")
 """What a metric's name begins with."""
 
 _CHUNK = 10_000
-_EVERYTHING = {"match[]": '{__name__!=""}', "start": "-9000000000", "end": "9000000000"}
+_EVERYTHING = {"match[]": '{__name__!=""}', "start": "-9000000000", "end": "4294967295"}
+"""All times: a number above is taken for milliseconds by newer versions."""
 _CONVERT: Mapping[str, type[Value]] = {"float": float, "integer": int, "boolean": bool, "string": str}
 
 
