@@ -4,7 +4,6 @@ Times become ISO 8601 UTC. A reading without UTC time has ``boot_id`` (hexadecim
 """
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
@@ -45,25 +44,31 @@ def write_lines(rows: Iterable[StoredReading], output: BinaryIO) -> None:
     output.writelines(row.line + b"\n" for row in rows)
 
 
+class _Utf8:
+    """Text for a binary file that stays the caller's: a text wrapper closes it when a broken pipe ends the export."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+
+    def write(self, text: str) -> None:
+        self._output.write(text.encode())
+
+
 def write_csv(rows: Iterable[StoredReading], output: BinaryIO) -> None:
     """Write CSV with a header line and `COLUMNS`."""
-    text = io.TextIOWrapper(output, encoding="utf-8", newline="", write_through=True)
-    try:
-        table = csv.writer(text)
-        table.writerow(COLUMNS)
-        for row in rows:
-            point = parse_line(row.line)
-            if point is None:
-                continue
-            tags = dict(point.tags)
-            sensor = tags.pop("sensor", "")
-            others = ";".join(f"{key}={value}" for key, value in tags.items())
-            time = format_time(point.time) if row.boot is None else ""
-            boot = ("", "") if row.boot is None else (row.boot.hex(), point.time)
-            for name, value in point.fields.items():
-                table.writerow((time, point.measurement, sensor, name, _plain(value), others, *boot))
-    finally:
-        text.detach()
+    table = csv.writer(_Utf8(output))
+    table.writerow(COLUMNS)
+    for row in rows:
+        point = parse_line(row.line)
+        if point is None:
+            continue
+        tags = dict(point.tags)
+        sensor = tags.pop("sensor", "")
+        others = ";".join(f"{key}={value}" for key, value in tags.items())
+        time = format_time(point.time) if row.boot is None else ""
+        boot = ("", "") if row.boot is None else (row.boot.hex(), point.time)
+        for name, value in point.fields.items():
+            table.writerow((time, point.measurement, sensor, name, _plain(value), others, *boot))
 
 
 def write_json(rows: Iterable[StoredReading], output: BinaryIO) -> None:

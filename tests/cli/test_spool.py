@@ -1,17 +1,20 @@
 import argparse
 import csv
+import gc
 import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
 from gateway.cli import spool as command
 from gateway.spool import Batch, Spool, SpoolTuning
+from gateway.spool.export import FORMATS, StoredReading
 from gateway.spool.lines import Point, parse_line
 from tests.support.spool import Batches
 
@@ -219,6 +222,39 @@ def test_the_spool_of_the_configuration_is_found(
     assert "start the gateway, or give --dir" in capsys.readouterr().err
     Spool.open(tmp_path / "spool").close()
     assert run("--config", config, "status") == 0
+
+
+class _GonePipe(io.RawIOBase):
+    """Takes a little, then its reader is gone."""
+
+    taken = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override] # nothing else is written here
+        self.taken += len(data)
+        self.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        if self.taken > 1000:
+            raise BrokenPipeError
+
+
+@pytest.mark.parametrize("write", FORMATS.values(), ids=FORMATS)
+def test_an_export_that_its_reader_ends_leaves_the_output_open_for_whoever_opened_it(
+    write: Callable[[Iterable[StoredReading], BinaryIO], None],
+) -> None:
+    output = _GonePipe()
+    with pytest.raises(BrokenPipeError):
+        write(
+            (StoredReading(b"air_quality,sensor=aq-1 pm10=1 %d" % n, None) for n in range(1_000)),
+            cast("BinaryIO", output),
+        )
+    gc.collect()
+    assert not output.closed
+    output.taken = 0  # it is flushed when it is closed
 
 
 def test_a_reader_that_has_seen_enough_causes_no_complaint(root: Path) -> None:
