@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -236,10 +237,11 @@ async def test_two_clients_of_one_id_fight_no_war_and_the_id_is_named(rig: Rig, 
     rival.connect("127.0.0.1", broker.port)
     rival.loop_start()
     try:
-        words = "does another client use the id 'prehod-koper-test-stream'?"
-        state = await gateway.until(lambda state: words in problem(state))
+        # Mosquitto 2.0.11 just drops us; newer ones give MQTT 5 clients the reason.
+        words = re.compile("another client uses? the id 'prehod-koper-test-stream'")
+        state = await gateway.until(lambda state: words.search(problem(state)))
         assert state["sources"]["stream"]["restarts"] <= 6
-        assert any(words in one for one in state["problems"])
+        assert any(words.search(one) for one in state["problems"])
     finally:
         rival.disconnect()
         rival.loop_stop()
