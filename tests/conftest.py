@@ -71,5 +71,4 @@ async def running(committer: Committer) -> AsyncIterator[Committer]:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    require_program("openssl")
     return make_certificates(tmp_path_factory.mktemp("certificates"))

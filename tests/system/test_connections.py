@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.servers.servers import Mosquitto, Tls
-from tests.support.requirements import require_program
+from tests.support.certificates import Certificates
 from tests.system.conftest import Rig
 
 pytestmark = pytest.mark.system
@@ -51,14 +51,11 @@ async def test_a_stream_arrives_with_a_password_and_a_wrong_one_is_said_in_words
     assert stream.differences(gateway.spooled()) == {}
 
 
-async def test_a_stream_arrives_encrypted_with_certificates_on_both_sides(rig: Rig, tmp_path: Path) -> None:
-    require_program("openssl")
-    authority = _certify(tmp_path, "authority")
-    server = _certify(tmp_path, "server", by=authority)
-    client = _certify(tmp_path, "client", by=authority)
-    tls = Tls(server[0], server[1], authority[0], client_certificates=True)
-    broker = await rig.serve(Mosquitto, tls=tls)
-    settings = {"ca_file": str(authority[0]), "certificate_file": str(client[0]), "key_file": str(client[1])}
+async def test_a_stream_arrives_encrypted_with_certificates_on_both_sides(
+    rig: Rig, certificates: Certificates
+) -> None:
+    broker = await rig.serve(Mosquitto, tls=_demanding(certificates))
+    settings = _both_sides(certificates)
     gateway = await rig.gateway(rig.stream_source(f"mqtts://127.0.0.1:{broker.tls_port}", **settings))
     await gateway.listening()
     stream = rig.stream(broker.url)
@@ -71,30 +68,26 @@ async def test_a_stream_arrives_encrypted_with_certificates_on_both_sides(rig: R
     ("missing", "said"), [("ca_file", "not trusted"), ("certificate_file", "certificate required")]
 )
 async def test_where_one_side_does_not_trust_the_other_that_is_said_in_words(
-    rig: Rig, tmp_path: Path, missing: str, said: str
+    rig: Rig, certificates: Certificates, missing: str, said: str
 ) -> None:
-    require_program("openssl")
-    authority = _certify(tmp_path, "authority")
-    server = _certify(tmp_path, "server", by=authority)
-    client = _certify(tmp_path, "client", by=authority)
-    broker = await rig.serve(Mosquitto, tls=Tls(server[0], server[1], authority[0], client_certificates=True))
-    settings = {"ca_file": str(authority[0]), "certificate_file": str(client[0]), "key_file": str(client[1])}
+    broker = await rig.serve(Mosquitto, tls=_demanding(certificates))
+    settings = _both_sides(certificates)
     del settings[missing]
     gateway = await rig.gateway(rig.stream_source(f"mqtts://127.0.0.1:{broker.tls_port}", **settings))
     state = await gateway.until(lambda state: said in state["sources"]["stream"]["problem"])
     assert not state["sources"]["stream"]["up"]
 
 
-def _certify(directory: Path, name: str, by: tuple[Path, Path] | None = None) -> tuple[Path, Path]:
-    """Make a key and a certificate for 127.0.0.1, signed by an authority or by itself; return certificate and key."""
-    certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
-    command = ["openssl", "req", "-x509", "-days", "2", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-subj", f"/CN={name}", "-out", str(certificate), "-keyout", str(key)]
-    if by is not None:
-        command += ["-CA", str(by[0]), "-CAkey", str(by[1]), "-addext", "subjectAltName=IP:127.0.0.1"]
-        command += ["-addext", "basicConstraints=critical,CA:FALSE"]
-    _run(*command)
-    return certificate, key
+def _demanding(files: Certificates) -> Tls:
+    return Tls(files.server, files.server_key, files.authority, client_certificates=True)
+
+
+def _both_sides(files: Certificates) -> dict[str, str]:
+    return {
+        "ca_file": str(files.authority),
+        "certificate_file": str(files.client),
+        "key_file": str(files.client_key),
+    }
 
 
 def _run(*command: str) -> None:
