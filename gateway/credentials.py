@@ -12,7 +12,13 @@ from pathlib import Path
 from gateway.errors import CredentialsError
 
 _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64
+_NO_KEY_USAGE = 92
+_STRICT = range(80, 95)
+_GUIDE = 'docs/install.md, "Certificates of your own"'
 _REMEDIES = {
+    # What only strict verification finds (RFC 5280), as Python has it since 3.13: an upgrade may end a connection.
+    **dict.fromkeys(_STRICT, f"make the certificates anew, Python 3.13 and later are strict: {_GUIDE}"),
+    _NO_KEY_USAGE: f"make the authority (ca_file) anew with keyUsage, as Python 3.13 and later require: {_GUIDE}",
     _NOT_YET_VALID: "is this machine's clock right?",
     _EXPIRED: "renew it, or is this machine's clock wrong?",
     _WRONG_NAME: "write the name that the certificate is for into the url",
@@ -30,6 +36,17 @@ def read_secret(key: str, file: Path) -> str:
         raise CredentialsError(f"{key}: {file}: not UTF-8 text; write the secret alone into it") from None
 
 
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes when the handshake fails; paho leaves it open, for the garbage collector to find."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def tls_context(
     ca_file: Path | None = None, certificate_file: Path | None = None, key_file: Path | None = None
 ) -> ssl.SSLContext:
@@ -44,6 +61,7 @@ def tls_context(
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise CredentialsError(f"ca_file: {ca_file}: holds no certificate; it has to be in PEM form") from error
+    context.sslsocket_class = _ClosingSocket
     if certificate_file is not None:
         try:
             context.load_cert_chain(certificate_file, key_file, password="")  # else OpenSSL asks at the terminal
@@ -55,6 +73,13 @@ def tls_context(
                 " and without a passphrase"
             ) from error
     return context
+
+
+def tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """Return the TLS error behind one of aiomqtt's, if there is one."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def tls_problem(error: ssl.SSLError, whose: str) -> str:

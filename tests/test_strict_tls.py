@@ -9,14 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from gateway.tls import tls_error, tls_problem
 
 from gateway.cli.main import main
+from gateway.credentials import tls_error, tls_problem
 from gateway.errors import LinkRefused, SinkAway
-from gateway.links.mqtt.client import MqttSettings
 from gateway.links.mqtt.connection import Connection
-from gateway.sinks.influxdb import InfluxSettings, InfluxSink
-from gateway.sinks.live_mqtt import LiveSettings, LiveSink
+from gateway.links.mqtt.settings import MqttSettings
+from gateway.sinks.influxdb import InfluxSink
+from gateway.sinks.live_mqtt import LiveSink
+from gateway.sinks.settings import InfluxSettings, LiveSettings
 from tests.support.certificates import KEY_USAGE, STRICT, Authority, Certificate, without_key_usage
 
 HEADING = "Certificates of your own"
@@ -84,7 +85,7 @@ def test_an_authority_without_key_usage_is_refused_by_a_strict_python_alone_and_
     assert handshake(server, authority.file, strict=False) is None
     error = handshake(server, authority.file)
     assert error is not None
-    assert tls_problem(error) == f"TLS: the broker's certificate is {NO_KEY_USAGE}"
+    assert tls_problem(error, "the broker's") == f"TLS: the broker's certificate is {NO_KEY_USAGE}"
 
 
 @pytest.mark.parametrize(
@@ -100,17 +101,18 @@ def test_what_else_a_strict_python_refuses_is_told_with_the_guide(
     made = Authority(tmp_path, "authority", KEY_USAGE, *filter(None, [authority]))
     error = handshake(made.certify("broker", *server), made.file)
     assert error is not None
-    assert tls_problem(error, "database") == (
-        f"TLS: the database's certificate is not trusted: {said};"
+    assert tls_problem(error, "the server's") == (
+        f"TLS: the server's certificate is not trusted: {said};"
         f" make the certificates anew, Python 3.13 and later are strict: {GUIDE}"
     )
 
 
-def test_a_stranger_is_refused_without_advice_that_would_not_help(tmp_path: Path) -> None:
+def test_a_stranger_is_told_with_another_remedy(tmp_path: Path) -> None:
     error = handshake(Authority(tmp_path).certify("broker"), Authority(tmp_path, "stranger").file)
     assert error is not None
-    assert tls_problem(error) == (
-        "TLS: the broker's certificate is not trusted: unable to get local issuer certificate"
+    assert tls_problem(error, "the broker's") == (
+        "TLS: the broker's certificate is not trusted: unable to get local issuer certificate;"
+        " name the authority that signed it in ca_file"
     )
 
 
@@ -135,7 +137,7 @@ async def careless(tmp_path: Path) -> AsyncIterator[tuple[int, Path]]:
 
 
 async def _source(port: int, authority: Path) -> None:
-    connection = Connection(MqttSettings("127.0.0.1", port, "test", ("#",), tls=True, ca_file=authority))
+    connection = Connection(MqttSettings(url=f"mqtts://127.0.0.1:{port}", topics=("#",), ca_file=authority))
     try:
         await connection.open()
     finally:
@@ -143,12 +145,13 @@ async def _source(port: int, authority: Path) -> None:
 
 
 async def _live(port: int, authority: Path) -> None:
-    settings = LiveSettings("127.0.0.1", port, "test", "t/{sensor}", "t/status", tls=True, ca_file=authority)
-    await LiveSink(settings, dict, lambda _: None).run(lambda: None)
+    settings = LiveSettings(url=f"mqtts://127.0.0.1:{port}", ca_file=authority)
+    await LiveSink(settings, "status", dict, lambda _: None).run(lambda: None)
 
 
 async def _database(port: int, authority: Path) -> None:
-    sink = InfluxSink(InfluxSettings(f"https://127.0.0.1:{port}", "koper", "city", ca_file=authority))
+    settings = InfluxSettings(url=f"https://127.0.0.1:{port}", org="koper", bucket="city", ca_file=authority)
+    sink = InfluxSink(settings)
     try:
         await sink.send(gzip.compress(b"air_quality pm25=1 1\n"))
     finally:
@@ -158,7 +161,7 @@ async def _database(port: int, authority: Path) -> None:
 @STRICT
 @pytest.mark.parametrize(
     ("connect", "kind", "other"),
-    [(_source, LinkRefused, "broker"), (_live, LinkRefused, "broker"), (_database, SinkAway, "database")],
+    [(_source, LinkRefused, "broker"), (_live, LinkRefused, "broker"), (_database, SinkAway, "server")],
 )
 async def test_a_hand_made_authority_is_told_how_to_mend_by_whoever_meets_it(
     careless: tuple[int, Path], connect: Callable[[int, Path], Awaitable[None]], kind: type[Exception], other: str

@@ -20,6 +20,7 @@ import orjson
 from pydantic import ValidationError
 
 from gateway.cli.numbers import seconds
+from gateway.credentials import tls_error, tls_problem
 from gateway.daemon.catalogue import load_configuration
 from gateway.errors import LinkDown, LinkRefused
 from gateway.mqtt.broker import BrokerSettings, Credentials
@@ -73,7 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     except aiomqtt.MqttError as error:
-        raise LinkDown(f"broker {broker.where}: {getattr(error.__cause__, 'strerror', None) or error}") from None
+        failed = tls_error(error)
+        words = tls_problem(failed, "the broker's") if failed else getattr(error.__cause__, "strerror", None) or error
+        raise LinkDown(f"broker {broker.where}: {words}") from None
     return 0
 
 

@@ -14,7 +14,8 @@ import aiomqtt
 import orjson
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.errors import LinkDown, LinkDropped
+from gateway.credentials import tls_error, tls_problem
+from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.mqtt.reasons import connection_ended, connection_refused
 from gateway.sinks.settings import LiveSettings
 
@@ -111,6 +112,9 @@ class LiveSink:
             error = error.__cause__  # "disconnected", and here is why
         settings, reason = self._settings, getattr(error, "rc", None)
         where = settings.where
+        if not up and (failed := tls_error(error)):
+            why = tls_problem(failed, "the broker's")
+            return LinkRefused(f"{where}: {why}")
         if not isinstance(reason, ReasonCode):
             return LinkDown(f"{where}: {error}")
         if not up:
