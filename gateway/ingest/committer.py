@@ -14,11 +14,12 @@ from contextlib import suppress
 
 import structlog
 
+from gateway import line_protocol
 from gateway.errors import QuarantineFull, SpoolError
 from gateway.health import Health
 from gateway.ingest.commit_group import LARGEST, Acknowledged, Group, Store, Write
 from gateway.ingest.settings import CommitSettings
-from gateway.spool import MAX_IDENTITIES, Identity, of_boot, sensors_in
+from gateway.spool import MAX_IDENTITIES, Identity, of_boot
 
 HOLD_LINES = 20_000
 HOLD_BYTES = 8 * 1024 * 1024
@@ -200,7 +201,7 @@ class Committer:
 
     def _drop(self, lines: Sequence[bytes], problem: str) -> None:
         """Give up held lines that the quarantine does not take; told once until it takes some again."""
-        self._health.refuse("quarantine_full", problem, len(lines), sensors_in(b"\n".join(lines)))
+        self._health.refuse("quarantine_full", problem, len(lines), line_protocol.sensors_in(b"\n".join(lines)))
         if not self._dropping:
             structlog.get_logger().error("quarantine is full: what it should hold is dropped", problem=problem)
         self._dropping = True

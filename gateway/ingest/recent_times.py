@@ -4,17 +4,15 @@ Our own stamps must rise within a series over a restart too. Looked for in each 
 clock is ahead must not move the times of its neighbours.
 """
 
-import re
 from contextlib import suppress
 
+from gateway import line_protocol
 from gateway.errors import SpoolError
 from gateway.ingest.intake import FAR
-from gateway.spool import MemberDamaged, SpoolReader, decode_member, line_time
+from gateway.spool import MemberDamaged, SpoolReader, decode_member
 
 READINGS = 50_000
 """So many of the newest are looked at: some ten minutes of a busy gateway, and half a second of a small board."""
-
-_SERIES = re.compile(rb"(?:\\.|[^\\ ])+ ")
 
 
 def still_to_come(reader: SpoolReader, end: int, now: int | None) -> dict[bytes, int]:
@@ -36,7 +34,7 @@ def still_to_come(reader: SpoolReader, end: int, now: int | None) -> dict[bytes,
 
 
 def _look(text: bytes, now: int, found: dict[bytes, int]) -> None:
-    for line in text.splitlines():
-        time = line_time(line)
-        if time is not None and now <= time < now + FAR and (series := _SERIES.match(line)):
-            found[series[0]] = max(time, found.get(series[0], 0))
+    for line in line_protocol.split(text):
+        time = line_protocol.time_of(line)
+        if time is not None and now <= time < now + FAR and (parts := line_protocol.split_line(line)):
+            found[parts.series] = max(time, found.get(parts.series, 0))

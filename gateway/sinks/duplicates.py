@@ -17,16 +17,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from gateway import line_protocol
+
 Parameters = list[tuple[str, str]]
 
 MOST_QUESTIONS = 20
 """Each covers a stretch of time; more stretches than this are joined where the gaps between them are smallest."""
 
-_COMMA = re.compile(rb"(?<!\\),")
-_EQUALS = re.compile(rb"(?<!\\)=")
-_SPACE = re.compile(rb"(?<!\\) ")
-_ESCAPED = re.compile(rb"\\([,= ])")
-_QUALITY_LAST = re.compile(rb"[, ]quality=\d+i -?\d+\Z")
 _MILLISECOND = 1_000_000
 _GAP = 60_000  # milliseconds between two readings that are asked for together
 _LONGEST_NAMES = 1500  # bytes of sensor names in one question: proxies refuse long addresses
@@ -41,18 +38,14 @@ class Key(NamedTuple):
     time: int
 
 
-def key_of(line: bytes) -> Key:
-    """Return the key of a line that the gateway wrote.
-
-    Such a line has a time, and no backslash before a separator but as an escape.
-    """
-    series, rest = _SPACE.split(line, 1)
-    name, *pairs = _COMMA.split(series)
-    tags = [tuple(_plain(part) for part in _EQUALS.split(pair, 1)) for pair in pairs]
-    witness = b"quality" if _QUALITY_LAST.search(rest) else _EQUALS.split(rest, 1)[0]
-    time = int(line.rpartition(b" ")[2])
-    sorted_tags = tuple(sorted((key, value) for key, value in tags))
-    return Key(f"{_plain(name)}_{_plain(witness)}", sorted_tags, time // _MILLISECOND)
+def key_of(line: bytes) -> Key | None:
+    """Return the key of a line; None for what is no line with a time, as a person may have requeued it."""
+    parts = line_protocol.split_line(line)
+    series = None if parts is None else line_protocol.parse_series(parts.series)
+    if parts is None or series is None:
+        return None
+    witness = "quality" if line_protocol.split_quality(parts.fields) else line_protocol.first_key(parts.fields)
+    return Key(f"{series.measurement}_{witness}", tuple(sorted(series.tags.items())), parts.time // _MILLISECOND)
 
 
 class Comparison:
@@ -61,7 +54,7 @@ class Comparison:
     def __init__(self, lines: Sequence[bytes]) -> None:
         self._lines = lines
         self._keys = [key_of(line) for line in lines]
-        self._wanted = set(self._keys)
+        self._wanted = {key for key in self._keys if key is not None}
         self._databases = any(key == _DATABASE for one in self._wanted for key, _ in one.tags)
         self._stored: Counter[Key] = Counter()
 
@@ -70,7 +63,9 @@ class Comparison:
 
         One for each stretch of time: a single late reading must not bring a week of samples along.
         """
-        return [_question(keys) for keys in _stretches(sorted(self._keys, key=lambda key: key.time))]
+        if not self._wanted:
+            return []
+        return [_question(keys) for keys in _stretches(sorted(self._wanted, key=lambda key: key.time))]
 
     def add(self, exported: bytes) -> None:
         """Take one line of an export, a series with some of its samples. Raises ``ValueError`` for anything else."""
@@ -92,7 +87,7 @@ class Comparison:
         stored = Counter(self._stored)
         missing = []
         for line, key in zip(self._lines, self._keys, strict=True):
-            if stored[key]:
+            if key is not None and stored[key]:
                 stored[key] -= 1
             else:
                 missing.append(line)
@@ -119,10 +114,6 @@ def _question(keys: Sequence[Key]) -> Parameters:
     # Seconds with a fraction; a millisecond of room on both sides for its rounding.
     span = [("start", f"{(keys[0].time - 1) / 1000:.3f}"), ("end", f"{(keys[-1].time + 1) / 1000:.3f}")]
     return [*matches, *span, ("max_rows_per_line", "10000")]
-
-
-def _plain(text: bytes) -> str:
-    return _ESCAPED.sub(rb"\1", text).decode()
 
 
 def _quoted(text: str) -> str:

@@ -66,7 +66,6 @@ everybody else: it takes no lock and changes nothing.
 
 from gateway.spool.cursors import Cursors
 from gateway.spool.ledger import Ledger, Loss, format_time
-from gateway.spool.lines import line_time, sensors_in
 from gateway.spool.member import (
     MAX_IDENTITIES,
     Batch,
@@ -122,7 +121,5 @@ __all__ = [
     "decode_member",
     "encode_member",
     "format_time",
-    "line_time",
     "of_boot",
-    "sensors_in",
 ]

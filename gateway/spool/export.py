@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+from gateway import line_protocol
 from gateway.spool.ledger import format_time
-from gateway.spool.lines import FieldValue, line_time, parse_line
 from gateway.spool.member import Member, decode_member
+from gateway.vocabulary import FieldValue
 
 COLUMNS = ("time", "measurement", "sensor", "field", "value", "tags", "boot_id", "boot_time_ns")
 """Of the CSV: a row for each field of a reading, since sensors differ in what they have."""
@@ -34,7 +35,7 @@ def readings(
         for line in decode_member(raw).split(b"\n"):
             if not line:
                 continue
-            time = line_time(line) if timed else None
+            time = line_protocol.time_of(line) if timed else None
             if not timed or (time is not None and low <= time < high):
                 yield StoredReading(line, header.boot)
 
@@ -59,7 +60,7 @@ def write_csv(rows: Iterable[StoredReading], output: BinaryIO) -> None:
     table = csv.writer(_Utf8(output))
     table.writerow(COLUMNS)
     for row in rows:
-        point = parse_line(row.line)
+        point = line_protocol.parse(row.line)
         if point is None:
             continue
         tags = dict(point.tags)
@@ -74,7 +75,7 @@ def write_csv(rows: Iterable[StoredReading], output: BinaryIO) -> None:
 def write_json(rows: Iterable[StoredReading], output: BinaryIO) -> None:
     """Write one JSON object a line: ``time``, ``measurement``, ``tags``, ``fields``."""
     for row in rows:
-        point = parse_line(row.line)
+        point = line_protocol.parse(row.line)
         if point is None:
             continue
         time: dict[str, Any] = {"time": format_time(point.time)}

@@ -21,10 +21,10 @@ from threading import RLock
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from gateway import line_protocol
 from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.spool.filesystem import Filesystem, append_to_file, replace_file
 from gateway.spool.ledger import format_time
-from gateway.spool.lines import line_time
 from gateway.spool.quarantine_lines import Held, one_line, parse, text_of
 
 _VERBS = ("requeue", "drop")
@@ -170,7 +170,7 @@ class Quarantine:
             try:
                 self._settle()
                 lines = held_in(self._filesystem, self.path(sink))
-                chosen = [wanted(held) and line_time(held.line) is not None for held in lines]
+                chosen = [wanted(held) and line_protocol.time_of(held.line) is not None for held in lines]
                 out = [held for held, is_chosen in zip(lines, chosen, strict=True) if is_chosen]
                 if not out:
                     return 0

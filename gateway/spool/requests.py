@@ -28,10 +28,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gateway import line_protocol
 from gateway.errors import SpoolError
 from gateway.spool.filesystem import Filesystem, replace_file
 from gateway.spool.ledger import Loss
-from gateway.spool.lines import line_time, sensors_in
 from gateway.spool.member import Batch, Identity
 from gateway.spool.quarantine import Taken
 from gateway.spool.quarantine_lines import Held
@@ -181,13 +181,13 @@ class Clerk:
         count = 0
         for taken in self._take_out(name, request, "0", "drop"):
             lines = [held.line for held in self._spool.quarantine.read_taken(taken)]
-            times = [time for line in lines if (time := line_time(line)) is not None]
+            times = [time for line in lines if (time := line_protocol.time_of(line)) is not None]
             count += len(lines)
             try:
                 if not self._spool.ledger.knows("dropped", taken.path.name, None):
                     why = f"somebody dropped it from the quarantine of {taken.sink}"
                     span = min(times, default=None), max(times, default=None)
-                    sensors = sensors_in(b"\n".join(lines))
+                    sensors = line_protocol.sensors_in(b"\n".join(lines))
                     self._spool.ledger.record(
                         Loss("dropped", why, None, None, len(lines), *span, taken.path.name, sensors=sensors)
                     )
@@ -213,7 +213,7 @@ def _portions(lines: list[Held]) -> Iterator[Batch]:
     number = 0
     for boot, group in groupby(lines, lambda held: held.boot):
         for portion in _cut([held.line for held in group]):
-            times = [time for line in portion if (time := line_time(line)) is not None]
+            times = [time for line in portion if (time := line_protocol.time_of(line)) is not None]
             text = b"\n".join((*portion, b""))
             identity = Identity(_SOURCE, number % 65_536, zlib.crc32(text))
             yield Batch(text, len(portion), min(times), max(times), boot, (identity,))

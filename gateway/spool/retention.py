@@ -12,11 +12,11 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from threading import Lock
 
+from gateway import line_protocol
 from gateway.errors import SpoolFull
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem
 from gateway.spool.ledger import Ledger, Loss
-from gateway.spool.lines import sensors_in
 from gateway.spool.member import Header, MemberDamaged, decode_member
 from gateway.spool.pressure import room_left
 from gateway.spool.segments import Found, Segment, SegmentIndex, walk
@@ -215,8 +215,8 @@ class Retention:
         header = found.header
         with suppress(OSError, MemberDamaged):
             text = decode_member(self._filesystem.read(path, found.offset, header.length))
-            lines = [line for line in text.splitlines() if not line.startswith(b"#")]
-            return sensors_in(b"\n".join(lines[max(0, delivered - header.first) :]))
+            lines = line_protocol.split(text)
+            return line_protocol.sensors_in(b"\n".join(lines[max(0, delivered - header.first) :]))
         return set()
 
     def _say(self, rule: str) -> str:

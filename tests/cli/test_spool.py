@@ -15,7 +15,6 @@ import pytest
 from gateway.cli import spool as command
 from gateway.spool import Batch, Spool, SpoolTuning
 from gateway.spool.export import FORMATS, StoredReading
-from gateway.spool.lines import Point, parse_line
 from tests.support.spool import Batches
 
 T0 = 1732281600000000000
@@ -291,21 +290,3 @@ def test_a_duration_is_a_time_ago() -> None:
     before = datetime.now(UTC).timestamp()
     asked = command.parse_time("6h") / 1e9 + 6 * 3600
     assert before - 1e-3 <= asked <= datetime.now(UTC).timestamp() + 1e-3
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (b"m f=1 5", Point("m", {}, {"f": 1.0}, 5)),
-        (
-            rb'my\ m\,x,a\=b=c\ d,e=f g=1i,h="x, y=\"z\" \\",i=t,j=-2.5e3 -7',
-            Point("my m,x", {"a=b": "c d", "e": "f"}, {"g": 1, "h": 'x, y="z" \\', "i": True, "j": -2500.0}, -7),
-        ),
-        (b"# a comment", None),
-        (b"m f=1", None),
-        (b"m 5", None),
-        (b"\xff f=1 5", None),
-    ],
-)
-def test_line_protocol_is_read_back(line: bytes, expected: Point | None) -> None:
-    assert parse_line(line) == expected

@@ -41,6 +41,11 @@ def test_the_last_line_may_lack_its_end() -> None:
     assert restamp(b"air pm25=1,quality=0i 5", 1, estimated=False) == b"air pm25=1,quality=0i 6\n"
 
 
+def test_quality_in_another_place_and_a_line_without_a_time_are_left_alone() -> None:
+    text = b"air quality=1i,pm25=1 5\nair pm25=1\n"
+    assert restamp(text, 1, estimated=True) == b"air quality=1i,pm25=1 6\nair pm25=1\n"
+
+
 def test_nothing_gives_nothing() -> None:
     assert restamp(b"", 1, estimated=False) == b""
 

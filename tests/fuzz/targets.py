@@ -130,6 +130,20 @@ def _names(data: bytes) -> None:
     assert outcome.fields["n"] == 1
 
 
+def _lines(data: bytes) -> None:
+    """Read a text: whatever one function takes for a line, the others do."""
+    for line in line_protocol.split(data):
+        parts, point = line_protocol.split_line(line), line_protocol.parse(line)
+        if parts is not None:
+            assert line.startswith(parts.series + parts.fields)
+            assert parts.time == line_protocol.time_of(line)
+        if point is not None:
+            assert parts is not None
+            assert point.time == parts.time
+            assert line_protocol.parse_series(parts.series) == (point.measurement, point.tags)
+            assert point.tags.get("sensor", "") in {"", *line_protocol.sensors_in(line)}
+
+
 _LINE_ENDS = dict.fromkeys((*range(32), 127), " ")
 
 
@@ -144,6 +158,7 @@ def targets() -> dict[str, Callable[[], Target]]:
     found["mqtt-publish"] = lambda: Target(_publish, [b"\x32\x0b\x00\x04city\x00\x07\x001x"])
     names = [b"air_quality\0sensor\0aq-1\0text", b'a\\\0b=c\0d, e\\\0"f"\\']
     found["line-protocol"] = lambda: Target(_names, names)
+    found["line-protocol-read"] = lambda: Target(_lines, [line, b'# why\na\\ b,c\\==\\,d e="f \\"\n",g=t -5\r\n'])
     return found
 
 
