@@ -1,4 +1,4 @@
-"""Time, as something that is passed in: wall clock, time since boot, and whether the wall clock can be believed.
+"""Time, as something that is passed in: wall clock, monotonic clock, sleep, and whether the wall clock is right.
 
 A Raspberry Pi has no clock of its own: it boots at its last shutdown, or in 1970, and is set right when it reaches a
 time server. `Timekeeper` tells nanoseconds UTC only once the wall clock is known to be right. From then on it tells
@@ -13,14 +13,17 @@ What a boot stored before that carries the time since boot. Its offset, fixed on
     B was never right             the best bound: not before its own wall clock (on a board without a clock, its last
                                   shutdown), not before what was stored before it, and over when this boot began
 
-A satellite receiver may stand in for the time server (`Timekeeper.hear`); the machine's clock is never set by us.
+A satellite receiver may stand in for the time server (`Timekeeper.accept_gnss_offset`); the machine's clock is never
+set by us.
 """
 
+import asyncio
 import ctypes
 import json
 import os
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -41,11 +44,12 @@ DRIFT = 5000
 
 _TIME_ERROR = 5
 _STA_UNSYNC = 0x0040
-_SYNCHRONIZED_BY_TIMESYNCD = Path("/run/systemd/timesync/synchronized")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_TIMESYNCD = Path("/run/systemd/timesync/synchronized")
 
 
 class Clock(Protocol):
-    """What the daemon asks of a clock; times are nanoseconds."""
+    """What the daemon asks of a clock; times are nanoseconds where they are whole numbers, and seconds else."""
 
     boot_id: bytes
     """16 bytes that name this boot of the machine."""
@@ -59,17 +63,36 @@ class Clock(Protocol):
     def synchronized(self) -> bool:
         """Tell whether something (timesyncd, chrony, ntpd, a GNSS receiver) vouches for the wall clock."""
 
+    def monotonic(self) -> float:
+        """Return seconds that never step, for intervals; time in which the machine is suspended does not count."""
+
+    def monotonic_ns(self) -> int:
+        """Return the same in nanoseconds."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let so much time pass, and others run meanwhile."""
+
 
 class SystemClock:
     """The machine's own clock.
 
     ``trust`` is ``"auto"`` (ask the kernel and timesyncd) or ``"system"`` (believe the wall clock as it is: for a
-    machine with a battery-backed clock, and for tests).
+    machine with a battery-backed clock, and for tests). What is asked can be given: the file with the boot's id, the
+    one that timesyncd makes once it has the time, and the kernel.
     """
 
-    def __init__(self, trust: Literal["auto", "system"] = "auto") -> None:
-        self.boot_id = _boot_id()
+    def __init__(
+        self,
+        trust: Literal["auto", "system"] = "auto",
+        *,
+        boot_id: Path = _BOOT_ID,
+        timesyncd: Path = _TIMESYNCD,
+        kernel: Callable[[], bool] | None = None,
+    ) -> None:
+        self.boot_id = _read_boot_id(boot_id)
         self._trust = trust
+        self._timesyncd = timesyncd
+        self._kernel = kernel or kernel_synchronized
 
     def wall(self) -> int:
         """Return UTC as the machine believes it."""
@@ -81,17 +104,25 @@ class SystemClock:
 
     def synchronized(self) -> bool:
         """Tell whether the wall clock can be believed."""
-        return self._trust == "system" or _SYNCHRONIZED_BY_TIMESYNCD.exists() or _kernel_synchronized()
+        return self._trust == "system" or self._timesyncd.exists() or self._kernel()
+
+    monotonic = staticmethod(time.monotonic)
+    """Seconds for intervals. Asked for every reading: a method around it would cost as much again."""
+    monotonic_ns = staticmethod(time.monotonic_ns)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let so much time pass, and others run meanwhile."""
+        await asyncio.sleep(seconds)
 
 
-def _boot_id() -> bytes:
+def _read_boot_id(file: Path) -> bytes:
     try:
-        return uuid.UUID(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()).bytes
+        return uuid.UUID(file.read_text(encoding="ascii").strip()).bytes
     except (OSError, ValueError):
         return bytes(16)
 
 
-def _kernel_synchronized() -> bool:
+def kernel_synchronized() -> bool:
     """Read the kernel's clock state (adjtimex with no modes set, which needs no privilege)."""
     # struct timex: modes is the first int, status the fifth long-aligned member; zeroed modes means read only.
     timex = ctypes.create_string_buffer(512)
@@ -173,8 +204,8 @@ class Timekeeper:
         stepped, self._stepped = self._stepped, 0
         return stepped
 
-    def hear(self, offset: int) -> bool:
-        """Take a receiver's word for this boot's offset, given by several fixes; False where it is not believed.
+    def accept_gnss_offset(self, offset: int) -> bool:
+        """Use a satellite receiver's offset for this boot, given by several fixes; False where it is not believed.
 
         It counts while nothing vouches for the wall clock. Where both agree the wall clock is right, and is the finer
         of the two. What was told first is fixed: later words may differ by what a crystal drifts, and by ``ROOM``.

@@ -6,13 +6,13 @@ nothing here decides anything. Ages are seconds on the monotonic clock: a wrong 
 
 import os
 import socket
-import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from gateway.clock import Clock
 from gateway.contract import FieldValue, Reject
 from gateway.spool import Pressure
 from gateway.supervise import STARTING, Liveness
@@ -65,7 +65,7 @@ class SinkHealth:
     def took(self, count: int) -> None:
         """Count readings that it has confirmed."""
         self.readings += count
-        self.last_success = time.monotonic()
+        self.last_success = self.link.clock.monotonic()
 
 
 @dataclass(slots=True)
@@ -82,9 +82,9 @@ class SensorHealth:
     quality: int = 0
     values: Mapping[str, FieldValue] = field(default_factory=dict)
 
-    def heard(self, values: Mapping[str, FieldValue], quality: int) -> None:
+    def heard(self, values: Mapping[str, FieldValue], quality: int, now: float) -> None:
         """Note a sign of life."""
-        self.seen = time.monotonic()
+        self.seen = now
         self.readings += 1
         self.values = values
         self.quality = quality
@@ -132,14 +132,15 @@ class GnssHealth:
 class Health:
     """Everything above, together."""
 
-    def __init__(self, gateway: str, city: str) -> None:
+    def __init__(self, gateway: str, city: str, clock: Clock) -> None:
         self.gateway = gateway
         self.city = city
-        self.started = time.monotonic()
+        self.clock = clock
+        self.started = clock.monotonic()
         self.sources: dict[str, SourceHealth] = {}
         self.sinks: dict[str, SinkHealth] = {}
         self.sensors: dict[str, SensorHealth] = {}
-        self.web = Liveness("web")
+        self.web = Liveness("web", clock)
         self.commits = 0
         self.committed = 0
         self.refused = 0
@@ -158,15 +159,15 @@ class Health:
 
     def source(self, name: str) -> SourceHealth:
         """Return the counters of a source, made at the first call."""
-        return self.sources.setdefault(name, SourceHealth(Liveness(name)))
+        return self.sources.setdefault(name, SourceHealth(Liveness(name, self.clock)))
 
     def sink(self, name: str) -> SinkHealth:
         """Return the counters of a sink, made at the first call."""
-        return self.sinks.setdefault(name, SinkHealth(Liveness(name)))
+        return self.sinks.setdefault(name, SinkHealth(Liveness(name, self.clock)))
 
     def refuse(self, rule: str, why: str, count: int, sensors: Iterable[str]) -> None:
         """Note readings that are turned away, for the loss ledger; ``rule`` names the reason for machines."""
-        now = time.time_ns()
+        now = self.clock.wall()
         found = self.refusals.setdefault(rule, Refused(why, now))
         found.last_time = now
         found.count += count
@@ -175,7 +176,7 @@ class Health:
 
     def problems(self) -> list[str]:
         """Return what a person should look at, in words; empty when there is nothing."""
-        now = time.monotonic()
+        now = self.clock.monotonic()
         found = [f"{name}: {s.link.problem}" for name, s in self.sources.items() if not s.link.up]
         found += [f"{name}: {problem}" for name, s in self.sources.items() for problem in s.link.problems.values()]
         # A sink that has not been tried, for there was nothing to send, is no problem.
@@ -197,7 +198,7 @@ class Health:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole state as plain values, for JSON."""
-        now = time.monotonic()
+        now = self.clock.monotonic()
         return {
             "gateway": self.gateway,
             "city": self.city,

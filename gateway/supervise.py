@@ -1,4 +1,4 @@
-"""Retry with back-off: the only place that runs links and sinks again and again, and that survives a bug in one.
+"""Retry with back-off: the one place that runs links and sinks again and again, and that survives a bug in one.
 
 `keep_alive` runs one link or sink for ever: it calls a coroutine function, and when that ends, waits and calls it
 again. The waits double from one second to a minute, with jitter, so that a hundred gateways do not come back in
@@ -9,14 +9,13 @@ A crash (a bug: any error that is not one of our own) is logged with its traceba
 reason to try again: one source's bug must not end the others.
 """
 
-import asyncio
-import random
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
 
+from gateway.back_off import BackOff
+from gateway.clock import Clock
 from gateway.errors import LinkDown, LinkRefused, PrehodError
 
 FIRST_WAIT = 1.0
@@ -36,6 +35,7 @@ class Liveness:
     """The state of one link or sink, for status and metrics."""
 
     name: str
+    clock: Clock
     up: bool = False
     since: float = 0.0
     problem: str = STARTING
@@ -48,7 +48,7 @@ class Liveness:
         """Say that it works now; the one who knows is the link itself."""
         if not self.up:
             self.up = True
-            self.since = time.monotonic()
+            self.since = self.clock.monotonic()
             structlog.get_logger().info("link up", link=self.name, after_attempts=self.restarts)
             self.problem = ""
 
@@ -64,16 +64,11 @@ class Liveness:
             structlog.get_logger().info("link problem cleared", link=self.name, about=about)
 
 
-async def keep_alive(
-    run: Callable[[], Awaitable[None]],
-    liveness: Liveness,
-    *,
-    first_wait: float = FIRST_WAIT,
-    longest_wait: float = LONGEST_WAIT,
-) -> None:
-    """Call ``run`` for ever; returns only when cancelled."""
+async def keep_alive(run: Callable[[], Awaitable[None]], liveness: Liveness, back_off: BackOff | None = None) -> None:
+    """Call ``run`` for ever, after the waits of ``back_off``; returns only when cancelled."""
     log = structlog.get_logger().bind(link=liveness.name)
-    wait = first_wait
+    clock = liveness.clock
+    back_off = back_off or BackOff(FIRST_WAIT, LONGEST_WAIT)
     while True:
         at_least = 0.0
         try:
@@ -81,24 +76,24 @@ async def keep_alive(
             problem = "ended"
         except LinkDown as error:
             # A person has to change something before a refusal ends: there is no hurry, but no silence either.
-            at_least = max(error.wait, 10 * first_wait if isinstance(error, LinkRefused) else 0.0)
+            at_least = max(error.wait, 10 * back_off.first if isinstance(error, LinkRefused) else 0.0)
             problem = str(error)
         except PrehodError as error:
             problem = str(error)
         except Exception as error:  # the one place that survives a bug
             liveness.crashes += 1
             problem = f"{type(error).__name__}: {error}"
-            log.exception("link crashed: this is a bug, please report it")
-        lasted = liveness.up and time.monotonic() - liveness.since > LASTED
+            log.exception("task failed", remedy="this is a bug in Prehod; please report it")
+        lasted = liveness.up and clock.monotonic() - liveness.since > LASTED
         if liveness.up or problem != liveness.problem:
             log.warning("link down", problem=problem)
-        if liveness.up:
+        if lasted:
+            back_off.reset()
+        elif liveness.up:
             # The waits of one outage say nothing about the next: a minute after a broker's restart is too long.
-            wait = min(wait, AGAIN * first_wait)
+            back_off.shorten(AGAIN * back_off.first)
         liveness.up = False
         liveness.problem = problem
         liveness.problems.clear()
         liveness.restarts += 1
-        wait = first_wait if lasted else min(wait, longest_wait)
-        await asyncio.sleep(max(wait, at_least) * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret
-        wait *= 2
+        await clock.sleep(back_off.next(at_least))

@@ -42,8 +42,8 @@ def timekeeper(clock: FakeClock, tmp_path: Path) -> Timekeeper:
 
 
 @pytest.fixture
-def health() -> Health:
-    return Health("koper-01", "Koper")
+def health(clock: FakeClock) -> Health:
+    return Health("koper-01", "Koper", clock)
 
 
 @pytest.fixture

@@ -2,47 +2,27 @@
 
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from gateway import clock as clock_module
-from gateway.clock import EARLIEST, STEP, BootOffset, Stored, SystemClock, Timekeeper
+from gateway.clock import EARLIEST, STEP, BootOffset, Stored, SystemClock, Timekeeper, kernel_synchronized
+from tests.support.clock import BOOT, FakeClock
 
 SECOND = 1_000_000_000
-BOOT = bytes(range(16))
 EARLIER = bytes(16)
 NOON = 1_732_276_800 * SECOND
 """Friday 22 November 2024, noon UTC."""
 
 
-@dataclass
-class FakeClock:
+def board(boot_id: bytes = BOOT, *, utc: int = NOON, right: bool = False) -> FakeClock:
     """A board that has been up for a minute and believes it is noon."""
-
-    boot_id: bytes = BOOT
-    utc: int = NOON
-    up: int = 60 * SECOND
-    right: bool = False
-
-    def wall(self) -> int:
-        return self.utc
-
-    def since_boot(self) -> int:
-        return self.up
-
-    def synchronized(self) -> bool:
-        return self.right
-
-    def passes(self, seconds: float) -> None:
-        self.utc += int(seconds * SECOND)
-        self.up += int(seconds * SECOND)
+    return FakeClock(boot_id, utc=utc, right=right)
 
 
 @pytest.fixture
 def clock() -> FakeClock:
-    return FakeClock()
+    return board()
 
 
 def file_of(directory: Path, boot_id: bytes = BOOT) -> Path:
@@ -52,7 +32,7 @@ def file_of(directory: Path, boot_id: bytes = BOOT) -> Path:
 def test_utc_is_unknown_until_something_vouches_for_the_clock(clock: FakeClock, tmp_path: Path) -> None:
     keeper = Timekeeper(clock, tmp_path)
     assert (keeper.known, keeper.now(), keeper.check(), keeper.offset_of(BOOT)) == (False, None, 0, None)
-    clock.passes(5)
+    clock.pass_by(5 * SECOND)
     clock.right = True
     assert keeper.check() == 0
     assert keeper.known
@@ -79,7 +59,7 @@ def test_a_clock_that_nobody_vouches_for_any_more_stays_known(clock: FakeClock, 
     clock.right = True
     keeper = Timekeeper(clock, tmp_path)
     clock.right = False
-    clock.passes(10)
+    clock.pass_by(10 * SECOND)
     clock.utc -= 3600 * SECOND
     assert keeper.check() == 0
     assert keeper.now() == NOON + 10 * SECOND
@@ -101,7 +81,7 @@ def test_drift_is_followed_and_is_no_step(clock: FakeClock, tmp_path: Path) -> N
     clock.right = True
     keeper = Timekeeper(clock, tmp_path)
     for _ in range(100):
-        clock.passes(1)
+        clock.pass_by(1 * SECOND)
         clock.utc += STEP - 1
         assert keeper.check() == 0
     assert keeper.steps == 0
@@ -114,7 +94,7 @@ def test_the_offset_of_this_boot_stays_what_it_was_first_through_steps_and_resta
     clock.right = True
     keeper = Timekeeper(clock, tmp_path)
     first = keeper.offset_of(BOOT)
-    clock.passes(100)
+    clock.pass_by(100 * SECOND)
     clock.utc += 7 * SECOND
     keeper.check()
     assert keeper.offset_of(BOOT) == first
@@ -127,7 +107,7 @@ def test_a_restart_in_the_same_boot_knows_utc_even_if_nobody_vouches_for_it_now(
     clock.right = True
     Timekeeper(clock, tmp_path)
     clock.right = False
-    clock.passes(30)
+    clock.pass_by(30 * SECOND)
     clock.utc = 0
     assert Timekeeper(clock, tmp_path).now() == NOON + 30 * SECOND
 
@@ -154,7 +134,7 @@ def test_a_guess_for_this_boot_is_never_used_while_it_lasts(clock: FakeClock, tm
 
 
 def test_another_boots_known_offset_is_exact(clock: FakeClock, tmp_path: Path) -> None:
-    Timekeeper(FakeClock(EARLIER, right=True), tmp_path)
+    Timekeeper(board(EARLIER, right=True), tmp_path)
     assert Timekeeper(clock, tmp_path).offset_of(EARLIER) == BootOffset(NOON - 60 * SECOND, estimated=False)
 
 
@@ -168,25 +148,25 @@ def settled(clock: FakeClock, directory: Path, stored: Stored = READINGS) -> Boo
 
 
 def test_another_boot_is_not_sent_before_it_is_settled(clock: FakeClock, tmp_path: Path) -> None:
-    Timekeeper(FakeClock(EARLIER), tmp_path)
+    Timekeeper(board(EARLIER), tmp_path)
     assert Timekeeper(clock, tmp_path).offset_of(EARLIER) is None
 
 
 def test_another_boots_own_wall_clock_is_its_best_bound(clock: FakeClock, tmp_path: Path) -> None:
-    Timekeeper(FakeClock(EARLIER), tmp_path)
+    Timekeeper(board(EARLIER), tmp_path)
     clock.utc += HOUR
     assert settled(clock, tmp_path) == BootOffset(NOON - 60 * SECOND, estimated=True)
 
 
 def test_a_boot_is_not_dated_before_what_was_stored_before_it(clock: FakeClock, tmp_path: Path) -> None:
-    Timekeeper(FakeClock(EARLIER), tmp_path)
+    Timekeeper(board(EARLIER), tmp_path)
     clock.utc += HOUR
     stored = READINGS._replace(before=NOON + 7 * SECOND + READINGS.first)
     assert settled(clock, tmp_path, stored) == BootOffset(NOON + 7 * SECOND, estimated=True)
 
 
 def test_a_boot_is_over_when_the_next_one_begins(clock: FakeClock, tmp_path: Path) -> None:
-    Timekeeper(FakeClock(EARLIER, utc=NOON + 9 * HOUR), tmp_path)
+    Timekeeper(board(EARLIER, utc=NOON + 9 * HOUR), tmp_path)
     clock.right = True
     began = NOON - 60 * SECOND
     assert settled(clock, tmp_path) == BootOffset(began - READINGS.last, estimated=True)
@@ -205,7 +185,7 @@ def test_a_boot_without_a_file_is_bound_by_its_neighbours(clock: FakeClock, tmp_
 
 
 def test_1970_is_no_bound_at_all(clock: FakeClock, tmp_path: Path) -> None:
-    Timekeeper(FakeClock(EARLIER, utc=5 * SECOND), tmp_path)
+    Timekeeper(board(EARLIER, utc=5 * SECOND), tmp_path)
     assert settled(clock, tmp_path) is None
     clock.right = True
     began = NOON - 60 * SECOND
@@ -215,7 +195,7 @@ def test_1970_is_no_bound_at_all(clock: FakeClock, tmp_path: Path) -> None:
 def test_a_bound_is_fixed_once_because_sending_again_must_give_the_same_times(
     clock: FakeClock, tmp_path: Path
 ) -> None:
-    Timekeeper(FakeClock(EARLIER), tmp_path)
+    Timekeeper(board(EARLIER), tmp_path)
     first = settled(clock, tmp_path)
     clock.right = True
     clock.utc += 17 * HOUR
@@ -254,7 +234,7 @@ def test_a_week_without_sync_goes_on_by_the_time_since_boot_and_its_end_is_a_ste
     clock.right = False
     week = 7 * 86400
     for _ in range(7):
-        clock.passes(86400)
+        clock.pass_by(86400 * SECOND)
         clock.utc += 2 * SECOND  # the crystal is slow: 23 ppm
         assert keeper.check() == 0
         assert keeper.now() == NOON - 60 * SECOND + clock.up
@@ -317,22 +297,29 @@ def test_the_machines_own_clock_tells_the_time_and_names_the_boot() -> None:
     assert abs(ours.wall() - time.time_ns()) < 60 * SECOND
 
 
-def test_the_kernel_is_asked_when_timesyncd_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(clock_module, "_SYNCHRONIZED_BY_TIMESYNCD", tmp_path / "synchronized")
+def test_the_kernel_is_asked_when_timesyncd_says_nothing(tmp_path: Path) -> None:
+    timesyncd = tmp_path / "synchronized"
     for answer in (True, False):
-        monkeypatch.setattr(clock_module, "_kernel_synchronized", lambda answer=answer: answer)
-        assert SystemClock().synchronized() is answer
-    (tmp_path / "synchronized").touch()
-    assert SystemClock().synchronized()
+        asked = SystemClock(timesyncd=timesyncd, kernel=lambda answer=answer: answer)  # type: ignore[misc] # one of two
+        assert asked.synchronized() is answer
+    timesyncd.touch()
+    assert SystemClock(timesyncd=timesyncd, kernel=lambda: False).synchronized()
 
 
 def test_the_kernels_answer_can_be_read() -> None:
-    assert clock_module._kernel_synchronized() in {True, False}
+    assert kernel_synchronized() in {True, False}
 
 
-def test_a_machine_without_a_boot_id_has_one_of_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(*_: object, **__: object) -> str:
-        raise FileNotFoundError
+def test_a_machine_without_a_boot_id_has_one_of_zeros(tmp_path: Path) -> None:
+    boot_id = tmp_path / "boot_id"
+    assert SystemClock(boot_id=boot_id).boot_id == bytes(16)
+    boot_id.write_text("not a uuid", encoding="ascii")
+    assert SystemClock(boot_id=boot_id).boot_id == bytes(16)
 
-    monkeypatch.setattr("pathlib.Path.read_text", gone)
-    assert SystemClock().boot_id == bytes(16)
+
+async def test_the_monotonic_clock_goes_on_while_one_sleeps() -> None:
+    ours = SystemClock()
+    before, before_ns = ours.monotonic(), ours.monotonic_ns()
+    await ours.sleep(0.01)
+    assert ours.monotonic() - before >= 0.01
+    assert ours.monotonic_ns() - before_ns >= 10_000_000

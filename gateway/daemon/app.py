@@ -24,6 +24,7 @@ from pathlib import Path
 import structlog
 
 from gateway import __version__
+from gateway.back_off import BackOff
 from gateway.clock import SystemClock, Timekeeper
 from gateway.config.models import Configuration, DatabaseSettings
 from gateway.daemon import assembly
@@ -44,7 +45,7 @@ from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
 from gateway.sources.settings import MqttSourceSettings
 from gateway.spool import Progress, Spool
-from gateway.supervise import keep_alive
+from gateway.supervise import FIRST_WAIT, keep_alive
 from gateway.web.settings import WebSettings
 
 GOODBYE = 5.0
@@ -57,9 +58,10 @@ class Daemon:
     def __init__(self, configuration: Configuration) -> None:
         own = configuration.gateway
         self.configuration = configuration
-        self.health = Health(own.id, own.city)
+        clock = SystemClock(own.clock)
+        self.health = Health(own.id, own.city, clock)
         vouched_by = "ntp" if own.clock == "auto" else own.clock
-        self.timekeeper = Timekeeper(SystemClock(own.clock), own.data_dir / "clock", vouched_by)
+        self.timekeeper = Timekeeper(clock, own.data_dir / "clock", vouched_by)
         self.databases = {
             name: sink for name, sink in configuration.sinks.items() if isinstance(sink, DatabaseSettings)
         }
@@ -198,7 +200,14 @@ class Daemon:
         gnss = assembly.receiver(self.configuration, self.timekeeper, self.intake, self.health)
         identities = self.spool.recovery.identities
         parts = assembly.Parts(
-            self.configuration, CATALOGUE, self.intake, self.committer, self.health, identities, gnss
+            self.configuration,
+            CATALOGUE,
+            self.intake,
+            self.committer,
+            self.health,
+            identities,
+            self.timekeeper.clock,
+            gnss,
         )
         started = []
         for name, source in self.configuration.sources.items():
@@ -211,7 +220,7 @@ class Daemon:
             link = self.health.source(name).link
             started.append(
                 tasks.create_task(
-                    keep_alive(ingest.run, link, longest_wait=ingest.longest_wait), name=f"source {name}"
+                    keep_alive(ingest.run, link, BackOff(FIRST_WAIT, ingest.longest_wait)), name=f"source {name}"
                 )
             )
         return started

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from zlib import crc32
 
-from gateway.clock import Timekeeper
+from gateway.clock import Clock, Timekeeper
 from gateway.config.load import Catalogue, options_of
 from gateway.config.models import Configuration
 from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
@@ -37,6 +37,7 @@ class Parts:
     committer: Committer
     health: Health
     taken: Iterable[Identity]
+    clock: Clock
     gnss: Gnss | None = None
 
 
@@ -64,7 +65,7 @@ def serial_source(name: str, source: SerialSourceSettings, parts: Parts) -> Seri
         source.stopbits or link.stopbits,
     )
     devices = [_serial_device(name, device, parts) for device in given]
-    return SerialIngest(settings, devices, parts.intake, parts.health.source(name))
+    return SerialIngest(settings, devices, parts.intake, parts.health.source(name), clock=parts.clock)
 
 
 def _serial_device(source: str, settings: SerialDeviceSettings, parts: Parts) -> SerialDevice:
@@ -109,6 +110,7 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         intake=parts.intake,
         committer=parts.committer,
         health=parts.health.source(name),
+        clock=parts.clock,
         taken=[identity for identity in parts.taken if identity.source == ours],
     )
 

@@ -60,7 +60,7 @@ class Replays:
         # All of it was sent before, by another run or by the first forwarder.
         await asyncio.to_thread(self._spool.replays.save, sink, begun, extra={"sending": end, "held": held})
         connection, limits = self._connect(sink)
-        health = SinkHealth(Liveness(f"replay to {sink}"))
+        health = SinkHealth(Liveness(f"replay to {sink}", self._timekeeper.clock))
         forwarder = Forwarder(
             sink,
             _AfterLive(connection, self._live[sink]),

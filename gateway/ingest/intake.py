@@ -10,7 +10,6 @@ not known to be right, lines carry the time since boot, and `gateway.delivery.fo
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from time import monotonic
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -186,7 +185,7 @@ class Intake:
             series.newest = max(series.newest, time)
         series.last_line, series.last_key = line, key
         health.readings += 1
-        series.sensor.heard(measurement.fields, quality)
+        series.sensor.heard(measurement.fields, quality, self._timekeeper.clock.monotonic())
         if series.hold:
             self._committer.hold(series.hold, line, since_boot=since_boot)
         else:
@@ -243,7 +242,9 @@ class Intake:
             structlog.get_logger().warning("readings are held", reason=hold, source=origin.source)
         sensor = self._health.sensors.get(name)
         if sensor is None:
-            sensor = SensorHealth(name, origin.source, kind, configured, settings.expect_every, monotonic())
+            sensor = SensorHealth(
+                name, origin.source, kind, configured, settings.expect_every, self._timekeeper.clock.monotonic()
+            )
             if len(self._health.sensors) < MAX_SERIES:
                 self._health.sensors[name] = sensor
         prefix = line_protocol.series(kind, all_tags)

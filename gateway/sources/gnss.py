@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from math import cos, hypot, radians
 from statistics import median_low
-from time import monotonic
 
 import structlog
 
@@ -133,10 +132,10 @@ class Gnss:
 
     def _tell_time(self, offset: int) -> None:
         clock, said = self._timekeeper.clock, self._said
-        said.heard = monotonic()
+        said.heard = clock.monotonic()
         said.clock_off = (clock.wall() - clock.since_boot() - offset) / 1e9
         told = self._timekeeper.now()
-        if self._timekeeper.hear(offset):
+        if self._timekeeper.accept_gnss_offset(offset):
             said.disbelieved = None
             return
         assert told is not None  # the first word is always believed

@@ -4,10 +4,9 @@ A source's `run` lasts as long as its link and is started again by the superviso
 (which messages were already taken, the size of the broker's window) is kept in the source itself.
 """
 
-import asyncio
-import time
 from collections.abc import Callable, Iterable
 
+from gateway.clock import Clock
 from gateway.contract import Codec, Command, Measurement, MessageDecoder, Options, Reject, Uplink
 from gateway.errors import LinkDown
 from gateway.health import SourceHealth
@@ -47,6 +46,8 @@ class MqttIngest:
         intake: Intake,
         committer: Committer,
         health: SourceHealth,
+        clock: Clock,
+        connect: Callable[[MqttSettings], Connection] = Connection,
         taken: Iterable[Identity] = (),
     ) -> None:
         self.name = name
@@ -58,6 +59,8 @@ class MqttIngest:
         self._intake = intake
         self._committer = committer
         self._health = health
+        self._clock = clock
+        self._connect = connect
         self._redelivery = Redelivery((identity.mid, identity.digest) for identity in taken)
         self._window = AckWindow(settings.receive_maximum)
         self._takeovers = Takeovers(settings.client_id)
@@ -65,15 +68,15 @@ class MqttIngest:
 
     async def run(self) -> None:
         """Stay connected until the link goes down."""
-        connection = Connection(self._settings)
-        acknowledger = _Acknowledger(connection, self._window, self._committer)
+        connection = self._connect(self._settings)
+        acknowledger = _Acknowledger(connection, self._window, self._committer, self._clock)
         self._window.reset()
-        began = time.monotonic()
+        began = self._clock.monotonic()
         try:
             await self._stay(connection, acknowledger)
         except LinkDown as error:
-            self._commands.ended(time.monotonic())
-            meant = self._takeovers.judge(error, time.monotonic() - began if connection.accepted else None)
+            self._commands.ended(self._clock.monotonic())
+            meant = self._takeovers.judge(error, self._clock.monotonic() - began if connection.accepted else None)
             if meant is error:
                 raise
             raise meant from error
@@ -91,7 +94,7 @@ class MqttIngest:
                 if self._committer.full:
                     await connection.pause_until(self._committer.room())
                 self._take(message, acknowledger)
-            await asyncio.sleep(0)
+            await self._clock.sleep(0)
 
     def _take(self, message: Message, acknowledger: "_Acknowledger") -> None:
         health, mid = self._health, message.mid
@@ -122,7 +125,7 @@ class MqttIngest:
                 for inner in measurements_of(result, self._codecs(result.sensor)):
                     self._pass_on(inner, message)
             elif isinstance(result, Command):
-                self._health.commands += self._commands.send(result, acknowledger.connection, time.monotonic())
+                self._health.commands += self._commands.send(result, acknowledger.connection, self._clock.monotonic())
             else:
                 self._pass_on(result, message)
         return self._health.readings != before
@@ -139,15 +142,16 @@ class MqttIngest:
 class _Acknowledger:
     """Acknowledges on one connection, and never on a later one."""
 
-    def __init__(self, connection: Connection, window: AckWindow, committer: Committer) -> None:
+    def __init__(self, connection: Connection, window: AckWindow, committer: Committer, clock: Clock) -> None:
         self.connection = connection
         self._window = window
         self._committer = committer
+        self._clock = clock
 
     def arrived(self) -> None:
-        if self._window.arrived(time.monotonic_ns()):
+        if self._window.arrived(self._clock.monotonic_ns()):
             self._committer.hurry()
 
     def acknowledge(self, mids: list[int]) -> None:
         self.connection.acknowledge(mids)
-        self._window.acknowledged(len(mids), time.monotonic_ns(), int(self._committer.interval * 1e9))
+        self._window.acknowledged(len(mids), self._clock.monotonic_ns(), int(self._committer.interval * 1e9))

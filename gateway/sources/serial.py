@@ -3,11 +3,10 @@
 A source's `run` lasts as long as its link and is started again by the supervisor.
 """
 
-import asyncio
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gateway.clock import Clock
 from gateway.contract import Measurement, Reject
 from gateway.errors import LinkDown
 from gateway.health import SourceHealth
@@ -29,12 +28,15 @@ class SerialIngest:
         devices: list[SerialDevice],
         intake: Intake,
         health: SourceHealth,
+        *,
+        clock: Clock,
         make_line: Callable[[SerialSettings], Line] = Line,
     ) -> None:
         self._settings = settings
         self._devices = devices
         self._intake = intake
         self._health = health
+        self._clock = clock
         self._make_line = make_line
         self._noise = Noise()
 
@@ -46,7 +48,7 @@ class SerialIngest:
         try:
             self._health.link.went_up()
             for device in self._devices:
-                device.begin(time.monotonic())
+                device.begin(self._clock.monotonic())
             for device in self._devices:
                 await self._start(device, line)
             while True:
@@ -71,17 +73,17 @@ class SerialIngest:
     async def _start(self, device: SerialDevice, line: Line) -> None:
         for command in device.decoder.start():
             await line.send(command)
-            await self._listen(device, line, until=time.monotonic() + _COMMAND_GAP)
+            await self._listen(device, line, until=self._clock.monotonic() + _COMMAND_GAP)
 
     async def _turn(self, device: SerialDevice, line: Line) -> None:
         """Listen until this device is due, then ask it and give it its time to answer."""
         if self._alone:
             await self._listen(device, line, until=device.due)
         else:
-            await asyncio.sleep(max(0.0, device.due - time.monotonic()))
-        if device.silent(time.monotonic()):
+            await self._clock.sleep(max(0.0, device.due - self._clock.monotonic()))
+        if device.silent(self._clock.monotonic()):
             await self._start_anew(device, line)
-        asked = time.monotonic()
+        asked = self._clock.monotonic()
         question = device.decoder.poll()
         if not question:
             self._feed(device, b"")
@@ -96,7 +98,7 @@ class SerialIngest:
         await line.receive(0)  # a neighbour's late answer is not this one's
         await line.send(question)
         device.missed += 1  # until it is heard
-        await self._listen(device, line, until=time.monotonic() + device.timeout, stop_when_heard=True)
+        await self._listen(device, line, until=self._clock.monotonic() + device.timeout, stop_when_heard=True)
         if device.missing:
             self._health.link.raise_problem(device.name, f"{device.name} does not answer")
 
@@ -106,14 +108,14 @@ class SerialIngest:
             what = f"{device.name} is silent for more than {device.patience:g} s, and was started anew"
             self._health.link.raise_problem(device.name, _and(await line.shared(), what))
         self._pass_on(device, device.decoder.finish())
-        device.begin(time.monotonic())
+        device.begin(self._clock.monotonic())
         await self._start(device, line)
 
     async def _listen(self, device: SerialDevice, line: Line, until: float, *, stop_when_heard: bool = False) -> None:
-        while (left := until - time.monotonic()) > 0:
+        while (left := until - self._clock.monotonic()) > 0:
             if self._noise.only:
                 # What is not looked at stays unread: in our buffer, then in the kernel's, then it is gone.
-                await asyncio.sleep(min(left, _SAMPLE_EVERY))
+                await self._clock.sleep(min(left, _SAMPLE_EVERY))
                 data = (await line.receive(0))[-SAMPLE:]
             else:
                 data = await line.receive(left)
@@ -137,10 +139,10 @@ class SerialIngest:
     def _feed(self, device: SerialDevice, data: bytes) -> list[Measurement | Reject]:
         """Decode and pass on."""
         self._health.messages += bool(data)
-        results = list(device.decoder.feed(data, time.monotonic_ns()))
+        results = list(device.decoder.feed(data, self._clock.monotonic_ns()))
         # A decoder that takes bytes and says nothing knows them; on a bus they may be anybody's.
         if makes_sense(results) or (data and not results and self._alone):
-            device.heard(time.monotonic())
+            device.heard(self._clock.monotonic())
             self._health.link.clear_problem(device.name)
         self._pass_on(device, results)
         return results

@@ -70,7 +70,7 @@ class Board:
     def __init__(self, directory: Path, clock: FakeClock) -> None:
         self.directory, self.clock = directory, clock
         self.database = Database()
-        self.health = SinkHealth(Liveness("influx"))
+        self.health = SinkHealth(Liveness("influx", clock))
         self.written = 0
         self.task: asyncio.Task[None] | None = None
         self.forwarder: Forwarder

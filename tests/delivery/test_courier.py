@@ -19,6 +19,7 @@ from gateway.health import SinkHealth
 from gateway.spool import Cursors, Quarantine
 from gateway.spool.filesystem import OsFilesystem
 from gateway.supervise import Liveness
+from tests.support.clock import FakeClock
 from tests.support.until import until
 
 NOW = 1_732_281_600_000_000_000
@@ -45,7 +46,7 @@ class World:
         self.overwrites = True
         self.crash_at = -1
         self.steps = 0
-        self.health = SinkHealth(Liveness("influx"))
+        self.health = SinkHealth(Liveness("influx", FakeClock()))
         self.quarantine_bytes = 1 << 20
         for name in ("cursors", "quarantine"):
             (directory / name).mkdir(parents=True)

@@ -75,7 +75,7 @@ class Rig:
         self.directory, self.timekeeper = directory, timekeeper
         self.spool = self._open()
         self.sink = FakeSink()
-        self.health = SinkHealth(Liveness("influx"))
+        self.health = SinkHealth(Liveness("influx", timekeeper.clock))
         self.written = 0
         self.task: asyncio.Task[None] | None = None
         self.forwarder: Forwarder

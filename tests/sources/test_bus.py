@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -17,11 +16,12 @@ from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
-from gateway.links.serial import SerialSettings
-from gateway.sources import serial as sources
+from gateway.links.serial import Line, SerialSettings
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SHARE, SerialDevice
+from tests.support.clock import FakeClock
 
+BEGIN = 1000.0
 HOUR = 3600.0
 ANSWERS_AFTER = 0.02
 
@@ -51,27 +51,24 @@ class Decoder:
         return ()
 
 
-@dataclass
-class Bus:
+class Bus(FakeClock):
     """A line, the devices on it that live, and the time: nothing happens but that time passes."""
 
-    alive: set[str]
-    now: float = 1000.0
-    ends: float = 1000.0 + HOUR
-    asked: dict[str, list[float]] = field(default_factory=dict)
-    answer: tuple[float, bytes] | None = None
-    on_time: Callable[[float], None] = lambda _: None
+    def __init__(self, alive: set[str]) -> None:
+        super().__init__(up=round(BEGIN * 1e9), jumps=True)
+        self.alive = alive
+        self.asked: dict[str, list[float]] = {}
+        self.answer: tuple[float, bytes] | None = None
+        self.on_time: Callable[[float], None] = lambda _: None
 
-    def monotonic(self) -> float:
-        return self.now
-
-    def monotonic_ns(self) -> int:
-        return int(self.now * 1e9)
+    @property
+    def now(self) -> float:
+        return self.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        self.now += seconds
+        await super().sleep(seconds)
         self.on_time(self.now)
-        if self.now >= self.ends:
+        if self.now >= BEGIN + HOUR:
             raise Over
 
     async def open(self) -> None:
@@ -104,19 +101,18 @@ def intake(committer: Committer, timekeeper: Timekeeper, health: Health) -> Inta
 
 
 @pytest.fixture
-def live_an_hour(intake: Intake, health: Health, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def live_an_hour(intake: Intake, health: Health) -> Callable[..., Any]:
     async def live(bus: Bus, intervals: dict[str, float], answers_within: float = 0.5) -> Bus:
-        monkeypatch.setattr(sources, "time", bus)
-        monkeypatch.setattr(sources, "asyncio", bus)
         devices = [
             SerialDevice(
                 partial(Decoder, name), Origin("bus", FieldEncoder({}), sensor=name), interval, answers_within
             )
             for name, interval in intervals.items()
         ]
-        line: Any = lambda _: bus  # noqa: E731 -- a line that is made once
+        settings = SerialSettings("/dev/bus", 9600)
+        made_once = cast("Callable[[SerialSettings], Line]", lambda _: bus)
         with pytest.raises(Over):
-            await SerialIngest(SerialSettings("/dev/bus", 9600), devices, intake, health.source("bus"), line).run()
+            await SerialIngest(settings, devices, intake, health.source("bus"), clock=bus, make_line=made_once).run()
         return bus
 
     return live
@@ -159,7 +155,7 @@ async def test_an_absence_is_told_once_and_so_is_the_return(live_an_hour: Callab
 
     def back_after_half_an_hour(now: float) -> None:
         problems.add(tuple(health.source("bus").link.problems.values()))
-        if now > 1000 + HOUR / 2:
+        if now > BEGIN + HOUR / 2:
             bus.alive.add("gone")
 
     bus.on_time = back_after_half_an_hour
@@ -168,7 +164,7 @@ async def test_an_absence_is_told_once_and_so_is_the_return(live_an_hour: Callab
     said = [(entry["event"], entry["about"]) for entry in logs if "about" in entry]
     assert said == [("link problem", "gone"), ("link problem cleared", "gone")]
     assert problems == {(), ("gone does not answer",)}
-    late = [at for at in bus.asked["gone"] if at > 1000 + HOUR / 2]
+    late = [at for at in bus.asked["gone"] if at > BEGIN + HOUR / 2]
     assert len(late) == pytest.approx(HOUR / 2 / 10, rel=0.1), "asked as often as before once it is back"
 
 

@@ -49,7 +49,7 @@ class Board:
 
     def start(self) -> None:
         """Start the daemon's part, perhaps again."""
-        self.health = Health("koper-01", "Koper")
+        self.health = Health("koper-01", "Koper", self)
         self.keeper = Timekeeper(self, self.directory)
         self.gnss = Gnss("roof", self.keeper, self.health, self.stood.append)
         self.decoder = self.gnss.overhear(lambda: Decoder(EACH))()
@@ -65,6 +65,15 @@ class Board:
 
     def synchronized(self) -> bool:
         return self.right
+
+    def monotonic(self) -> float:
+        return self.since_boot() / SECOND
+
+    def monotonic_ns(self) -> int:
+        return self.since_boot()
+
+    async def sleep(self, seconds: float) -> None:
+        self.passed += seconds
 
     def goes_on(self, seconds: int) -> list[float]:
         """Let so many seconds pass; return by how much UTC stepped, as it was told."""
@@ -248,7 +257,7 @@ def test_what_vouches_for_the_clock_has_the_last_word_and_the_difference_is_show
     assert problem.startswith("clock: 7.")
     assert problem.endswith("s ahead of the satellites' time of roof")
     told = board.keeper.now()
-    assert board.keeper.hear(0)
+    assert board.keeper.accept_gnss_offset(0)
     assert board.keeper.now() == told
     board.ahead = 0.0
     board.goes_on(2)
@@ -306,7 +315,7 @@ def test_a_clock_just_within_a_second_agrees_and_beyond_does_not(tmp_path: Path)
     for beyond, told in ((0, 0), (1, AGREE + 1)):
         board = Board(tmp_path / str(beyond))
         own = board.wall() - board.since_boot()
-        assert board.keeper.hear(own + AGREE + beyond)
+        assert board.keeper.accept_gnss_offset(own + AGREE + beyond)
         assert board.keeper.offset_of(BOOT) == BootOffset(own + told, estimated=False)
 
 

@@ -28,6 +28,7 @@ from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.sources.mqtt import MqttIngest
 from gateway.spool import Spool, SpoolSettings
+from tests.support.clock import FakeClock
 
 LAW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 KNOWN = SensorSettings(id="spot-17", codec="bosch_tps110")
@@ -53,6 +54,7 @@ class Attack:
             intake=self.intake,
             committer=self.committer,
             health=self.health,
+            clock=FakeClock(),
         )
 
     @contextmanager

@@ -1,8 +1,9 @@
 """Messages from a broker that repeats itself: each is stored once and acknowledged once it is durable."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 
@@ -16,10 +17,10 @@ from gateway.ingest import committer as commit
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
+from gateway.links.mqtt.connection import Connection
 from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.mqtt.reasons import ABRUPT_ENDS
-from gateway.sources import mqtt as sources
 from gateway.sources.commands import STRIKES
 from gateway.sources.mqtt import MqttIngest
 from gateway.spool import Identity
@@ -130,6 +131,8 @@ class Rig:
             intake=self.intake,
             committer=self.committer,
             health=self.health,
+            clock=FakeClock(),
+            connect=cast("Callable[[MqttSettings], Connection]", FakeConnection),
             taken=taken,
         )
         return self.ingest
@@ -162,9 +165,8 @@ def intake(running: Committer, timekeeper: Timekeeper, health: Health) -> Intake
 
 
 @pytest.fixture
-def rig(running: Committer, intake: Intake, health: Health, monkeypatch: pytest.MonkeyPatch) -> Rig:
+def rig(running: Committer, intake: Intake, health: Health) -> Rig:
     FakeConnection.made = []
-    monkeypatch.setattr(sources, "Connection", FakeConnection)
     return Rig(running, intake, health.source("broker"))
 
 

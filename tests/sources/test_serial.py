@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from firmware_sim.patience import patience
-from gateway.clock import Timekeeper
+from gateway.clock import SystemClock, Timekeeper
 from gateway.config.models import Gateway
 from gateway.contract import Measurement, Reject
 from gateway.errors import LinkDown
@@ -20,7 +20,6 @@ from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.links.serial import Line, SerialSettings
-from gateway.sources import serial as sources
 from gateway.sources.line_noise import BUDGET, SAMPLE
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
@@ -62,6 +61,13 @@ class Lines:
             return Measurement("air_quality", {"pm25": float(line)})
         except ValueError:
             return Reject("noise", line)
+
+
+class BriskClock(SystemClock):
+    """The machine's clock, but no sleep lasts longer than a moment."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(min(seconds, 0.02))
 
 
 class Wire:
@@ -128,8 +134,12 @@ class Serial:
         origin = Origin("line", FieldEncoder({}), sensor=sensor)
         self.devices.append(SerialDevice(make, origin, interval, timeout, patience))
 
+    def make(self, port: str) -> SerialIngest:
+        settings = SerialSettings(port, 9600)
+        return SerialIngest(settings, self.devices, self.intake, self.health, clock=BriskClock())
+
     def start(self) -> None:
-        self.ingest = SerialIngest(SerialSettings(self.wire.port, 9600), self.devices, self.intake, self.health)
+        self.ingest = self.make(self.wire.port)
         self.task = asyncio.create_task(self.ingest.run())
 
     async def stop(self) -> None:
@@ -295,7 +305,7 @@ async def test_what_a_decoder_still_holds_is_passed_on_when_the_daemon_stops(lin
 
 async def test_finishing_a_line_that_never_opened_is_no_error(line: Serial) -> None:
     line.add("aq-1")
-    SerialIngest(SerialSettings("/dev/none", 9600), line.devices, line.intake, line.health).finish()
+    line.make("/dev/none").finish()
     assert line.values == []
 
 
@@ -358,10 +368,7 @@ async def test_bytes_that_a_decoder_takes_without_a_word_are_a_sign_of_life(line
 # noise
 
 
-async def test_a_flood_of_noise_is_sampled_told_once_and_sense_is_found_again(
-    line: Serial, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sources, "_SAMPLE_EVERY", 0.02)
+async def test_a_flood_of_noise_is_sampled_told_once_and_sense_is_found_again(line: Serial) -> None:
     line.add("aq-1", interval=3600)
     sent = 0
 
@@ -393,8 +400,7 @@ async def test_a_flood_of_noise_is_sampled_told_once_and_sense_is_found_again(
     assert said == [("link problem", line.wire.port), ("link problem cleared", line.wire.port)]
 
 
-async def test_an_unplug_in_the_middle_of_noise_ends_the_run(line: Serial, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_SAMPLE_EVERY", 0.02)
+async def test_an_unplug_in_the_middle_of_noise_ends_the_run(line: Serial) -> None:
     line.add("aq-1")
     line.start()
     await until(lambda: bool(line.made))

@@ -21,7 +21,7 @@ from firmware_sim.servers.readback import read_points
 from firmware_sim.servers.servers import Influxd, Mosquitto
 from firmware_sim.truth.ledger import Truth
 from firmware_sim.truth.points import StoredPoint
-from gateway.clock import _kernel_synchronized
+from gateway.clock import kernel_synchronized
 from gateway.sources.gnss import metres
 from tests.support.requirements import OWN_MOUNTS, require_faketime, require_own_mounts
 from tests.system.conftest import Gateway, Rig
@@ -94,7 +94,7 @@ class FakeMachine:
 @pytest.fixture
 def machine(tmp_path: Path) -> FakeMachine:
     require_own_mounts()
-    if _kernel_synchronized():
+    if kernel_synchronized():
         pytest.skip("this machine's kernel says that its clock is right, and no namespace can hide that")
     return FakeMachine(tmp_path / "machine")
 

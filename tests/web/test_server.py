@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from firmware_sim.patience import patience
 from firmware_sim.servers.process import free_port
+from gateway.clock import SystemClock
 from gateway.contract import Reject
 from gateway.errors import LinkDown
 from gateway.health import GnssHealth, Health
@@ -40,7 +41,7 @@ class Page:
 
     def __init__(self, listen: str) -> None:
         self.listen = listen
-        self.health = Health("koper-01", "Koper")
+        self.health = Health("koper-01", "Koper", SystemClock("system"))
         self.status = STATUS
 
     async def get(self, path: str) -> tuple[int, str, str]:
