@@ -75,7 +75,7 @@ class MqttIngest:
         try:
             await self._stay(connection, acknowledger)
         except LinkDown as error:
-            self._commands.ended(self._clock.monotonic())
+            self._commands.note_disconnect(self._clock.monotonic())
             meant = self._takeovers.judge(error, self._clock.monotonic() - began if connection.accepted else None)
             if meant is error:
                 raise

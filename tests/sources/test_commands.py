@@ -4,7 +4,6 @@ import pytest
 import structlog
 
 from gateway.contract import Command
-from gateway.sources import commands
 from gateway.sources.commands import FIRST, GRACE, LONGEST, MAX_TOPICS, SILENCE, SOON, STRIKES, Commands
 
 REBIRTH = Command("spBv1.0/koper/NCMD/edge-1", b"again")
@@ -80,7 +79,7 @@ def test_a_broker_that_drops_what_we_say_is_told_of_once(line: Line, log: struct
     assert [(entry["log_level"], entry["source"], entry["topic"]) for entry in log.entries] == [
         ("warning", "broker", REBIRTH.topic)
     ]
-    assert "may we publish" in log.entries[0]["event"]
+    assert "allow this client to publish" in log.entries[0]["event"]
 
 
 def test_a_broker_that_ends_the_connection_for_it_is_left_in_peace(
@@ -89,13 +88,13 @@ def test_a_broker_that_ends_the_connection_for_it_is_left_in_peace(
     sent, now = Commands("broker"), 0.0
     for _ in range(STRIKES):
         assert sent.send(REBIRTH, line, now)
-        sent.ended(now + SOON / 2)
+        sent.note_disconnect(now + SOON / 2)
         now += LONGEST
     assert not sent.send(REBIRTH, line, now)
     assert not sent.send(Command("another", b""), line, now + SILENCE / 2)
     assert len(log.entries) == 1
     assert sent.send(REBIRTH, line, now + SILENCE)
-    sent.ended(now + SILENCE + SOON / 2)
+    sent.note_disconnect(now + SILENCE + SOON / 2)
     assert not sent.send(REBIRTH, line, now + SILENCE + LONGEST), "one more is enough"
 
 
@@ -103,16 +102,13 @@ def test_connections_that_end_for_other_reasons_change_nothing(line: Line) -> No
     sent, now = Commands("broker"), 0.0
     for number in range(10 * STRIKES):
         assert sent.send(REBIRTH, line, now)
-        sent.ended(now + (SOON if number % STRIKES else 0.0))
+        sent.note_disconnect(now + (SOON if number % STRIKES else 0.0))
         now += LONGEST
 
 
-def test_more_topics_than_can_be_real_get_nothing_and_the_known_ones_still_do(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(commands, "MAX_TOPICS", 10)
-    sent = Commands("broker")
+def test_more_topics_than_can_be_real_get_nothing_and_the_known_ones_still_do(line: Line) -> None:
+    sent = Commands("broker", max_topics=10)
     assert sum(sent.send(Command(f"topic-{number}", b""), line, 0.0) for number in range(1000)) == 10
     assert sent.send(Command("topic-1", b""), line, FIRST)
     assert sent.send(Command("topic-new", b""), line, FIRST), "those that are no longer asked for make room"
-    assert len(sent._asked) <= 10 < MAX_TOPICS
+    assert len(sent._topics) <= 10 < MAX_TOPICS
