@@ -1,11 +1,11 @@
-"""When to acknowledge, if the broker holds back until we do.
+"""Estimate of a broker's in-flight window: how many messages it sends before it waits for acknowledgements. Pure.
 
-A broker sends only so many unacknowledged messages (Mosquitto: 20 unless told otherwise) and then waits. Committing
-once a second would then mean 20 messages a second; committing every message would wear the disk out. Nobody tells us
-the broker's window, so `AckWindow` learns it from what happens:
+A broker sends only so many unacknowledged messages (Mosquitto: 20 unless configured otherwise) and then waits.
+Committing once a second would then mean 20 messages a second; committing every message would wear the disk out. MQTT
+has no field for the size of a broker's window, so `AckWindow` learns it from what happens:
 
 - more messages than the estimate are outstanding: the window is larger, the estimate grows;
-- a burst, then silence until we acknowledged, then at once the next burst: the window was full, this was its size;
+- a burst, then silence until the acknowledgements, then at once the next burst: the window was full at this size;
 - the estimate was reached again and again: it may be too small, so a larger one is tried. Where that stalls, the next
   try comes after twice as many commits.
 """
@@ -19,7 +19,7 @@ MOST_PATIENCE = 4096
 
 
 class AckWindow:
-    """Counts what is unacknowledged and says when the broker is probably waiting. Times are in nanoseconds."""
+    """Counts unacknowledged messages and tells when the broker is probably waiting. Times are in nanoseconds."""
 
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
@@ -31,11 +31,11 @@ class AckWindow:
         self._reached = 0
         self._patience = PATIENCE
 
-    def arrived(self, now: int) -> bool:
-        """Count a message; True when the window looks full and a commit should not wait any longer."""
+    def note_arrival(self, now: int) -> bool:
+        """Count a message; return whether the window looks full, so that a commit should not wait any longer."""
         self.outstanding += 1
         if self._stalled_at and now < self._stalled_until:
-            # The silence broke when we acknowledged: it was the window that held the broker back.
+            # The silence ended with the acknowledgements: the window was full.
             self.estimate = self._stalled_at
             self._reached = 0
             self._patience = min(2 * self._patience, MOST_PATIENCE)
@@ -50,7 +50,7 @@ class AckWindow:
                 self._grow()
         return self.outstanding >= self.estimate
 
-    def acknowledged(self, count: int, now: int, interval: int) -> None:
+    def note_acknowledged(self, count: int, now: int, interval: int) -> None:
         """Count acknowledgements; ``interval`` is the commit interval, the longest that a message waits."""
         silent = now - self._last_arrival > interval // 2
         self._stalled_at = self.outstanding if silent and self.outstanding < self.estimate else 0
@@ -59,7 +59,7 @@ class AckWindow:
         self.outstanding = max(0, self.outstanding - count)
 
     def reset(self) -> None:
-        """Forget what is outstanding: the connection is gone, and its acknowledgements with it."""
+        """Forget what is outstanding: the connection ended, and no acknowledgement reaches it any more."""
         self.outstanding = 0
         self._stalled_at = 0
 

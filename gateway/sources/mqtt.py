@@ -85,7 +85,7 @@ class MqttIngest:
             self._committer.forget(acknowledger)
 
     async def _stay(self, connection: Connection, acknowledger: "_Acknowledger") -> None:
-        self._redelivery.connected(session_present=await connection.open())
+        self._redelivery.begin_connection(session_present=await connection.open())
         self._health.link.went_up()
         if connection.downgraded_topics:
             self._health.link.raise_problem("quality of service", connection.downgraded_topics)
@@ -102,7 +102,7 @@ class MqttIngest:
         identity = None
         if mid:
             identity = Identity.of(self.name, mid, message.topic, message.payload)
-            if self._redelivery.is_repeat(mid, identity.digest, repeated=message.repeated):
+            if self._redelivery.note_message(mid, identity.digest, repeated=message.repeated):
                 health.repeated += 1
                 self._committer.then_acknowledge(acknowledger, mid, None)
                 acknowledger.arrived()
@@ -149,9 +149,9 @@ class _Acknowledger:
         self._clock = clock
 
     def arrived(self) -> None:
-        if self._window.arrived(self._clock.monotonic_ns()):
+        if self._window.note_arrival(self._clock.monotonic_ns()):
             self._committer.hurry()
 
     def acknowledge(self, mids: list[int]) -> None:
         self.connection.acknowledge(mids)
-        self._window.acknowledged(len(mids), self._clock.monotonic_ns(), int(self._committer.interval * 1e9))
+        self._window.note_acknowledged(len(mids), self._clock.monotonic_ns(), int(self._committer.interval * 1e9))

@@ -1,18 +1,18 @@
-"""Telling a message that comes again from a new one. Pure.
+"""Duplicate detection for MQTT QoS 1: which messages are redeliveries of what was stored already. Pure.
 
 MQTT QoS 1 delivers at least once: what a broker has seen no acknowledgement for, it sends again after a reconnect,
-with DUP set and the same packet identity. Whether we took it is ours to know; DUP alone does not say it, since what
-was lost on its way to us comes with DUP too. And identities are used again: a message under the identity of an
-earlier one, lost in flight and sent again, looks like that earlier one repeated, if it says the same thing. To take
-it for a repeat is to lose it. So a message is a repeat only if topic and payload have the digest that was last taken
-under its identity, and nothing shows that the broker was done with that one:
+with DUP set and the same packet identity. DUP alone does not tell that the gateway stored it, since what was lost on
+its way comes with DUP too. And identities are used again: a message under the identity of an earlier one, lost in
+flight and sent again, looks like that earlier one repeated, if it has the same content. To treat it as a repeat is to
+lose it. So a message is a repeat only if topic and payload have the digest last seen under its identity, and nothing
+shows that the broker was done with that one:
 
 - the broker forgot the session: it repeats nothing;
-- a message without DUP arrived on this connection: a broker repeats first, so what was taken on earlier connections
+- a message without DUP arrived on this connection: a broker repeats first, so what was seen on earlier connections
   and has not been repeated by now was acknowledged;
 - its identity, or one delivered later on this connection, came without DUP: a broker gives away only free identities,
-  and acknowledgements arrive in the order in which we send them, which is that of delivery;
-- `REACH` new messages were taken since: so many are never in flight.
+  and acknowledgements arrive in the order in which they are sent, which is that of delivery;
+- `REACH` new messages were seen since: so many are never in flight.
 
 How brokers choose identities decides how much that helps:
 
@@ -21,7 +21,7 @@ counting to 65,535     (Mosquitto, EMQX) the same identity means the same conten
                        beyond `REACH`: repeats are told exactly
 ring or lowest free    (rumqttd, HiveMQ) identities come back after a few messages, and by coming back they tell what
                        was acknowledged. What is left in doubt is the next message under the identity of one of the
-                       last few taken, lost in flight and equal to it in topic and payload: it counts as a repeat,
+                       last few seen, lost in flight and equal to it in topic and payload: it counts as a repeat,
                        since a lost acknowledgement is far more likely. A reading with its own time is never equal
 =====================  =============================================================================================
 
@@ -44,38 +44,38 @@ _LOW = 0xFFFFFFFF
 
 
 class Redelivery:
-    """Remembers the messages taken under each of the 65,536 packet identities; a megabyte, whatever the traffic.
+    """Remembers the message last seen under each of the 65,536 packet identities; a megabyte, whatever the traffic.
 
-    ``taken`` are the (packet identity, digest) pairs that an earlier run stored, oldest first.
+    ``seen`` are the (packet identity, digest) pairs that an earlier run stored, oldest first.
     """
 
-    def __init__(self, taken: Iterable[tuple[int, int]] = (), *, reach: int = REACH) -> None:
+    def __init__(self, seen: Iterable[tuple[int, int]] = (), *, reach: int = REACH) -> None:
         self._reach = reach
         self._delivered = array("Q", bytes(8 * 65536))
         """For each identity, which delivery was its last; 0 for none."""
-        self._taken = array("Q", bytes(8 * 65536))
-        """For each identity, how many messages had been taken when its last one was (low 32 bits), and the digest."""
+        self._seen = array("Q", bytes(8 * 65536))
+        """For each identity, how many new messages there had been with its last one (low 32 bits), and the digest."""
         self._deliveries = 0
-        self._takes = 0
+        self._new = 0
         self._before = 0
         """The last delivery on earlier connections."""
         self._done = 0
         """The broker is done with every message delivered up to here."""
-        for mid, digest in taken:
-            self.is_repeat(mid, digest, repeated=False)
+        for mid, digest in seen:
+            self.note_message(mid, digest, repeated=False)
 
-    def connected(self, *, session_present: bool) -> None:
-        """Begin a new connection."""
+    def begin_connection(self, *, session_present: bool) -> None:
+        """Note a new connection, and whether the broker kept the session."""
         self._before = self._deliveries
         if not session_present:
             self._done = self._deliveries
 
-    def is_repeat(self, mid: int, digest: int, *, repeated: bool) -> bool:
-        """Tell whether this message was taken before; if not, it counts as taken now. ``repeated`` is its DUP."""
-        delivered, entry = self._delivered[mid], self._taken[mid]
+    def note_message(self, mid: int, digest: int, *, repeated: bool) -> bool:
+        """Note a message, and return whether it was seen before; ``repeated`` is its DUP."""
+        delivered, entry = self._delivered[mid], self._seen[mid]
         known = False
         if repeated:
-            age = self._takes - (entry >> 32) & _LOW
+            age = self._new - (entry >> 32) & _LOW
             known = delivered > self._done and age < self._reach and entry & _LOW == digest
         else:
             self._done = max(self._done, self._before, delivered)
@@ -83,6 +83,6 @@ class Redelivery:
         self._deliveries += 1
         self._delivered[mid] = self._deliveries
         if not known:
-            self._takes += 1
-            self._taken[mid] = (self._takes & _LOW) << 32 | digest
+            self._new += 1
+            self._seen[mid] = (self._new & _LOW) << 32 | digest
         return known

@@ -12,7 +12,7 @@ from gateway.errors import LinkDown
 from gateway.health import SourceHealth
 from gateway.ingest.intake import Intake
 from gateway.links.serial import Line, SerialSettings
-from gateway.sources.line_noise import SAMPLE, Noise, makes_sense
+from gateway.sources.line_noise import SAMPLE, NoiseBudget, has_sound_frame
 from gateway.sources.serial_device import SerialDevice
 
 
@@ -38,22 +38,22 @@ class SerialIngest:
         self._health = health
         self._clock = clock
         self._make_line = make_line
-        self._noise = Noise()
+        self._noise = NoiseBudget()
 
     async def run(self) -> None:
         """Stay on the line until it goes away."""
         line = self._make_line(self._settings)
         await line.open()
-        self._noise = Noise()
+        self._noise = NoiseBudget()
         try:
             self._health.link.went_up()
             for device in self._devices:
-                device.begin(self._clock.monotonic())
+                device.restart_decoder(self._clock.monotonic())
             for device in self._devices:
                 await self._start(device, line)
             while True:
                 device = min(self._devices, key=lambda one: one.due)
-                await self._turn(device, line)
+                await self._take_turn(device, line)
         except LinkDown:
             self.finish()  # the next run begins with new decoders
             raise
@@ -67,7 +67,7 @@ class SerialIngest:
                 self._pass_on(device, device.decoder.finish())
 
     @property
-    def _alone(self) -> bool:
+    def _has_one_device(self) -> bool:
         return len(self._devices) == 1
 
     async def _start(self, device: SerialDevice, line: Line) -> None:
@@ -75,45 +75,45 @@ class SerialIngest:
             await line.send(command)
             await self._listen(device, line, until=self._clock.monotonic() + _COMMAND_GAP)
 
-    async def _turn(self, device: SerialDevice, line: Line) -> None:
+    async def _take_turn(self, device: SerialDevice, line: Line) -> None:
         """Listen until this device is due, then ask it and give it its time to answer."""
-        if self._alone:
+        if self._has_one_device:
             await self._listen(device, line, until=device.due)
         else:
             await self._clock.sleep(max(0.0, device.due - self._clock.monotonic()))
-        if device.silent(self._clock.monotonic()):
-            await self._start_anew(device, line)
+        if device.is_silent(self._clock.monotonic()):
+            await self._restart_silent(device, line)
         asked = self._clock.monotonic()
         question = device.decoder.poll()
         if not question:
             self._feed(device, b"")
-        elif self._alone:
+        elif self._has_one_device:
             await line.send(question)
         else:
             await self._ask(device, question, line)
-        device.asked(asked)
+        device.schedule_next(asked)
 
     async def _ask(self, device: SerialDevice, question: bytes, line: Line) -> None:
         """Ask one device of a bus, and wait for its answer or the end of its time."""
         await line.receive(0)  # a neighbour's late answer is not this one's
         await line.send(question)
-        device.missed += 1  # until it is heard
+        device.unanswered += 1  # until it answers
         await self._listen(device, line, until=self._clock.monotonic() + device.timeout, stop_when_heard=True)
-        if device.missing:
+        if device.is_missing:
             self._health.link.raise_problem(device.name, f"{device.name} does not answer")
 
-    async def _start_anew(self, device: SerialDevice, line: Line) -> None:
+    async def _restart_silent(self, device: SerialDevice, line: Line) -> None:
         """Send the start-up commands again: perhaps it lost power, and with that its mode."""
-        if not self._noise.only:
+        if not self._noise.exceeded:
             what = f"{device.name} is silent for more than {device.patience:g} s, and was started anew"
             self._health.link.raise_problem(device.name, _and(await line.shared(), what))
         self._pass_on(device, device.decoder.finish())
-        device.begin(self._clock.monotonic())
+        device.restart_decoder(self._clock.monotonic())
         await self._start(device, line)
 
     async def _listen(self, device: SerialDevice, line: Line, until: float, *, stop_when_heard: bool = False) -> None:
         while (left := until - self._clock.monotonic()) > 0:
-            if self._noise.only:
+            if self._noise.exceeded:
                 # What is not looked at stays unread: in our buffer, then in the kernel's, then it is gone.
                 await self._clock.sleep(min(left, _SAMPLE_EVERY))
                 data = (await line.receive(0))[-SAMPLE:]
@@ -122,14 +122,14 @@ class SerialIngest:
             if not data:
                 continue
             results = self._feed(device, data)
-            if self._noise.heard(len(data), results):
-                await self._tell_noise(line)
+            if self._noise.count(len(data), results):
+                await self._report_noise(line)
             if stop_when_heard and any(isinstance(result, Measurement) for result in results):
                 return
 
-    async def _tell_noise(self, line: Line) -> None:
+    async def _report_noise(self, line: Line) -> None:
         about = self._settings.port
-        if self._noise.only:
+        if self._noise.exceeded:
             self._health.link.raise_problem(
                 about, _and(await line.shared(), "noise only: wrong baud rate or wiring?")
             )
@@ -141,8 +141,8 @@ class SerialIngest:
         self._health.messages += bool(data)
         results = list(device.decoder.feed(data, self._clock.monotonic_ns()))
         # A decoder that takes bytes and says nothing knows them; on a bus they may be anybody's.
-        if makes_sense(results) or (data and not results and self._alone):
-            device.heard(self._clock.monotonic())
+        if has_sound_frame(results) or (data and not results and self._has_one_device):
+            device.note_answer(self._clock.monotonic())
             self._health.link.clear_problem(device.name)
         self._pass_on(device, results)
         return results

@@ -9,15 +9,15 @@ from gateway.ingest.intake import Origin
 MISSED = 3
 """Questions in a row without an answer, after which a device on a bus is taken to be missing."""
 SHARE = 40
-"""A missing device has one part in so many of its line's time: the others keep their schedule."""
+"""A missing device gets one part in so many of its line's time: the others keep their schedule."""
 
 
 @dataclass(slots=True)
 class SerialDevice:
-    """All times are seconds; ``interval`` and ``timeout`` as in `gateway.contract.SerialLink`.
+    """Schedule and silence of one device; times are seconds, ``interval`` and ``timeout`` as in `SerialLink`.
 
-    ``patience`` is how long it may be silent before it is started anew, 0 for ever: a device that lost power has
-    forgotten its mode.
+    ``patience`` is how long it may be silent before its start-up commands are sent again, 0 for ever: a device that
+    lost power has forgotten its mode.
     """
 
     make_decoder: Callable[[], SerialDecoder]
@@ -28,7 +28,7 @@ class SerialDevice:
     decoder: SerialDecoder = field(init=False, repr=False)
     due: float = field(init=False, default=0.0)
     heard_at: float = field(init=False, default=0.0)
-    missed: int = field(init=False, default=0)
+    unanswered: int = field(init=False, default=0)
 
     @property
     def name(self) -> str:
@@ -36,27 +36,28 @@ class SerialDevice:
         return self.origin.sensor or self.origin.source
 
     @property
-    def missing(self) -> bool:
-        """Tell whether it has stopped to answer."""
-        return self.missed >= MISSED
+    def is_missing(self) -> bool:
+        """Tell whether it has stopped answering."""
+        return self.unanswered >= MISSED
 
-    def begin(self, now: float) -> None:
-        """Start afresh: the line has just been opened, or the device has been silent for too long."""
+    def restart_decoder(self, now: float) -> None:
+        """Begin with a new decoder: the line has just been opened, or the device has been silent for too long."""
         self.decoder = self.make_decoder()
-        self.due = self.heard_at = now
+        self.due = now
+        self.heard_at = now
 
-    def silent(self, now: float) -> bool:
-        """Tell whether it has been silent for longer than it should."""
+    def is_silent(self, now: float) -> bool:
+        """Tell whether it has been silent for longer than ``patience``."""
         return 0 < self.patience < now - self.heard_at
 
-    def heard(self, now: float) -> None:
-        """Take note of a sign of life."""
+    def note_answer(self, now: float) -> None:
+        """Note that a sound frame came from it."""
         self.heard_at = now
-        self.missed = 0
+        self.unanswered = 0
 
-    def asked(self, at: float) -> None:
+    def schedule_next(self, at: float) -> None:
         """Set the next turn: on the old schedule, or, where a whole turn was lost, on a new one."""
         due = self.due + self.interval
         self.due = due if due > at else at + self.interval
-        if self.missing:
+        if self.is_missing:
             self.due = max(self.due, at + SHARE * self.timeout)

@@ -69,7 +69,7 @@ class Simulation:
     def _arrive(self) -> None:
         self.delivered += 1
         self._gather(1)
-        if self.tracker.arrived(self.now):
+        if self.tracker.note_arrival(self.now):
             self._hurry = True
         self._commit()
 
@@ -87,7 +87,7 @@ class Simulation:
 
     def _written(self) -> None:
         count, self._writing = self._writing, 0
-        self.tracker.acknowledged(count, self.now, self.interval)
+        self.tracker.note_acknowledged(count, self.now, self.interval)
         self._at(self.now + self.travel, lambda: self._released(count))
         self._commit()
 
@@ -168,44 +168,44 @@ def test_the_first_estimate_is_mosquittos_default_or_our_own_bound() -> None:
 
 def test_a_full_window_asks_for_a_commit_once_it_is_reached() -> None:
     tracker = AckWindow(1000)
-    assert [tracker.arrived(at) for at in range(START)] == [False] * (START - 1) + [True]
+    assert [tracker.note_arrival(at) for at in range(START)] == [False] * (START - 1) + [True]
 
 
 def test_more_outstanding_than_thought_enlarges_the_estimate() -> None:
     tracker = AckWindow(1000)
     for at in range(START + 1):
-        tracker.arrived(at)
+        tracker.note_arrival(at)
     assert tracker.estimate == 31
 
 
 def test_a_burst_silence_and_the_next_burst_at_our_acknowledgement_tell_the_window() -> None:
     tracker = AckWindow(1000)
     for at in range(7):
-        tracker.arrived(at)
-    tracker.acknowledged(7, SECOND, SECOND)
+        tracker.note_arrival(at)
+    tracker.note_acknowledged(7, SECOND, SECOND)
     assert tracker.estimate == START, "the silence may be all there is"
-    tracker.arrived(SECOND + MS)
+    tracker.note_arrival(SECOND + MS)
     assert tracker.estimate == 7
 
 
 def test_a_burst_that_was_simply_over_tells_nothing() -> None:
     tracker = AckWindow(1000)
     for at in range(7):
-        tracker.arrived(at)
-    tracker.acknowledged(7, SECOND, SECOND)
-    tracker.arrived(2 * SECOND)
+        tracker.note_arrival(at)
+    tracker.note_acknowledged(7, SECOND, SECOND)
+    tracker.note_arrival(2 * SECOND)
     assert tracker.estimate == START
 
 
 def test_a_new_connection_owes_nothing_and_keeps_what_was_learnt() -> None:
     tracker = AckWindow(1000)
     for at in range(7):
-        tracker.arrived(at)
-    tracker.acknowledged(3, SECOND, SECOND)
+        tracker.note_arrival(at)
+    tracker.note_acknowledged(3, SECOND, SECOND)
     tracker.estimate = 7
     tracker.reset()
     assert (tracker.outstanding, tracker.estimate) == (0, 7)
-    tracker.acknowledged(4, SECOND, SECOND)
+    tracker.note_acknowledged(4, SECOND, SECOND)
     assert tracker.outstanding == 0, "late acknowledgements of the old connection"
 
 
@@ -221,11 +221,11 @@ def test_whatever_happens_the_estimate_stays_within_its_bounds(
     for what, later, count in happenings:
         now += later
         if what == 0:
-            tracker.acknowledged(count, now, SECOND)
+            tracker.note_acknowledged(count, now, SECOND)
         elif what == 1:
             tracker.reset()
         else:
-            full = tracker.arrived(now)
+            full = tracker.note_arrival(now)
             assert full == (tracker.outstanding >= tracker.estimate)
             assert full or tracker.outstanding < maximum
         assert 1 <= tracker.estimate <= maximum

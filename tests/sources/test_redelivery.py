@@ -17,160 +17,160 @@ ONE, TWO, THREE = 0x11111111, 0x22222222, 0xFFFFFFFF
 @pytest.fixture
 def redelivery() -> Redelivery:
     known = Redelivery()
-    known.connected(session_present=False)
+    known.begin_connection(session_present=False)
     return known
 
 
 def test_a_new_message_is_no_repeat_even_with_dup_set(redelivery: Redelivery) -> None:
-    assert not redelivery.is_repeat(1, ONE, repeated=False)
-    assert not redelivery.is_repeat(2, TWO, repeated=True)
+    assert not redelivery.note_message(1, ONE, repeated=False)
+    assert not redelivery.note_message(2, TWO, repeated=True)
 
 
 def test_what_was_taken_is_a_repeat_when_it_comes_again_on_the_kept_session(redelivery: Redelivery) -> None:
-    redelivery.is_repeat(1, ONE, repeated=False)
-    redelivery.connected(session_present=True)
-    assert redelivery.is_repeat(1, ONE, repeated=True)
-    assert redelivery.is_repeat(1, ONE, repeated=True), "and once more"
+    redelivery.note_message(1, ONE, repeated=False)
+    redelivery.begin_connection(session_present=True)
+    assert redelivery.note_message(1, ONE, repeated=True)
+    assert redelivery.note_message(1, ONE, repeated=True), "and once more"
 
 
 def test_it_stays_a_repeat_over_several_connections_that_carried_nothing_new(redelivery: Redelivery) -> None:
-    redelivery.is_repeat(1, ONE, repeated=False)
+    redelivery.note_message(1, ONE, repeated=False)
     for _ in range(5):
-        redelivery.connected(session_present=True)
-    assert redelivery.is_repeat(1, ONE, repeated=True)
+        redelivery.begin_connection(session_present=True)
+    assert redelivery.note_message(1, ONE, repeated=True)
 
 
 def test_what_comes_again_but_was_never_taken_is_taken_now(redelivery: Redelivery) -> None:
-    redelivery.is_repeat(1, ONE, repeated=False)
-    redelivery.connected(session_present=True)
-    assert not redelivery.is_repeat(2, TWO, repeated=True)
-    redelivery.connected(session_present=True)
-    assert redelivery.is_repeat(2, TWO, repeated=True)
+    redelivery.note_message(1, ONE, repeated=False)
+    redelivery.begin_connection(session_present=True)
+    assert not redelivery.note_message(2, TWO, repeated=True)
+    redelivery.begin_connection(session_present=True)
+    assert redelivery.note_message(2, TWO, repeated=True)
 
 
 def test_an_identity_used_again_for_other_content_is_a_new_message(redelivery: Redelivery) -> None:
-    redelivery.is_repeat(1, ONE, repeated=False)
-    redelivery.connected(session_present=True)
-    assert not redelivery.is_repeat(1, TWO, repeated=True)
-    redelivery.connected(session_present=True)
-    assert redelivery.is_repeat(1, TWO, repeated=True)
-    assert not redelivery.is_repeat(1, ONE, repeated=True)
+    redelivery.note_message(1, ONE, repeated=False)
+    redelivery.begin_connection(session_present=True)
+    assert not redelivery.note_message(1, TWO, repeated=True)
+    redelivery.begin_connection(session_present=True)
+    assert redelivery.note_message(1, TWO, repeated=True)
+    assert not redelivery.note_message(1, ONE, repeated=True)
 
 
 def test_without_dup_the_same_identity_and_content_is_a_new_message(redelivery: Redelivery) -> None:
-    redelivery.is_repeat(1, ONE, repeated=False)
-    assert not redelivery.is_repeat(1, ONE, repeated=False), "a sensor may say the same twice"
+    redelivery.note_message(1, ONE, repeated=False)
+    assert not redelivery.note_message(1, ONE, repeated=False), "a sensor may say the same twice"
 
 
 def test_a_broker_that_lost_the_session_sends_only_new_messages(redelivery: Redelivery) -> None:
-    redelivery.is_repeat(1, ONE, repeated=False)
-    redelivery.connected(session_present=False)
-    assert not redelivery.is_repeat(1, ONE, repeated=True)
+    redelivery.note_message(1, ONE, repeated=False)
+    redelivery.begin_connection(session_present=False)
+    assert not redelivery.note_message(1, ONE, repeated=True)
 
 
 def test_a_repeat_may_come_once_more_after_something_new_came_by_its_connection(redelivery: Redelivery) -> None:
-    redelivery.is_repeat(1, ONE, repeated=False)
-    redelivery.connected(session_present=True)
-    assert redelivery.is_repeat(1, ONE, repeated=True)
-    redelivery.is_repeat(2, TWO, repeated=False)
-    redelivery.connected(session_present=True)  # before the acknowledgement of either went out
-    assert redelivery.is_repeat(1, ONE, repeated=True)
-    assert redelivery.is_repeat(2, TWO, repeated=True)
+    redelivery.note_message(1, ONE, repeated=False)
+    redelivery.begin_connection(session_present=True)
+    assert redelivery.note_message(1, ONE, repeated=True)
+    redelivery.note_message(2, TWO, repeated=False)
+    redelivery.begin_connection(session_present=True)  # before the acknowledgement of either went out
+    assert redelivery.note_message(1, ONE, repeated=True)
+    assert redelivery.note_message(2, TWO, repeated=True)
 
 
 def test_the_first_message_without_dup_ends_the_repeats_of_older_connections(redelivery: Redelivery) -> None:
-    redelivery.is_repeat(1, ONE, repeated=False)
-    redelivery.is_repeat(2, TWO, repeated=False)
-    redelivery.connected(session_present=True)
-    assert redelivery.is_repeat(1, ONE, repeated=True)
-    assert not redelivery.is_repeat(3, THREE, repeated=False)
-    assert not redelivery.is_repeat(2, TWO, repeated=True)
+    redelivery.note_message(1, ONE, repeated=False)
+    redelivery.note_message(2, TWO, repeated=False)
+    redelivery.begin_connection(session_present=True)
+    assert redelivery.note_message(1, ONE, repeated=True)
+    assert not redelivery.note_message(3, THREE, repeated=False)
+    assert not redelivery.note_message(2, TWO, repeated=True)
 
 
 def test_messages_of_the_connection_before_the_last_count_until_something_new_came(redelivery: Redelivery) -> None:
-    redelivery.is_repeat(1, ONE, repeated=False)
-    redelivery.connected(session_present=True)
-    redelivery.is_repeat(2, TWO, repeated=False)
-    redelivery.connected(session_present=True)
-    assert redelivery.is_repeat(2, TWO, repeated=True)
-    assert not redelivery.is_repeat(1, ONE, repeated=True), "the broker had caught up with that one"
+    redelivery.note_message(1, ONE, repeated=False)
+    redelivery.begin_connection(session_present=True)
+    redelivery.note_message(2, TWO, repeated=False)
+    redelivery.begin_connection(session_present=True)
+    assert redelivery.note_message(2, TWO, repeated=True)
+    assert not redelivery.note_message(1, ONE, repeated=True), "the broker had caught up with that one"
 
 
 def test_after_a_restart_what_was_stored_last_is_a_repeat() -> None:
     restarted = Redelivery([(1, ONE), (65535, THREE)])
-    restarted.connected(session_present=True)
-    assert restarted.is_repeat(1, ONE, repeated=True)
-    assert restarted.is_repeat(65535, THREE, repeated=True)
-    assert not restarted.is_repeat(2, TWO, repeated=True)
+    restarted.begin_connection(session_present=True)
+    assert restarted.note_message(1, ONE, repeated=True)
+    assert restarted.note_message(65535, THREE, repeated=True)
+    assert not restarted.note_message(2, TWO, repeated=True)
 
 
 def test_after_a_restart_the_last_store_of_an_identity_counts() -> None:
     restarted = Redelivery([(1, ONE), (1, TWO)])
-    restarted.connected(session_present=True)
-    assert not restarted.is_repeat(1, ONE, repeated=True)
-    assert Redelivery([(1, ONE), (1, TWO)]).is_repeat(1, TWO, repeated=True)
+    restarted.begin_connection(session_present=True)
+    assert not restarted.note_message(1, ONE, repeated=True)
+    assert Redelivery([(1, ONE), (1, TWO)]).note_message(1, TWO, repeated=True)
 
 
 def test_after_a_restart_a_lost_session_forgets_all() -> None:
     restarted = Redelivery([(1, ONE)])
-    restarted.connected(session_present=False)
-    assert not restarted.is_repeat(1, ONE, repeated=True)
+    restarted.begin_connection(session_present=False)
+    assert not restarted.note_message(1, ONE, repeated=True)
 
 
 def test_an_untouched_identity_is_no_repeat_of_a_digest_of_zero() -> None:
     fresh = Redelivery()
-    fresh.connected(session_present=True)
-    assert not fresh.is_repeat(7, 0, repeated=True)
+    fresh.begin_connection(session_present=True)
+    assert not fresh.note_message(7, 0, repeated=True)
 
 
 def test_an_identity_given_away_again_shows_that_all_before_it_were_acknowledged(redelivery: Redelivery) -> None:
     for mid in (1, 2, 3):
-        redelivery.is_repeat(mid, ONE, repeated=False)
-    redelivery.is_repeat(2, TWO, repeated=False)
-    assert not redelivery.is_repeat(1, ONE, repeated=True), "2 was free again, and 1 was acknowledged before it"
-    assert redelivery.is_repeat(3, ONE, repeated=True)
+        redelivery.note_message(mid, ONE, repeated=False)
+    redelivery.note_message(2, TWO, repeated=False)
+    assert not redelivery.note_message(1, ONE, repeated=True), "2 was free again, and 1 was acknowledged before it"
+    assert redelivery.note_message(3, ONE, repeated=True)
 
 
 def test_an_identity_given_away_again_tells_nothing_of_what_came_after_it(redelivery: Redelivery) -> None:
     for mid in (1, 2, 3):
-        redelivery.is_repeat(mid, ONE, repeated=False)
-    redelivery.is_repeat(1, ONE, repeated=False)
-    redelivery.connected(session_present=True)
-    assert redelivery.is_repeat(2, ONE, repeated=True)
-    assert redelivery.is_repeat(3, ONE, repeated=True)
-    assert redelivery.is_repeat(1, ONE, repeated=True)
+        redelivery.note_message(mid, ONE, repeated=False)
+    redelivery.note_message(1, ONE, repeated=False)
+    redelivery.begin_connection(session_present=True)
+    assert redelivery.note_message(2, ONE, repeated=True)
+    assert redelivery.note_message(3, ONE, repeated=True)
+    assert redelivery.note_message(1, ONE, repeated=True)
 
 
 def test_what_was_stored_before_a_restart_shows_it_too() -> None:
     restarted = Redelivery([(1, ONE), (2, ONE), (3, ONE), (2, TWO)])
-    restarted.connected(session_present=True)
-    assert not restarted.is_repeat(1, ONE, repeated=True)
+    restarted.begin_connection(session_present=True)
+    assert not restarted.note_message(1, ONE, repeated=True)
 
 
 @pytest.mark.parametrize("restarted", [False, True])
 def test_the_same_identity_and_content_after_as_many_messages_as_can_be_in_flight_is_new(*, restarted: bool) -> None:
     entries = [(mid, ONE) for mid in range(1, 65536)]
     known = Redelivery(entries if restarted else ())
-    known.connected(session_present=True)
+    known.begin_connection(session_present=True)
     if not restarted:
         for mid, digest in entries:
-            known.is_repeat(mid, digest, repeated=False)
-    known.connected(session_present=True)
+            known.note_message(mid, digest, repeated=False)
+    known.begin_connection(session_present=True)
     # The broker goes round: what it sends again is the first message of the next round, lost on its way to us.
-    assert not known.is_repeat(1, ONE, repeated=True)
-    assert known.is_repeat(65535, ONE, repeated=True)
+    assert not known.note_message(1, ONE, repeated=True)
+    assert known.note_message(65535, ONE, repeated=True)
 
 
 def test_what_comes_again_and_again_does_not_age_by_that() -> None:
     known = Redelivery(reach=4)
-    known.connected(session_present=False)
+    known.begin_connection(session_present=False)
     for mid in (1, 2, 3):
-        known.is_repeat(mid, ONE, repeated=False)
+        known.note_message(mid, ONE, repeated=False)
     for _ in range(10):  # connections that break before the third
-        known.connected(session_present=True)
-        assert known.is_repeat(1, ONE, repeated=True)
-        assert known.is_repeat(2, ONE, repeated=True)
-    assert known.is_repeat(3, ONE, repeated=True)
+        known.begin_connection(session_present=True)
+        assert known.note_message(1, ONE, repeated=True)
+        assert known.note_message(2, ONE, repeated=True)
+    assert known.note_message(3, ONE, repeated=True)
 
 
 # a broker, a line that loses what is on it, and a gateway that is killed
@@ -224,7 +224,7 @@ class World:
         self._taken: list[Sent] = []
         self._to_acknowledge: list[int] = []
         self._known = Redelivery(reach=reach)
-        self._known.connected(session_present=False)
+        self._known.begin_connection(session_present=False)
 
     def publish(self) -> None:
         self._queued.append(self.published)
@@ -234,7 +234,7 @@ class World:
     def deliver(self) -> None:
         if self._to_gateway:
             message, repeated = self._to_gateway.popleft()
-            if not self._known.is_repeat(message.mid, message.content, repeated=repeated):
+            if not self._known.note_message(message.mid, message.content, repeated=repeated):
                 self._taken.append(message)
             self._to_acknowledge.append(message.mid)
 
@@ -256,7 +256,7 @@ class World:
         self._to_broker.clear()
         self._to_acknowledge.clear()
         self._to_gateway = deque((message, True) for message in self._unacknowledged)
-        self._known.connected(session_present=True)
+        self._known.begin_connection(session_present=True)
 
     def kill_gateway(self) -> None:
         """What is not stored is forgotten; of a lost session's, nobody has it any more."""
@@ -272,7 +272,7 @@ class World:
         self._unacknowledged.clear()
         self._queued.clear()
         self.break_off()
-        self._known.connected(session_present=False)
+        self._known.begin_connection(session_present=False)
 
     def flow(self) -> None:
         """One message goes all the way: so identities come round."""
