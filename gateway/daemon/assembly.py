@@ -83,7 +83,7 @@ def _serial_device(source: str, settings: SerialDeviceSettings, parts: Parts) ->
     options = options_of(driver, settings.options, settings.address)
     make: Any = partial(driver.decoder, options)
     if parts.gnss is not None and source == parts.configuration.gateway.gnss and "position" in driver.kinds:
-        make = parts.gnss.overhear(make)
+        make = parts.gnss.observe(make)
     interval = settings.interval or link.interval
     patience = settings.restart_after
     if patience is None:

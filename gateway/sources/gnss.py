@@ -1,18 +1,18 @@
-"""The gateway's own satellite receiver: whether the clock is right, and where the gateway stands.
+"""The gateway's own GNSS receiver: whether the clock is right, and where the gateway is.
 
-A receiver is a serial source like any other, and its readings are stored like any others. The one that ``[gateway]``
-names is overheard on the way::
+A receiver is a serial source like any other, and its readings are stored like any others. From the one that
+``[gateway]`` names, positions also go another way::
 
-    serial line --> its decoder --> intake                      as ever
-                         '--> Gnss --> Times  --> Timekeeper    UTC less time since boot, once several fixes agree
-                                  '--> Places --> Intake        the location, where the configuration gives none
+    serial line --> its decoder --> intake                              as for any source
+                         '--> Gnss --> OffsetEstimate   --> Timekeeper  UTC less time since boot, once fixes agree
+                                  '--> LocationEstimate --> Intake      the location, where the configuration has none
 
 A burst of sentences begins up to half a second after the second that it tells of, and takes a while to arrive: so the
 first byte of the burst is what counts, and of several fixes the one that was least late. Whatever else delays bytes
 makes a fix late, never early.
 
-Satellite time is believed when several fixes in a row agree; how far it may then contradict what was told before is
-for `gateway.clock.Timekeeper` to say. Old receivers are 1024 weeks behind, once or twice: a GPS week number has ten
+Satellite time is used once several fixes in a row agree; `gateway.clock.Timekeeper` decides how far it may then
+differ from the time before. Old receivers are 1024 weeks behind, once or twice: a GPS week number has ten
 bits. From 2043 on, this program has to be newer than such a receiver.
 """
 
@@ -40,7 +40,7 @@ LONGEST_BURST = 700_000_000
 
 FIXES = 3
 SPAN = 2_000_000_000
-"""So many fixes over so long (ns of satellite time) are a steady word."""
+"""So many fixes over so long (ns of satellite time) that agree are an estimate."""
 REMEMBERED = 16
 """The fixes of which the one that was least late counts."""
 
@@ -49,22 +49,22 @@ WORST_DILUTION = 5.0
 """A fix by fewer satellites, or by more badly placed ones, gives no location."""
 PLACES = 5
 NEAR = 30.0
-"""So many fixes within so many metres of each other are where the gateway stands."""
+"""So many fixes within so many metres of each other are an estimate of the location."""
 MOVED = 100.0
-"""A gateway that stands so many metres from where it stood has been moved; less is the sky's doing."""
+"""A gateway so many metres from its last location has been moved; less is the error of a fix."""
 _METRES = 111_195.0
 """A degree of a great circle, in metres."""
 
 
-class Times:
-    """Satellite times, each with the time since boot at which its burst began; all in nanoseconds."""
+class OffsetEstimate:
+    """This boot's offset from satellite times and the times since boot at which their bursts began, nanoseconds."""
 
     def __init__(self) -> None:
         self._offsets: deque[int] = deque(maxlen=REMEMBERED)
         self._since = 0
 
-    def take(self, time: int, began: int) -> int | None:
-        """Take one fix; return what to add to the time since boot, while several fixes in a row agree."""
+    def add_fix(self, time: int, began: int) -> int | None:
+        """Add one fix; return what to add to the time since boot, while several fixes in a row agree."""
         while time < EARLIEST:
             time += ROLLOVER
         offset = time - began
@@ -77,17 +77,17 @@ class Times:
         return max(self._offsets) if steady else None
 
 
-class Places:
-    """Where several good fixes in a row say that the receiver stands."""
+class LocationEstimate:
+    """The receiver's location from several good fixes in a row."""
 
     def __init__(self) -> None:
         self._fixes: deque[Location] = deque(maxlen=PLACES)
 
-    def take(self, fields: Mapping[str, FieldValue]) -> Location | None:
-        """Take one fix; return the place, to about a metre, while the last fixes are good and agree."""
+    def add_fix(self, fields: Mapping[str, FieldValue]) -> Location | None:
+        """Add one fix; return the location, to about a metre, while the last fixes are good and agree."""
         satellites, dilution = fields.get("satellites"), fields.get("horizontal_dilution")
         if satellites is None or dilution is None or not {"latitude", "longitude"} <= fields.keys():
-            return None  # another sentence about the same fix, which does not tell how good it is
+            return None  # another sentence about the same fix, without its quality
         if float(satellites) < LEAST_SATELLITES or not 0 < float(dilution) <= WORST_DILUTION:
             self._fixes.clear()
             return None
@@ -99,66 +99,69 @@ class Places:
 
 
 class Gnss:
-    """Judges what the receiver called ``source`` says.
+    """Sets the clock's offset and the gateway's location by the positions of the receiver called ``source``.
 
-    ``settle`` hears where the gateway stands; None where the configuration says that.
+    ``set_location`` is called with each new location; None where the configuration has one.
     """
 
     def __init__(
-        self, source: str, timekeeper: Timekeeper, health: Health, settle: Callable[[Location], None] | None
+        self, source: str, timekeeper: Timekeeper, health: Health, set_location: Callable[[Location], None] | None
     ) -> None:
         self._timekeeper = timekeeper
         self._health = health
-        self._settle = settle
-        self._times = Times()
-        self._places = Places()
+        self._set_location = set_location
+        self._offset = OffsetEstimate()
+        self._location = LocationEstimate()
         self._log = structlog.get_logger().bind(source=source)
-        self._said = GnssHealth(source)
-        health.gnss = self._said
+        self._receiver = GnssHealth(source)
+        health.gnss = self._receiver
 
-    def overhear(self, make_decoder: Callable[[], SerialDecoder]) -> Callable[[], SerialDecoder]:
-        """Return what makes the same decoders, overheard."""
-        return lambda: _Overheard(make_decoder(), self.heard)
+    def observe(self, make_decoder: Callable[[], SerialDecoder]) -> Callable[[], SerialDecoder]:
+        """Return what makes the same decoders, whose positions also come here."""
+        return lambda: _Observed(make_decoder(), self.add_position)
 
-    def heard(self, fields: Mapping[str, FieldValue], age: int) -> None:
-        """Take one position; the burst that holds it began ``age`` nanoseconds ago."""
+    def add_position(self, fields: Mapping[str, FieldValue], age: int) -> None:
+        """Add one position; the burst that holds it began ``age`` nanoseconds ago."""
         time = fields.get("satellite_time")
         if time is not None:
             began = self._timekeeper.clock.since_boot() - age
-            if (offset := self._times.take(int(time), began)) is not None:
-                self._tell_time(offset)
-        if self._settle is not None and (place := self._places.take(fields)) is not None:
-            self._tell_place(place, self._settle)
+            if (offset := self._offset.add_fix(int(time), began)) is not None:
+                self._use_offset(offset)
+        if self._set_location is not None and (location := self._location.add_fix(fields)) is not None:
+            self._use_location(location, self._set_location)
 
-    def _tell_time(self, offset: int) -> None:
-        clock, said = self._timekeeper.clock, self._said
-        said.heard = clock.monotonic()
-        said.clock_off = (clock.wall() - clock.since_boot() - offset) / 1e9
-        told = self._timekeeper.now()
+    def _use_offset(self, offset: int) -> None:
+        clock, receiver = self._timekeeper.clock, self._receiver
+        receiver.heard = clock.monotonic()
+        receiver.clock_off = (clock.wall() - clock.since_boot() - offset) / 1e9
+        before = self._timekeeper.now()
         if self._timekeeper.accept_gnss_offset(offset):
-            said.disbelieved = None
+            receiver.disbelieved = None
             return
-        assert told is not None  # the first word is always believed
-        if said.disbelieved is None:
-            self._log.warning("the receiver's time jumped, and is not believed")
-        said.disbelieved = (clock.since_boot() + offset - told) / 1e9
+        assert before is not None  # the first offset of a boot is always accepted
+        difference = (clock.since_boot() + offset - before) / 1e9
+        if receiver.disbelieved is None:
+            self._log.warning("receiver time rejected", seconds=difference)
+        receiver.disbelieved = difference
 
-    def _tell_place(self, place: Location, settle: Callable[[Location], None]) -> None:
+    def _use_location(self, location: Location, set_location: Callable[[Location], None]) -> None:
         known = self._health.location
-        if known is not None and metres(known, place) < MOVED:
+        if known is not None and metres(known, location) < MOVED:
             return
-        self._log.info("the gateway stands here", latitude=place[0], longitude=place[1])
-        self._health.location, self._health.location_source = place, "gnss"
-        settle(place)
+        self._log.info("gateway location set", latitude=location[0], longitude=location[1])
+        self._health.location = location
+        self._health.location_source = "gnss"
+        set_location(location)
 
 
-class _Overheard:
-    """A decoder, and somebody who listens to the positions that it finds."""
+class _Observed:
+    """A decoder whose positions also go to ``add_position``."""
 
-    def __init__(self, decoder: SerialDecoder, heard: Callable[[Mapping[str, FieldValue], int], None]) -> None:
+    def __init__(self, decoder: SerialDecoder, add_position: Callable[[Mapping[str, FieldValue], int], None]) -> None:
         self._decoder = decoder
-        self._heard = heard
-        self._began = self._last = -LONGEST_BURST
+        self._add_position = add_position
+        self._began = -LONGEST_BURST
+        self._last = -LONGEST_BURST
 
     def start(self) -> Iterable[bytes]:
         return self._decoder.start()
@@ -171,11 +174,11 @@ class _Overheard:
             if now - self._last > PAUSE or now - self._began > LONGEST_BURST:
                 self._began = now
             self._last = now
-        said = list(self._decoder.feed(data, now))
-        for one in said:
-            if isinstance(one, Measurement) and one.kind == "position":
-                self._heard(one.fields, now - self._began)
-        return said
+        results = list(self._decoder.feed(data, now))
+        for result in results:
+            if isinstance(result, Measurement) and result.kind == "position":
+                self._add_position(result.fields, now - self._began)
+        return results
 
     def finish(self) -> Iterable[Measurement | Reject]:
         return self._decoder.finish()

@@ -17,7 +17,7 @@ from gateway.contract import Measurement, Reject
 from gateway.daemon.catalogue import CATALOGUE
 from gateway.errors import ConfigurationError
 from gateway.health import CLOCK_OFF, RECEIVER_QUIET, GnssHealth, Health
-from gateway.sources.gnss import LONGEST_BURST, PLACES, Gnss, Location, Places, Times, metres
+from gateway.sources.gnss import LONGEST_BURST, PLACES, Gnss, Location, LocationEstimate, OffsetEstimate, metres
 
 SECOND = 1_000_000_000
 HOUR = 3600
@@ -52,7 +52,7 @@ class Board:
         self.health = Health("koper-01", "Koper", self)
         self.keeper = Timekeeper(self, self.directory)
         self.gnss = Gnss("roof", self.keeper, self.health, self.stood.append)
-        self.decoder = self.gnss.overhear(lambda: Decoder(EACH))()
+        self.decoder = self.gnss.observe(lambda: Decoder(EACH))()
 
     def true(self) -> int:
         return int(EPOCH.timestamp()) * SECOND + round(self.passed * SECOND)
@@ -235,8 +235,8 @@ def test_of_several_fixes_the_one_that_was_least_late_counts(board: Board) -> No
 
 def test_a_burst_that_fills_the_second_dates_nothing_by_its_beginning(board: Board) -> None:
     listened: list[int] = []
-    board.gnss.heard = lambda _, age: listened.append(age)  # type: ignore[assignment, method-assign] # only the ages matter here
-    decoder = board.gnss.overhear(lambda: Decoder(EACH))()
+    board.gnss.add_position = lambda _, age: listened.append(age)  # type: ignore[assignment, method-assign] # only the ages matter here
+    decoder = board.gnss.observe(lambda: Decoder(EACH))()
     board.twin.tick(5.0)
     said = b"".join(frame.data for frame in board.twin.tick(6.0)) * 40
     for at, byte in enumerate(said):
@@ -305,9 +305,9 @@ def test_the_only_clock_there_is_is_missed_after_an_hour(board: Board) -> None:
 
 
 def test_many_fixes_in_a_moment_are_not_enough() -> None:
-    times, began = Times(), UP * SECOND
+    times, began = OffsetEstimate(), UP * SECOND
     noon = 1_772_366_400 * SECOND
-    fixes = [times.take(noon + at * SECOND // 5, int(began) + at * SECOND // 5) for at in range(12)]
+    fixes = [times.add_fix(noon + at * SECOND // 5, int(began) + at * SECOND // 5) for at in range(12)]
     assert [fix is None for fix in fixes] == [True] * 10 + [False] * 2
 
 
@@ -326,8 +326,8 @@ GOOD: dict[str, Any] = {"latitude": 45.5481, "longitude": 13.7302, "satellites":
 
 
 def places(*changes: dict[str, Any]) -> list[Location | None]:
-    taking = Places()
-    return [taking.take({**GOOD, **change}) for change in changes]
+    estimate = LocationEstimate()
+    return [estimate.add_fix({**GOOD, **change}) for change in changes]
 
 
 def test_a_place_is_known_after_several_good_fixes(board: Board) -> None:
@@ -356,8 +356,8 @@ def test_one_poor_fix_begins_anew() -> None:
 @pytest.mark.parametrize("name", ["latitude", "longitude", "satellites", "horizontal_dilution"])
 def test_a_fix_that_does_not_tell_how_good_it_is_is_passed_over(name: str) -> None:
     fields = {key: value for key, value in GOOD.items() if key != name}
-    taking = Places()
-    assert [taking.take(fields) for _ in range(2 * PLACES)] == [None] * 2 * PLACES
+    estimate = LocationEstimate()
+    assert [estimate.add_fix(fields) for _ in range(2 * PLACES)] == [None] * 2 * PLACES
 
 
 def test_a_receiver_that_jumps_about_stands_nowhere(board: Board) -> None:
@@ -422,7 +422,7 @@ def test_an_overheard_decoder_says_what_it_would_say_otherwise(board: Board) -> 
     said = b"\xff$GPXXX" + b"".join(frame.data for frame in board.twin.tick(6.0)) + b"$GNRMC"
     make: Callable[[], Decoder] = lambda: Decoder(NmeaOptions())  # noqa: E731 -- a decoder's maker, as assembly has it
     results: list[list[Measurement | Reject]] = []
-    for decoder in (make(), board.gnss.overhear(make)()):
+    for decoder in (make(), board.gnss.observe(make)()):
         heard = [*decoder.feed(said[:40], 0), *decoder.feed(b"", 1), *decoder.feed(said[40:], 2), *decoder.finish()]
         results.append([*heard, Reject("noise", b"".join(decoder.start()) + decoder.poll())])
     assert results[0] == results[1]
