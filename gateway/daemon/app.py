@@ -199,15 +199,9 @@ class Daemon:
     def _start_sources(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         gnss = assembly.receiver(self.configuration, self.timekeeper, self.intake, self.health)
         identities = self.spool.recovery.identities
+        clock = self.timekeeper.clock
         parts = assembly.Parts(
-            self.configuration,
-            CATALOGUE,
-            self.intake,
-            self.committer,
-            self.health,
-            identities,
-            self.timekeeper.clock,
-            gnss,
+            self.configuration, CATALOGUE, self.intake, self.committer, self.health, identities, clock, gnss
         )
         started = []
         for name, source in self.configuration.sources.items():
@@ -243,14 +237,14 @@ class Daemon:
             self.health.clock_steps = self.timekeeper.steps
             self.health.clock_source = self.timekeeper.source
             self.watchdog.feed(self._status_line())
-            await asyncio.sleep(1.0)
+            await self.timekeeper.clock.sleep(1.0)
 
     async def _tend(self, tasks: asyncio.TaskGroup) -> None:
         """Once a second: look after the spool, and start the replays that somebody asked for."""
         while True:
             await self.tending.look()
             self.replays.look(tasks)
-            await asyncio.sleep(1.0)
+            await self.timekeeper.clock.sleep(1.0)
 
     async def _own_up(self) -> None:
         """Say what is lost because it cannot be written before we go."""

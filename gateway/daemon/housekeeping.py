@@ -5,14 +5,16 @@ never waits for a card.
 """
 
 import asyncio
-import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 import structlog
 
+from gateway.back_off import BackOff, steady
 from gateway.errors import SpoolError
 from gateway.health import Health
 from gateway.spool import Gauge, Loss, Spool
@@ -29,6 +31,22 @@ LONGEST_LINE = 3600.0
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class _Entries:
+    """Ledger entries by one rule: when the next is due, and how long after the one before."""
+
+    due: float = 0.0
+    wait: float = 0.0
+    back_off: BackOff = field(default_factory=lambda: BackOff(FIRST_LINE, LONGEST_LINE, jitter=steady))
+
+    def schedule_next(self, now: float) -> None:
+        """Set when the next is due: ever later, unless nothing was due for as long as it had been put off."""
+        if now - self.due >= self.wait:
+            self.back_off.reset()
+        self.wait = self.back_off.next()
+        self.due = now + self.wait
+
+
 class Tending:
     """Looks after one open spool; ``now`` tells nanoseconds UTC, or None; ``changed`` hears of requeued readings."""
 
@@ -38,10 +56,11 @@ class Tending:
         self._spool, self._health, self._now, self._changed = spool, health, now, changed
         self._gauge = Gauge()
         self._thread = ThreadPoolExecutor(1, "tend")
-        self._enforced = time.monotonic()
+        self._clock = health.clock
+        self._enforced = self._clock.monotonic()
         self._problem = ""
-        self._lines: dict[str, tuple[float, float]] = {}
-        """By rule: when the ledger hears of it next, and how long it hears nothing then."""
+        self._entries: defaultdict[str, _Entries] = defaultdict(_Entries)
+        """By rule."""
 
     async def look(self) -> None:
         """Do once what is due."""
@@ -55,23 +74,21 @@ class Tending:
         if problem and problem != self._problem:
             structlog.get_logger().warning("the spool cannot be looked after", problem=problem)
         self._problem = problem
-        if time.monotonic() - self._enforced >= ENFORCE_EVERY:
-            self._enforced = time.monotonic()
+        if self._clock.monotonic() - self._enforced >= ENFORCE_EVERY:
+            self._enforced = self._clock.monotonic()
             await self._off(lambda: self._spool.enforce(self._now()))
 
     async def write_down(self, *, everything: bool = False) -> None:
         """Enter into the loss ledger what was refused, where it is time to; raises `SpoolError`."""
-        now = time.monotonic()
-        due = [rule for rule in self._health.refusals if everything or now >= self._lines.get(rule, (0.0, 0.0))[0]]
+        now = self._clock.monotonic()
+        due = [rule for rule in self._health.refusals if everything or now >= self._entries[rule].due]
         if not due:
             return
         try:
             await self._off(self._spool.ledger.flush)  # a disk that takes nothing: the counts go on in memory
             for rule in due:
                 refused = self._health.refusals.pop(rule)
-                due_before, wait = self._lines.get(rule, (0.0, 0.0))
-                wait = min(2 * wait, LONGEST_LINE) if wait and now - due_before < wait else FIRST_LINE
-                self._lines[rule] = now + wait, wait
+                self._entries[rule].schedule_next(now)
                 times = refused.first_time, refused.last_time
                 loss = Loss(rule, refused.why, None, None, refused.count, *times, sensors=refused.sensors)
                 await self._off(partial(self._spool.ledger.record, loss))
@@ -84,7 +101,7 @@ class Tending:
 
     async def _measure(self) -> None:
         levels = await self._off(self._spool.levels)
-        pressure = self._health.pressure = self._gauge.sample(time.monotonic(), levels)
+        pressure = self._health.pressure = self._gauge.sample(self._clock.monotonic(), levels)
         log = structlog.get_logger()
         for level in self._gauge.passed(pressure.fill):
             left = "unknown" if pressure.hours_left is None else say_hours(pressure.hours_left)

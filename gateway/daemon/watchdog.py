@@ -6,7 +6,6 @@ live in), and forwarding tries, or waits on purpose (a database that is away is 
 with nothing to do is well.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -38,9 +37,9 @@ class Watch:
         self._steps: int | None = None
         self._since = 0.0
 
-    def problem(self) -> str:
-        """Return what is wrong, "" while it moves; to be asked once a second or so."""
-        state, now = self._look(), time.monotonic()
+    def problem(self, now: float) -> str:
+        """Return what is wrong, "" while it moves; to be asked once a second or so, with the time in seconds."""
+        state = self._look()
         if not state.pending or state.steps != self._steps:
             self._steps, self._since = state.steps, now
             return ""
@@ -71,7 +70,8 @@ class Watchdog:
 
     def feed(self, status: str) -> None:
         """Tell systemd how we are, and that we are alive if everything moves; to be called once a second."""
-        stuck = [problem for watch in self._watches if (problem := watch.problem())]
+        now = self._health.clock.monotonic()
+        stuck = [problem for watch in self._watches if (problem := watch.problem(now))]
         if bool(stuck) != bool(self._health.stuck):
             log = structlog.get_logger()
             if stuck:

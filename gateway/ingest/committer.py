@@ -179,7 +179,7 @@ class Committer:
                 self._tell(str(error))
                 if self._stopping:
                     return False
-                await asyncio.sleep(RETRY)
+                await self._health.clock.sleep(RETRY)
             else:
                 self.attempts += 1
                 self._dropping = self._dropping and not write.held

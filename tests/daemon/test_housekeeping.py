@@ -11,7 +11,6 @@ import structlog
 from gateway.clock import Timekeeper
 from gateway.config.models import Gateway
 from gateway.contract import Measurement
-from gateway.daemon import housekeeping as tend
 from gateway.daemon.housekeeping import Tending
 from gateway.errors import QuarantineFull
 from gateway.health import Health
@@ -20,25 +19,11 @@ from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.ingest.settings import SensorSettings
 from gateway.spool import Batch, Spool, SpoolSettings
+from tests.support.clock import FakeClock
 from tests.support.store import FakeStore
 from tests.support.until import until
 
 AT = 1_732_281_600_000_000_000
-
-
-class Watch:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    watch = Watch()
-    monkeypatch.setattr(tend, "time", watch)
-    return watch
 
 
 @pytest.fixture
@@ -54,8 +39,7 @@ def told() -> list[int]:
 
 
 @pytest.fixture
-def tending(spool: Spool, health: Health, told: list[int], time: Watch) -> Iterator[Tending]:
-    assert time.now
+def tending(spool: Spool, health: Health, told: list[int]) -> Iterator[Tending]:
     tending = Tending(spool, health, lambda: AT, lambda: told.append(spool.next_seq))
     yield tending
     tending.close()
@@ -78,7 +62,7 @@ async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_
     health: Health,
     spool: Spool,
     tending: Tending,
-    time: Watch,
+    clock: FakeClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     intake = Intake(Gateway(id="g", city="c"), {}, committer=committer, timekeeper=timekeeper, health=health)
@@ -95,7 +79,7 @@ async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_
     # More of it: not a line each, but a line after a minute, and then less and less often.
     for second in range(4 * 3600):
         intake.accept(Measurement("air_quality", {"pm10": 1.0}), origin)
-        time.now += 1
+        clock.pass_by(10**9)
         await tending.write_down()
         assert second < 59 or len(ledger(spool)) > 1
     assert 6 < len(ledger(spool)) < 14

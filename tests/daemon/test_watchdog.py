@@ -15,25 +15,15 @@ from gateway.errors import SinkAway, SpoolFull
 from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.spool import Batch, Spool
+from tests.support.clock import FakeClock
 from tests.support.store import FakeStore
 from tests.support.until import until
 
 AT = 1_732_281_600_000_000_000
 
 
-class Watch:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    watch = Watch()
-    monkeypatch.setattr(watchdog, "time", watch)
-    return watch
+def pass_by(clock: FakeClock, seconds: float) -> None:
+    clock.pass_by(round(seconds * 1e9))
 
 
 class Systemd:
@@ -102,7 +92,7 @@ def a_forwarder(spool: Spool, sink: Sink, timekeeper: Timekeeper, health: Health
 
 
 async def test_messages_that_give_nothing_to_write_feed_it(
-    running: Committer, *, health: Health, systemd: Systemd, time: Watch
+    running: Committer, *, health: Health, systemd: Systemd, clock: FakeClock
 ) -> None:
     class Broker:
         mids: tuple[int, ...] = ()
@@ -114,13 +104,13 @@ async def test_messages_that_give_nothing_to_write_feed_it(
     for mid in range(1, 4):
         running.then_acknowledge(broker, mid, None)
         assert systemd.fed(dog)
-        time.now += running.interval + watchdog.COMMIT_PATIENCE - 1
+        pass_by(clock, running.interval + watchdog.COMMIT_PATIENCE - 1)
         running.hurry()
         await until(lambda mid=mid: broker.mids == (mid,))  # type: ignore[misc] # mypy: no default for a lambda
 
 
 async def test_a_store_that_blocks_for_ever_starves_it_and_one_that_goes_on_feeds_it_again(
-    running: Committer, *, store: FakeStore, health: Health, systemd: Systemd, time: Watch
+    running: Committer, *, store: FakeStore, health: Health, systemd: Systemd, clock: FakeClock
 ) -> None:
     dog = Watchdog(health, running, {}, {})
     store.gate.clear()
@@ -128,9 +118,9 @@ async def test_a_store_that_blocks_for_ever_starves_it_and_one_that_goes_on_feed
     running.hurry()
     await until(store.begun.is_set)
     assert systemd.fed(dog)
-    time.now += running.interval + watchdog.COMMIT_PATIENCE - 1
+    pass_by(clock, running.interval + watchdog.COMMIT_PATIENCE - 1)
     assert systemd.fed(dog), "a slow card is no reason to start anew"
-    time.now += 2
+    pass_by(clock, 2)
     assert not systemd.fed(dog)
     assert health.problems()[0].startswith("writing to the spool has not moved for")
     store.gate.set()
@@ -145,10 +135,10 @@ async def test_a_full_disk_feeds_it(
     store: FakeStore,
     health: Health,
     systemd: Systemd,
-    time: Watch,
+    clock: FakeClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gateway.ingest.committer.RETRY", 0.0)
+    clock.jumps = True
 
     def full(_batch: Batch) -> object:
         raise SpoolFull("no space left")
@@ -161,24 +151,26 @@ async def test_a_full_disk_feeds_it(
         before = running.attempts
         await until(lambda before=before: running.attempts > before)  # type: ignore[misc] # the loop's own value
         assert systemd.fed(dog)
-        time.now += 1000
+        pass_by(clock, 1000)
 
 
 async def test_a_committer_that_died_starves_it(
-    committer: Committer, health: Health, systemd: Systemd, time: Watch
+    committer: Committer, health: Health, systemd: Systemd, clock: FakeClock
 ) -> None:
     dog = Watchdog(health, committer, {}, {})
     committer.put(b"a x=1 1", AT)
     assert systemd.fed(dog)
-    time.now += committer.interval + watchdog.COMMIT_PATIENCE + 1
+    pass_by(clock, committer.interval + watchdog.COMMIT_PATIENCE + 1)
     assert not systemd.fed(dog)
 
 
-async def test_a_quiet_gateway_feeds_it(running: Committer, health: Health, systemd: Systemd, time: Watch) -> None:
+async def test_a_quiet_gateway_feeds_it(
+    running: Committer, health: Health, systemd: Systemd, clock: FakeClock
+) -> None:
     dog = Watchdog(health, running, {}, {})
     for _ in range(5):
         assert systemd.fed(dog)
-        time.now += 100_000
+        pass_by(clock, 100_000)
 
 
 async def test_a_database_that_is_away_feeds_it(
@@ -187,7 +179,7 @@ async def test_a_database_that_is_away_feeds_it(
     timekeeper: Timekeeper,
     health: Health,
     systemd: Systemd,
-    time: Watch,
+    clock: FakeClock,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -202,7 +194,7 @@ async def test_a_database_that_is_away_feeds_it(
             before = forwarder.steps
             await until(lambda before=before: forwarder.steps > before)  # type: ignore[misc] # the loop's own value
             assert systemd.fed(dog)
-            time.now += 1000
+            pass_by(clock, 1000)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -215,7 +207,7 @@ async def test_a_forwarder_that_never_returns_or_died_starves_it(
     timekeeper: Timekeeper,
     health: Health,
     systemd: Systemd,
-    time: Watch,
+    clock: FakeClock,
     tmp_path: Path,
 ) -> None:
     with Spool.open(tmp_path / "spool", sinks=["influx"]) as spool:
@@ -223,7 +215,7 @@ async def test_a_forwarder_that_never_returns_or_died_starves_it(
         forwarder = a_forwarder(spool, sink, timekeeper, health, committed=0)
         task = asyncio.create_task(forwarder.run())
         dog = Watchdog(health, committer, {"influx": forwarder}, {"influx": 10.0})
-        time.now += 1_000_000
+        pass_by(clock, 1_000_000)
         assert systemd.fed(dog), "with nothing to send it has nothing to do"
         if not alive:
             task.cancel()
@@ -233,9 +225,9 @@ async def test_a_forwarder_that_never_returns_or_died_starves_it(
         if alive:
             await until(lambda: sink.sent == 1)
         assert systemd.fed(dog)
-        time.now += watchdog.FORWARD_PATIENCE - 1
+        pass_by(clock, watchdog.FORWARD_PATIENCE - 1)
         assert systemd.fed(dog)
-        time.now += 2
+        pass_by(clock, 2)
         assert not systemd.fed(dog)
         assert any("forwarding to influx has not moved" in problem for problem in health.problems())
         task.cancel()

@@ -8,11 +8,11 @@ import structlog
 from firmware_sim.patience import patience
 from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.health import Health
-from gateway.ingest import committer as commit
 from gateway.ingest.committer import HOLD_BYTES, HOLD_LINES, Committer
 from gateway.ingest.settings import CommitSettings
 from gateway.spool import MAX_IDENTITIES, Identity
 from gateway.spool.member import MAX_TEXT
+from tests.support.clock import FakeClock
 from tests.support.store import FakeStore
 from tests.support.until import until
 
@@ -36,8 +36,8 @@ def acks() -> Acks:
 
 
 @pytest.fixture(autouse=True)
-def try_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "RETRY", 0.0)
+def try_again_at_once(clock: FakeClock) -> None:
+    clock.jumps = True
 
 
 def _identity(mid: int) -> Identity:
