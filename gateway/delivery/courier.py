@@ -19,8 +19,6 @@ holds the sink, which says so, until a person makes room.
 
 import asyncio
 import gzip
-import random
-import time
 import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -28,6 +26,7 @@ from typing import Any, NamedTuple, Protocol
 import structlog
 
 from gateway import line_protocol
+from gateway.back_off import BackOff
 from gateway.delivery.settings import Limits
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld, SinkSlow, SpoolError
 from gateway.health import SinkHealth
@@ -114,7 +113,8 @@ class Courier:
         self._name, self._sink, self._join = name, sink, limits.join
         self._cursors, self._quarantine, self._health = cursors, quarantine, health
         self._pace = Pace(limits)
-        self._wait = FIRST_WAIT
+        self._clock = health.link.clock
+        self._back_off = BackOff(FIRST_WAIT, LONGEST_WAIT)
         self._begin = 0
         self._unsure_below = 0
         self._aside: set[bytes] | None = None
@@ -146,7 +146,7 @@ class Courier:
         """Wait, visibly alive."""
         while seconds > 0:
             self.steps += 1
-            await asyncio.sleep(min(seconds, SLICE))
+            await self._clock.sleep(min(seconds, SLICE))
             seconds -= SLICE
 
     def _body(self, parcels: Sequence[Parcel]) -> bytes:
@@ -182,12 +182,12 @@ class Courier:
                     body = await self._sink.missing(body)
                     unsure = False
                 if body:
-                    await self.rest(self._pace.wait(time.monotonic()))
+                    await self.rest(self._pace.wait(self._clock.monotonic()))
                     await self._sink.send(body)
             except SinkAway as error:
                 if error.unsure:
                     unsure, self._unsure_below = True, max(self._unsure_below, end)
-                await self._back_off(error)
+                await self._wait_after(error)
                 if isinstance(error, SinkSlow) and count > SMALL:
                     self._pace.slow(count)
                     raise BatchTooLarge(str(error)) from error
@@ -195,19 +195,18 @@ class Courier:
                 self._down(str(error))
                 await self.rest(HELD_WAIT)
             except (BatchTooLarge, BatchRefused):
-                self._wait = FIRST_WAIT
+                self._back_off.reset()
                 raise
             else:
-                self._wait = FIRST_WAIT
-                self._pace.taken(count, time.monotonic())
+                self._back_off.reset()
+                self._pace.taken(count, self._clock.monotonic())
                 self._health.took(count)
                 self._health.link.went_up()
                 return
 
-    async def _back_off(self, error: SinkAway) -> None:
+    async def _wait_after(self, error: SinkAway) -> None:
         self._down(str(error))
-        wait = self._wait * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
-        self._wait = min(self._wait * 2, LONGEST_WAIT)
+        wait = self._back_off.next()
         # A server that asks for no wait at all would be asked without end.
         await self.rest(wait if error.retry_after is None else max(error.retry_after, FIRST_WAIT))
 

@@ -181,10 +181,8 @@ async def test_a_database_that_is_away_feeds_it(
     systemd: Systemd,
     clock: FakeClock,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gateway.delivery.courier.LONGEST_WAIT", 0.01)
-    monkeypatch.setattr("gateway.delivery.courier.FIRST_WAIT", 0.01)
+    clock.jumps = True
     with Spool.open(tmp_path / "spool", sinks=["influx"]) as spool:
         spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
         forwarder = a_forwarder(spool, AwaySink(), timekeeper, health, committed=1)

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from firmware_sim.patience import patience
 from gateway.clock import Timekeeper
-from gateway.delivery import courier as deliver
 from gateway.delivery import forwarder as forward
 from gateway.delivery.forwarder import Forwarder, Limits
 from gateway.errors import SinkAway
@@ -70,7 +69,7 @@ class Board:
     def __init__(self, directory: Path, clock: FakeClock) -> None:
         self.directory, self.clock = directory, clock
         self.database = Database()
-        self.health = SinkHealth(Liveness("influx", clock))
+        self.health = SinkHealth(Liveness("influx", FakeClock(jumps=True)))
         self.written = 0
         self.task: asyncio.Task[None] | None = None
         self.forwarder: Forwarder
@@ -152,7 +151,6 @@ async def board(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Board]:
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forward, "LOOK", 0.002)
-    monkeypatch.setattr(deliver, "FIRST_WAIT", 0.001)
 
 
 async def test_readings_wait_until_the_clock_is_right_and_then_have_the_right_times(board: Board) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 from firmware_sim.patience import patience
-from gateway.delivery import courier as deliver
 from gateway.delivery.courier import SMALL, Courier, Pace, Parcel
 from gateway.delivery.settings import Limits
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkSlow
@@ -46,7 +44,8 @@ class World:
         self.overwrites = True
         self.crash_at = -1
         self.steps = 0
-        self.health = SinkHealth(Liveness("influx", FakeClock()))
+        self.clock = FakeClock(jumps=True)
+        self.health = SinkHealth(Liveness("influx", self.clock))
         self.quarantine_bytes = 1 << 20
         for name in ("cursors", "quarantine"):
             (directory / name).mkdir(parents=True)
@@ -125,12 +124,6 @@ class _WatchedQuarantine(Quarantine):
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def hardly_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("FIRST_WAIT", "LONGEST_WAIT", "HELD_WAIT"):
-        monkeypatch.setattr(deliver, name, 0.001)
 
 
 def lines(count: int, first: int = 0) -> list[bytes]:
@@ -237,22 +230,12 @@ async def test_a_database_that_is_away_does_not_change_the_size(world: World) ->
     assert world.requests == [4 * SMALL] * 3
 
 
-async def test_a_rate_cuts_a_batch_into_pieces_of_a_second(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-        waits.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+async def test_a_rate_cuts_a_batch_into_pieces_of_a_second(world: World) -> None:
     courier = world.start(max_rate=100)
     await courier.deliver([parcel(150), parcel(100, 150)], unsure=False)
     await courier.deliver([parcel(20, 250)], unsure=False)
     assert world.requests == [100, 100, 50, 20]
-    assert waits == [1.0, 1.0, 0.5]
+    assert world.clock.waits == pytest.approx([1.0, 1.0, 0.5])
     assert set(world.stored.values()) == {1}
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,14 @@ from hypothesis import strategies as st
 
 from firmware_sim.patience import patience
 from firmware_sim.servers.influx.endpoint import gunzip
+from gateway.back_off import BackOff, steady
 from gateway.clock import Timekeeper
-from gateway.delivery import courier as deliver
 from gateway.delivery.forwarder import Forwarder, Limits
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld
 from gateway.health import SinkHealth
 from gateway.spool import Batch, Spool, SpoolSettings
 from gateway.supervise import Liveness
+from tests.support.clock import FakeClock
 from tests.support.until import until
 
 NOW = 1_732_281_600_000_000_000
@@ -75,7 +75,9 @@ class Rig:
         self.directory, self.timekeeper = directory, timekeeper
         self.spool = self._open()
         self.sink = FakeSink()
-        self.health = SinkHealth(Liveness("influx", timekeeper.clock))
+        self.clock = FakeClock(jumps=True)
+        """What the sink's waits go by."""
+        self.health = SinkHealth(Liveness("influx", self.clock))
         self.written = 0
         self.task: asyncio.Task[None] | None = None
         self.forwarder: Forwarder
@@ -151,12 +153,6 @@ async def rig(tmp_path: Path, timekeeper: Timekeeper) -> AsyncIterator[Rig]:
     yield rig
     await rig.stop()
     rig.spool.close()
-
-
-@pytest.fixture(autouse=True)
-def hardly_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("FIRST_WAIT", "LONGEST_WAIT", "HELD_WAIT"):
-        monkeypatch.setattr(deliver, name, 0.001)
 
 
 async def test_members_arrive_in_order_and_the_cursor_follows(rig: Rig) -> None:
@@ -249,39 +245,34 @@ async def test_the_same_bytes_go_again_until_the_sink_is_back(rig: Rig) -> None:
     assert not rig.quarantine
 
 
-async def test_a_retry_after_is_kept_to(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    monkeypatch.setattr(deliver, "FIRST_WAIT", 0.5)
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+async def test_a_retry_after_is_kept_to(rig: Rig) -> None:
     rig.write(1)
     rig.sink.says = [SinkAway("429: slow down", 17.0), SinkAway("429: no wait at all", 0.0)]
     rig.start()
     await rig.drained()
-    assert waits == [17.0, 0.5]
+    assert rig.clock.waits == [17.0, 0.5]
 
 
-async def test_waits_double_up_to_a_bound_and_start_afresh_after_success(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(deliver, "LONGEST_WAIT", 8.0)
-    monkeypatch.setattr(random, "uniform", lambda _low, high: high)
+async def test_waits_double_up_to_a_bound_and_start_afresh_after_success(rig: Rig) -> None:
     rig.write(1)
     rig.sink.says = [SinkAway("away")] * 6
     rig.start()
-    rig.forwarder._courier._wait = 1.0
+    rig.forwarder._courier._back_off = BackOff(1.0, 8.0, jitter=steady)
     await rig.drained()
-    assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
-    assert rig.forwarder._courier._wait == deliver.FIRST_WAIT
+    assert rig.clock.waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    rig.write(1)
+    rig.sink.says = [SinkAway("away again")]
+    await rig.drained()
+    assert rig.clock.waits[6:] == [1.0]
+
+
+async def test_the_waits_of_a_sink_that_is_away_are_from_a_quarter_of_a_second_to_a_minute(rig: Rig) -> None:
+    rig.write(1)
+    rig.sink.says = [SinkAway("away")] * 10
+    rig.start()
+    await rig.drained()
+    for wait, due in zip(rig.clock.waits, [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 60], strict=True):
+        assert due / 2 <= wait <= due
 
 
 async def test_a_held_sink_says_why_and_goes_on_when_the_setting_is_right(rig: Rig) -> None:
