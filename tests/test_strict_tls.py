@@ -19,6 +19,7 @@ from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sinks.settings import InfluxSettings, LiveSettings
 from tests.support.certificates import KEY_USAGE, STRICT, Authority, Certificate, without_key_usage
+from tests.support.clock import FakeClock
 
 HEADING = "Certificates of your own"
 GUIDE = f'docs/install.md, "{HEADING}"'
@@ -146,12 +147,12 @@ async def _source(port: int, authority: Path) -> None:
 
 async def _live(port: int, authority: Path) -> None:
     settings = LiveSettings(url=f"mqtts://127.0.0.1:{port}", ca_file=authority)
-    await LiveSink(settings, "status", dict, lambda _: None).run(lambda: None)
+    await LiveSink(settings, "status", dict, lambda _: None, clock=FakeClock()).run(lambda: None)
 
 
 async def _database(port: int, authority: Path) -> None:
     settings = InfluxSettings(url=f"https://127.0.0.1:{port}", org="koper", bucket="city", ca_file=authority)
-    sink = InfluxSink(settings)
+    sink = InfluxSink(settings, FakeClock())
     try:
         await sink.send(gzip.compress(b"air_quality pm25=1 1\n"))
     finally:

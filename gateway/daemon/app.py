@@ -176,7 +176,7 @@ class Daemon:
 
     def _connect(self, name: str) -> tuple[Sink, Limits]:
         settings = self.databases[name]
-        return InfluxSink(settings), settings
+        return InfluxSink(settings, self.timekeeper.clock), settings
 
     def _told_of_readings(self) -> None:
         for forwarder in self.forwarders.values():

@@ -121,7 +121,7 @@ def live_sink(
     """Build the live topics; returns the sink and what shows it a reading."""
     own = configuration.gateway
     named = settings.with_client_id(f"prehod-{own.id}-{name}")
-    live = LiveSink(named, f"prehod/{own.id}/status", health.snapshot, health.sink(name).took)
+    live = LiveSink(named, f"prehod/{own.id}/status", health.snapshot, health.sink(name).took, clock=health.clock)
 
     def show(reading: Reading) -> None:
         names = {"gateway": own.id, "city": own.city, "measurement": reading.kind, "sensor": reading.sensor}

@@ -14,13 +14,13 @@ the url of the sink                        where the export is
 Source: VictoriaMetrics' documentation, "How to export data in JSON line format" and "URL format" (cluster).
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import aiohttp
 
+from gateway.clock import Clock
 from gateway.sinks.duplicates import Comparison
 
 SETTLE = 1.0
@@ -43,13 +43,15 @@ Answer = list[bytes] | Busy | Literal["overwrites", "not told"]
 """The lines it lacks; or that it cannot say now, that it overwrites, or that it does not let us ask."""
 
 
-async def ask(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], lines: Sequence[bytes]) -> Answer:
+async def ask(
+    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], lines: Sequence[bytes], clock: Clock
+) -> Answer:
     """Return what a database lacks of ``lines``; raises ``aiohttp.ClientError`` and ``TimeoutError``."""
     base, cluster = _where(url.rstrip("/"))
     if cluster:
-        await asyncio.sleep(UNFLUSHED)
+        await clock.sleep(UNFLUSHED)
     elif await _flush(session, base, headers):
-        await asyncio.sleep(SETTLE)
+        await clock.sleep(SETTLE)
         await _flush(session, base, headers)
     comparison = Comparison(lines)
     for question in comparison.questions():

@@ -24,7 +24,6 @@ import gzip
 import json
 import re
 import ssl
-import time
 from typing import Any
 
 import aiohttp
@@ -34,6 +33,7 @@ from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
 from gateway import line_protocol
+from gateway.clock import Clock
 from gateway.credentials import read_secret, tls_context, tls_problem
 from gateway.errors import BatchRefused, BatchTooLarge, CredentialsError, SinkAway, SinkHeld, SinkSlow
 from gateway.sinks.duplicates import only_lines
@@ -48,8 +48,9 @@ _ABOUT_LINES = re.compile(
 class InfluxSink:
     """One database. Secrets are read at the first request and again after a refusal, so that they can be changed."""
 
-    def __init__(self, settings: InfluxSettings) -> None:
+    def __init__(self, settings: InfluxSettings, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
         self._client: InfluxDBClientAsync | None = None
         self._password: str | None = None
         self._token: str | None = None
@@ -84,7 +85,7 @@ class InfluxSink:
         session = (self._client or self._open()).api_client.rest_client.pool_manager
         url = self._settings.url
         try:
-            answer = await ask(session, url, self._authorization(), lines)
+            answer = await ask(session, url, self._authorization(), lines, self._clock)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise SinkAway(f"{url}: asked which readings it has: {error!r}", unsure=True) from error
         match answer:
@@ -191,7 +192,9 @@ class InfluxSink:
                 where = dict(error.headers or {}).get("Location", "elsewhere")
                 raise SinkHeld(f"{url}: {status}, the server sends us to {where}: correct the url") from None
         unsure = status in {500, 502, 504}
-        raise SinkAway(f"{url}: {status}: {words}", _retry_after(error.headers), unsure=unsure) from None
+        raise SinkAway(
+            f"{url}: {status}: {words}", _retry_after(error.headers, self._clock.wall() / 1e9), unsure=unsure
+        ) from None
 
 
 def _why_not_connected(error: aiohttp.ClientConnectorError) -> str:
@@ -217,8 +220,8 @@ def _words(body: Any) -> tuple[str, bool]:  # noqa: ANN401 -- influxdb-client le
     return " ".join(text.split())[:500] or "no words", is_json
 
 
-def _retry_after(headers: Any) -> float | None:  # noqa: ANN401 -- influxdb-client leaves it untyped
-    """Return the seconds that a Retry-After header asks for, between 0 and an hour."""
+def _retry_after(headers: Any, now: float) -> float | None:  # noqa: ANN401 -- influxdb-client leaves it untyped
+    """Return the seconds that a Retry-After header asks for, between 0 and an hour; ``now`` is UTC in seconds."""
     value = (headers or {}).get("Retry-After")
     if not value:
         return None
@@ -226,7 +229,7 @@ def _retry_after(headers: Any) -> float | None:  # noqa: ANN401 -- influxdb-clie
         seconds = float(value)
     else:
         try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
         except ValueError:
             return None
     return min(max(seconds, 0.0), 3600.0)

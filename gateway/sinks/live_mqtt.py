@@ -14,6 +14,7 @@ import aiomqtt
 import orjson
 from paho.mqtt.reasoncodes import ReasonCode
 
+from gateway.clock import Clock
 from gateway.credentials import tls_error, tls_problem
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.mqtt.reasons import connection_ended, connection_refused
@@ -35,6 +36,7 @@ class LiveSink:
     """Publishes what it is shown; `run` lasts as long as one connection.
 
     ``status`` returns what goes to ``status_topic``; ``took`` hears how many readings the broker has confirmed.
+    ``interval`` is the seconds between two messages of status, ``queue`` how many readings wait for a slow broker.
     """
 
     def __init__(
@@ -43,21 +45,26 @@ class LiveSink:
         status_topic: str,
         status: Callable[[], Mapping[str, Any]],
         took: Callable[[int], None],
+        *,
+        clock: Clock,
         interval: float = 10.0,
+        queue: int = QUEUE,
     ) -> None:
         self.dropped = 0
         self._took = took
         self._settings = settings
         self._status_topic = status_topic
         self._status = status
+        self._clock = clock
         self._interval = interval
+        self._most = queue
         self._queue: deque[tuple[str, bytes]] = deque()
         self._shown = asyncio.Event()
 
     def show(self, names: Mapping[str, str], payload: Mapping[str, Any]) -> None:
         """Queue one message; ``names`` fill the topic's placeholders."""
         topic = self._settings.topic.format(**{key: value.translate(_FORBIDDEN) for key, value in names.items()})
-        if len(self._queue) >= QUEUE:
+        if len(self._queue) >= self._most:
             self._queue.popleft()
             self.dropped += 1
         self._queue.append((topic, orjson.dumps(payload)))
@@ -89,7 +96,7 @@ class LiveSink:
     async def _tell_status(self, client: aiomqtt.Client) -> None:
         while True:
             await client.publish(self._status_topic, self._state(online=True), qos=1, retain=True)
-            await asyncio.sleep(self._interval)
+            await self._clock.sleep(self._interval)
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         settings = self._settings

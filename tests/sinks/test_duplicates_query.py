@@ -14,9 +14,9 @@ from aiohttp import web
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Influxd, VictoriaMetrics
 from gateway.errors import SinkAway
-from gateway.sinks import duplicates_query as ask
 from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.settings import InfluxSettings
+from tests.support.clock import FakeClock
 from tests.support.influx import influx_settings
 from tests.support.requirements import require_program
 
@@ -33,11 +33,6 @@ class Locked(VictoriaMetrics):
 
     def _command(self) -> list[str]:
         return [*super()._command(), "-httpAuth.username=prehod", "-httpAuth.password=secret"]
-
-
-@pytest.fixture(autouse=True)
-def hardly_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ask, "SETTLE", 0.0)
 
 
 @asynccontextmanager
@@ -67,7 +62,7 @@ async def _serving(handler: Handler) -> AsyncIterator[str]:
 
 async def _missing_of_both(settings: InfluxSettings) -> bytes:
     """Store the first of two readings, and ask what is missing of both."""
-    sink = InfluxSink(settings)
+    sink = InfluxSink(settings, FakeClock(jumps=True))
     await sink.send(gzip.compress(FIRST))
     try:
         return gzip.decompress(await sink.missing(BOTH))
@@ -95,10 +90,7 @@ async def test_who_must_sign_in_to_write_signs_in_to_ask(tmp_path: Path) -> None
 
 
 @pytest.mark.system
-async def test_a_cluster_behind_one_address_is_asked_where_it_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ask, "UNFLUSHED", 0.0)
+async def test_a_cluster_behind_one_address_is_asked_where_it_is_read(tmp_path: Path) -> None:
     async with _victoria_metrics(tmp_path) as server, aiohttp.ClientSession(server.url) as client:
 
         async def vmauth(request: web.Request) -> web.Response:
@@ -124,7 +116,7 @@ async def test_a_cluster_behind_one_address_is_asked_where_it_is_read(
 @pytest.mark.system
 async def test_many_series_over_a_long_time_are_compared_within_bounds(tmp_path: Path) -> None:
     async with _victoria_metrics(tmp_path) as server:
-        sink = InfluxSink(influx_settings(server.url))
+        sink = InfluxSink(influx_settings(server.url), FakeClock(jumps=True))
         # 200 sensors over 30 days; of the batch that is asked about, each second reading is there.
         line = b"air_quality,gateway=g,sensor=s%d pm25=1,quality=0i %d\n"
         hour = 3600 * 10**9
@@ -140,7 +132,7 @@ async def test_many_series_over_a_long_time_are_compared_within_bounds(tmp_path:
 @pytest.mark.requires("influxd")
 async def test_influxdb_is_sent_everything_again_and_not_asked_twice(tmp_path: Path) -> None:
     async with Influxd(tmp_path / "influxd") as server:
-        sink = InfluxSink(influx_settings(server.url, database=server.database))
+        sink = InfluxSink(influx_settings(server.url, database=server.database), FakeClock(jumps=True))
         await sink.send(gzip.compress(FIRST))
         assert await sink.missing(BOTH) == BOTH
         await server.stop()
@@ -154,7 +146,7 @@ async def test_who_does_not_let_us_ask_gets_everything_and_the_log_says_so_once(
         return web.Response(status=status)
 
     async with _serving(refuse) as url:
-        sink = InfluxSink(influx_settings(url))
+        sink = InfluxSink(influx_settings(url), FakeClock(jumps=True))
         with structlog.testing.capture_logs() as logs:
             assert await sink.missing(BOTH) == BOTH
             assert await sink.missing(BOTH) == BOTH
@@ -168,7 +160,7 @@ async def test_a_victoria_metrics_at_another_address_is_not_taken_for_influxdb()
         return web.Response(status=400, headers={"X-Server-Hostname": "vminsert-1"})
 
     async with _serving(no_such_path) as url:
-        sink = InfluxSink(influx_settings(url))
+        sink = InfluxSink(influx_settings(url), FakeClock(jumps=True))
         with structlog.testing.capture_logs() as logs:
             assert await sink.missing(BOTH) == BOTH
         await sink.close()
@@ -181,7 +173,7 @@ async def test_who_cannot_answer_now_is_asked_again_later(status: int) -> None:
         return web.Response(status=status)
 
     async with _serving(busy) as url:
-        sink = InfluxSink(influx_settings(url))
+        sink = InfluxSink(influx_settings(url), FakeClock(jumps=True))
         with pytest.raises(SinkAway, match=f"{status}, asked which readings it has") as caught:
             await sink.missing(BOTH)
         await sink.close()
@@ -199,7 +191,7 @@ async def test_an_answer_that_breaks_off_or_makes_no_sense_stores_nothing_and_lo
         return answer
 
     async with _serving(torn) as url:
-        sink = InfluxSink(influx_settings(url, timeout="5s"))
+        sink = InfluxSink(influx_settings(url, timeout="5s"), FakeClock(jumps=True))
         with pytest.raises(SinkAway) as caught:
             await sink.missing(BOTH)
         await sink.close()
@@ -212,7 +204,7 @@ async def test_a_server_that_never_answers_is_away() -> None:
         raise AssertionError
 
     async with _serving(hang) as url:
-        sink = InfluxSink(influx_settings(url, timeout="100ms"))
+        sink = InfluxSink(influx_settings(url, timeout="100ms"), FakeClock(jumps=True))
         with pytest.raises(SinkAway):
             await sink.missing(BOTH)
         await sink.close()
@@ -221,7 +213,7 @@ async def test_a_server_that_never_answers_is_away() -> None:
 @pytest.mark.system
 async def test_what_is_missing_and_sent_again_is_there_once(tmp_path: Path) -> None:
     async with _victoria_metrics(tmp_path) as server:
-        sink = InfluxSink(influx_settings(server.url, database="city"))
+        sink = InfluxSink(influx_settings(server.url, database="city"), FakeClock(jumps=True))
         await sink.send(gzip.compress(FIRST))
         await sink.send(await sink.missing(BOTH))
         assert await sink.missing(BOTH) == b""

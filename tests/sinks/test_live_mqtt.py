@@ -12,9 +12,9 @@ import pytest
 
 from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Mosquitto
+from gateway.clock import SystemClock
 from gateway.errors import LinkDown, LinkRefused
-from gateway.sinks import live_mqtt as mqtt
-from gateway.sinks.live_mqtt import LiveSink
+from gateway.sinks.live_mqtt import QUEUE, LiveSink
 from gateway.sinks.settings import LiveSettings
 from tests.support.requirements import require_program
 from tests.support.until import until
@@ -33,11 +33,14 @@ async def mosquitto(tmp_path: Path) -> AsyncIterator[Mosquitto]:
 def _sink(
     port: int,
     interval: float = 10.0,
+    queue: int = QUEUE,
     took: Callable[[int], None] = lambda _: None,
     **more: Any,  # noqa: ANN401 -- any setting
 ) -> LiveSink:
     settings = LiveSettings(url=f"mqtt://127.0.0.1:{port}", client_id="prehod-live", **more)
-    return LiveSink(settings, STATUS, lambda: {"problems": []}, took, interval)
+    return LiveSink(
+        settings, STATUS, lambda: {"problems": []}, took, clock=SystemClock(), interval=interval, queue=queue
+    )
 
 
 @asynccontextmanager
@@ -211,9 +214,8 @@ async def test_what_a_broker_says_is_understood_and_waited_for(
     assert (type(caught.value), caught.value.wait) == (kind, wait)
 
 
-async def test_a_queue_that_nobody_empties_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mqtt, "QUEUE", 3)
-    sink = _sink(1)
+async def test_a_queue_that_nobody_empties_drops_the_oldest() -> None:
+    sink = _sink(1, queue=3)
     for number in range(5):
         sink.show(NAMES, {"n": number})
     assert [orjson.loads(payload)["n"] for _, payload in sink._queue] == [2, 3, 4]
