@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -166,7 +167,7 @@ def _print_status(spool: SpoolView, status: SpoolStatus, bounds: SpoolSettings |
     sinks = Table(box=None, pad_edge=False)
     for heading in ("sink", "has all before", "waiting", "oldest waiting", "for"):
         sinks.add_column(heading, justify="right" if heading in ("has all before", "waiting", "for") else "left")
-    ages = status.ages()
+    ages = status.ages(time.time_ns())
     for name, sink in status.sinks.items():
         age = say_hours(ages[name] / 3600) if name in ages else "-"
         sinks.add_row(name, f"{sink.next_seq:,}", f"{sink.waiting:,}", _moment(sink.oldest_undelivered), age)

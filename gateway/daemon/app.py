@@ -69,6 +69,7 @@ class Daemon:
             own.data_dir / "spool",
             configuration.spool,
             sinks=list(self.databases),
+            now=clock.wall,
         )
         self.committer = Committer(
             self.spool.holding, self.timekeeper.clock.boot_id, self.health, configuration.spool

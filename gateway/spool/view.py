@@ -68,12 +68,12 @@ class SpoolStatus:
     quarantined_bytes: dict[str, int] = field(default_factory=dict)
     """Bytes in the quarantine, by sink; readings of unknown sensors under ``held``."""
 
-    def ages(self) -> dict[str, float]:
+    def ages(self, now: int) -> dict[str, float]:
         """Return for each sink that waits the seconds since the time of the oldest reading it has not got.
 
-        A time that is not known is left out; one in the future (a device's clock) has no age.
+        ``now`` is nanoseconds UTC. A time that is not known is left out; one in the future (a device's clock) has no
+        age.
         """
-        now = time.time_ns()
         oldest = {name: sink.oldest_undelivered for name, sink in self.sinks.items()}
         return {name: max(0, now - moment) / 1e9 for name, moment in oldest.items() if moment is not None}
 

@@ -26,7 +26,7 @@ class _Metrics(Collector):
     def __init__(self, health: Health, spool: SpoolStatus) -> None:
         self._health = health
         self._spool = spool
-        self._ages = spool.ages()
+        self._ages = spool.ages(health.clock.wall())
 
     def collect(self) -> Iterator[Metric]:
         health, spool = self._health, self._spool

@@ -17,7 +17,7 @@ async def serve(settings: WebSettings, health: Health, spool_status: Callable[[]
     """Serve until cancelled; raises `LinkDown` when the port is not to be had."""
 
     async def healthz(_: web.Request) -> web.Response:
-        state = health.snapshot() | {"spool": _plain(await asyncio.to_thread(spool_status))}
+        state = health.snapshot() | {"spool": _plain(await asyncio.to_thread(spool_status), health.clock.wall())}
         status = 503 if state["problems"] else 200
         body = orjson.dumps(state, option=orjson.OPT_INDENT_2)
         return web.Response(body=body, status=status, content_type="application/json")
@@ -43,7 +43,7 @@ async def serve(settings: WebSettings, health: Health, spool_status: Callable[[]
         await runner.cleanup()
 
 
-def _plain(status: SpoolStatus) -> dict[str, Any]:
+def _plain(status: SpoolStatus, now: int) -> dict[str, Any]:
     return {
         "bytes": status.bytes,
         "segments": status.segments,
@@ -53,7 +53,7 @@ def _plain(status: SpoolStatus) -> dict[str, Any]:
         "lost_readings": status.lost_readings,
         "quarantined_bytes": status.quarantined_bytes,
         "waiting": {name: sink.waiting for name, sink in status.sinks.items()},
-        "oldest_waiting_s": {name: round(age, 1) for name, age in status.ages().items()},
+        "oldest_waiting_s": {name: round(age, 1) for name, age in status.ages(now).items()},
         "replays": {
             name: {"from": replay.first, "next": replay.next_seq, "to": replay.end}
             for name, replay in status.replays.items()

@@ -12,13 +12,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from firmware_sim.patience import patience
 from firmware_sim.servers.process import free_port
-from gateway.clock import SystemClock
 from gateway.contract import Reject
 from gateway.errors import LinkDown
 from gateway.health import GnssHealth, Health
 from gateway.spool import Pressure, ReplayStatus, SinkStatus, SpoolStatus
 from gateway.web.server import serve
 from gateway.web.settings import WebSettings
+from tests.support.clock import NOW, FakeClock
 
 STATUS = SpoolStatus(
     bytes=1234,
@@ -41,7 +41,7 @@ class Page:
 
     def __init__(self, listen: str) -> None:
         self.listen = listen
-        self.health = Health("koper-01", "Koper", SystemClock("system"))
+        self.health = Health("koper-01", "Koper", FakeClock())
         self.status = STATUS
 
     async def get(self, path: str) -> tuple[int, str, str]:
@@ -91,11 +91,10 @@ def well(page: Page) -> Page:
     return page
 
 
-async def test_a_well_gateway_answers_200_with_its_state(well: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.spool.view.time.time_ns", lambda: 20_000_000_000)
+async def test_a_well_gateway_answers_200_with_its_state(well: Page) -> None:
     well.status = replace(
         STATUS,
-        sinks={"influx": SinkStatus(58, 2, 7_500_000_000)},
+        sinks={"influx": SinkStatus(58, 2, NOW - 12_500_000_000)},
         replays={"influx": ReplayStatus(10, 40, 20, 0, 1)},
         quarantined_bytes={"influx": 90},
     )
