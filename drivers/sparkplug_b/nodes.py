@@ -61,8 +61,9 @@ class Node:
 class Nodes:
     """All nodes, the one heard last at the end."""
 
-    def __init__(self, kind: str | None) -> None:
+    def __init__(self, kind: str | None, max_remembered: int = MAX_REMEMBERED) -> None:
         self._kind = kind
+        self._max_remembered = max_remembered
         self._nodes: dict[tuple[str, str], Node] = {}
         self._total = 0
 
@@ -81,6 +82,6 @@ class Nodes:
             device.counted = size
         node.counted += more
         self._total += more
-        while self._total > MAX_REMEMBERED:
+        while self._total > self._max_remembered:
             oldest = next(iter(self._nodes))
             self._total -= self._nodes.pop(oldest).counted

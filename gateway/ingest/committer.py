@@ -38,6 +38,8 @@ class Committer:
         """Called after every commit, inside the event loop."""
         self.attempts = 0
         """Writes that came back from the disk, whatever it said, and groups that are done: what moves, counts."""
+        self.most_lines = HOLD_LINES
+        """Uncommitted readings beyond which sources have to wait."""
         self._store = store
         self._boot_id = boot_id
         self._health = health
@@ -114,7 +116,7 @@ class Committer:
     @property
     def full(self) -> bool:
         """Tell whether sources should hold until `room`."""
-        if self._count >= HOLD_LINES or self._size >= HOLD_BYTES:
+        if self._count >= self.most_lines or self._size >= HOLD_BYTES:
             self._room.clear()
         return not self._room.is_set()
 

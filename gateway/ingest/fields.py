@@ -24,8 +24,9 @@ class _Step(NamedTuple):
 class FieldEncoder:
     """Writes the fields of one driver's measurements; ``ranges`` are the driver's own, within the vocabulary's."""
 
-    def __init__(self, ranges: Mapping[str, Field]) -> None:
+    def __init__(self, ranges: Mapping[str, Field], *, max_plans: int = MAX_PLANS) -> None:
         self._ranges = ranges
+        self._max_plans = max_plans
         self._plans: dict[tuple[str, ...], list[_Step]] = {}
 
     def encode(self, fields: Mapping[str, FieldValue]) -> tuple[str, Quality]:
@@ -37,7 +38,7 @@ class FieldEncoder:
         names = tuple(fields)
         plan = self._plans.get(names)
         if plan is None:
-            if len(self._plans) >= MAX_PLANS:
+            if len(self._plans) >= self._max_plans:
                 self._plans.clear()
             plan = self._plans[names] = self._plan(names)
         doubt = Quality.GOOD

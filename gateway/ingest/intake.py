@@ -99,6 +99,7 @@ class Intake:
         timekeeper: Timekeeper,
         health: Health,
         ahead: Mapping[bytes, int] = MappingProxyType({}),
+        max_series: int = MAX_SERIES,
     ) -> None:
         self.subscribers: list[Callable[[Reading], None]] = []
         self._location = gateway.location
@@ -108,6 +109,7 @@ class Intake:
         self._timekeeper = timekeeper
         self._health = health
         self._ahead = ahead
+        self._max_series = max_series
         self._told_over = False
         self._series: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], _Series] = {}
         self._lasts: dict[bytes, _Last] = {}
@@ -203,7 +205,7 @@ class Intake:
         series = self._series.get(key)
         if series is None:
             series = self._new_series(identity, kind, tags, origin)
-            if len(self._series) < MAX_SERIES or not series.hold:
+            if len(self._series) < self._max_series or not series.hold:
                 self._series[key] = series
                 self._lasts[series.prefix] = series.last
         return series
@@ -234,9 +236,9 @@ class Intake:
         all_tags = {**own.tags, **origin.tags, **settings.tags, **tags}
         all_tags |= {"city": own.city, "gateway": own.id, "sensor": name}
         hold = "" if configured or not origin.hold_unknown else f"unknown sensor {identity}"
-        over = len(self._series) >= MAX_SERIES and not configured
+        over = len(self._series) >= self._max_series and not configured
         if over:
-            hold = f"more than {MAX_SERIES} series"
+            hold = f"more than {self._max_series} series"
         if hold and not (over and self._told_over):
             self._told_over = over
             structlog.get_logger().warning("readings are held", reason=hold, source=origin.source)
@@ -245,7 +247,7 @@ class Intake:
             sensor = SensorHealth(
                 name, origin.source, kind, configured, settings.expect_every, self._timekeeper.clock.monotonic()
             )
-            if len(self._health.sensors) < MAX_SERIES:
+            if len(self._health.sensors) < self._max_series:
                 self._health.sensors[name] = sensor
         prefix = line_protocol.series(kind, all_tags)
         last = self._lasts.get(prefix) or _Last(self._floor(prefix))

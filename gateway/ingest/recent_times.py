@@ -15,14 +15,14 @@ READINGS = 50_000
 """So many of the newest are looked at: some ten minutes of a busy gateway, and half a second of a small board."""
 
 
-def still_to_come(reader: SpoolReader, end: int, now: int | None) -> dict[bytes, int]:
+def still_to_come(reader: SpoolReader, end: int, now: int | None, *, readings: int = READINGS) -> dict[bytes, int]:
     """Return the newest time of each series, as `gateway.ingest.intake` writes it, later than ``now`` and near.
 
     ``end`` is the number after the last reading; times are nanoseconds UTC, None while nobody knows it. What cannot
     be read is passed over.
     """
     found: dict[bytes, int] = {}
-    seq = max(0, end - READINGS)
+    seq = max(0, end - readings)
     with suppress(SpoolError):
         while now is not None and (members := reader.read(seq, until=end)):
             seq = members[-1].header.end

@@ -40,11 +40,18 @@ class Line:
     ``resolve`` finds the path of the port, anew at each opening: an adapter may come back under another name.
     """
 
-    def __init__(self, settings: SerialSettings, resolve: Callable[[str], str] = ports.resolve) -> None:
+    def __init__(
+        self,
+        settings: SerialSettings,
+        resolve: Callable[[str], str] = ports.resolve,
+        *,
+        send_patience: float = SEND_PATIENCE,
+    ) -> None:
         self.device = ""
         """The path that was opened."""
         self._settings = settings
         self._resolve = resolve
+        self._send_patience = send_patience
         self._loop = asyncio.get_running_loop()
         self._port: serial.Serial | None = None
         self._fd = -1
@@ -150,10 +157,10 @@ class Line:
         self._loop.add_writer(self._fd, self._writable.set)
         self._writing = True
         try:
-            async with asyncio.timeout(SEND_PATIENCE):
+            async with asyncio.timeout(self._send_patience):
                 await self._writable.wait()
         except TimeoutError:
-            self._stop(LinkDown(f"{self.device}: it has taken no byte for {SEND_PATIENCE:g} s"))
+            self._stop(LinkDown(f"{self.device}: it has taken no byte for {self._send_patience:g} s"))
         finally:
             self._stop_writing()
 

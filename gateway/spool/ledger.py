@@ -78,16 +78,19 @@ def format_time(nanoseconds: int) -> str:
 class Ledger:
     """The ledger of one spool; from any thread. ``now`` gives nanoseconds UTC."""
 
-    def __init__(self, filesystem: Filesystem, path: Path, now: Callable[[], int]) -> None:
+    def __init__(
+        self, filesystem: Filesystem, path: Path, now: Callable[[], int], *, max_bytes: int = MAX_BYTES
+    ) -> None:
         """Read the ledger; lines that make no sense are passed over."""
         self._filesystem, self._path, self._now = filesystem, path, now
+        self._max_bytes = max_bytes
         self._lock = Lock()
         self._unwritten: list[bytes] = []
         self._end = _size(filesystem, path)
         self._doubtful = self._end > 0  # a killed owner may have left it in memory only, after an fsync that failed
         self._entries = _read(filesystem, path)
-        if self._end > MAX_BYTES:
-            self._entries = _folded(self._entries)
+        if self._end > max_bytes:
+            self._entries = _folded(self._entries, max_bytes)
 
     @property
     def entries(self) -> list[dict[str, Any]]:
@@ -141,7 +144,7 @@ class Ledger:
     def flush(self) -> None:
         """Return once every entry is on the disk; raises `OSError`. Nothing may be deleted on its strength before."""
         with self._lock:
-            if self._end + sum(map(len, self._unwritten)) > MAX_BYTES:
+            if self._end + sum(map(len, self._unwritten)) > self._max_bytes:
                 self._fold()
             if self._doubtful:
                 content = self._filesystem.read(self._path, 0, self._end)
@@ -154,16 +157,16 @@ class Ledger:
 
     def _fold(self) -> None:
         """Write everything anew, what is not written yet included; if that fails, the next attempt does it again."""
-        folded = _folded(self._entries)
+        folded = _folded(self._entries, self._max_bytes)
         content = b"".join(map(_line, folded))
         replace_file(self._filesystem, self._path, content, durable=True)
         self._entries, self._end, self._doubtful = folded, len(content), False
         self._unwritten.clear()
 
 
-def _folded(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a line for each rule that has older entries, and then the newer ones: half of `MAX_BYTES`."""
-    room, first = MAX_BYTES // 2, len(entries)
+def _folded(entries: list[dict[str, Any]], max_bytes: int) -> list[dict[str, Any]]:
+    """Return a line for each rule that has older entries, and then the newer ones: half of ``max_bytes``."""
+    room, first = max_bytes // 2, len(entries)
     while first and (room := room - len(_line(entries[first - 1]))) >= 0:
         first -= 1
     by_rule: dict[str, list[dict[str, Any]]] = {}

@@ -63,12 +63,11 @@ async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_
     spool: Spool,
     tending: Tending,
     clock: FakeClock,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     intake = Intake(Gateway(id="g", city="c"), {}, committer=committer, timekeeper=timekeeper, health=health)
     health.source("tito")
     origin = Origin("tito", FieldEncoder({}), sensor="aq-tito", settings=SensorSettings(id="aq-1"))
-    monkeypatch.setattr("gateway.ingest.committer.HOLD_LINES", 0)
+    committer.most_lines = 0
     for _ in range(3):
         intake.accept(Measurement("air_quality", {"pm10": 1.0}), origin)
     await tending.look()

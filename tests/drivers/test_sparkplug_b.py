@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers.sparkplug_b import DRIVER, Decoder, SparkplugOptions
-from drivers.sparkplug_b import nodes as _sparkplug_nodes
+from drivers.sparkplug_b.nodes import Nodes
 from drivers.sparkplug_b.payload import MAX_METRICS
 from gateway.contract import Command, FieldValue, Measurement, Reject
 
@@ -480,10 +480,8 @@ def remembered(edge: Edge) -> int:
     return held
 
 
-def test_invented_nodes_are_forgotten_and_who_speaks_is_remembered(
-    edge: Edge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_sparkplug_nodes, "MAX_REMEMBERED", 200)
+def test_invented_nodes_are_forgotten_and_who_speaks_is_remembered(edge: Edge) -> None:
+    edge.decoder._nodes = Nodes(None, max_remembered=200)
     edge.born(PM25)
     for number in range(300):
         edge.decoder.decode(f"spBv1.0/g/NBIRTH/hostile-{number}", payload(PM25, metric("x", INT8, alias=1), seq=0))
@@ -491,8 +489,8 @@ def test_invented_nodes_are_forgotten_and_who_speaks_is_remembered(
     assert 20 < remembered(edge) <= 200
 
 
-def test_invented_devices_and_aliases_are_forgotten(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sparkplug_nodes, "MAX_REMEMBERED", 200)
+def test_invented_devices_and_aliases_are_forgotten(edge: Edge) -> None:
+    edge.decoder._nodes = Nodes(None, max_remembered=200)
     for number in range(300):
         edge.decoder.decode(f"spBv1.0/g/DDATA/hostile/{number}", payload(metric(alias=1), seq=0))
         assert remembered(edge) <= 200

@@ -23,9 +23,8 @@ def test_fields_are_sorted_whatever_order_they_come_in() -> None:
         assert ENCODER.encode({name: values[name] for name in names}) == ("co2=400,pm10=2.5,pm25=1.5", Quality.GOOD)
 
 
-def test_whoever_invents_orders_of_fields_costs_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.ingest.fields.MAX_PLANS", 10)
-    encoder = FieldEncoder({})
+def test_whoever_invents_orders_of_fields_costs_no_memory() -> None:
+    encoder = FieldEncoder({}, max_plans=10)
     for names in itertools.permutations(("pm1", "pm25", "pm10", "co2")):
         assert encoder.encode(dict.fromkeys(names, 1.0))[0] == "co2=1,pm1=1,pm10=1,pm25=1"
         assert len(encoder._plans) <= 10

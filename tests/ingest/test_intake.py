@@ -15,8 +15,6 @@ from gateway.clock import Timekeeper
 from gateway.config.models import Gateway
 from gateway.contract import VOCABULARY, Field, Measurement, Quality, Reject, field
 from gateway.health import Health
-from gateway.ingest import committer as commit
-from gateway.ingest import intake
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin, Reading
@@ -342,10 +340,10 @@ async def test_unknown_sensors_are_accepted_or_held_as_the_source_says(
 
 
 async def test_somebody_who_invents_identities_is_held_and_costs_no_memory(
-    make: MakeIntake, committer: Committer, health: Health, monkeypatch: pytest.MonkeyPatch
+    make: MakeIntake, committer: Committer, health: Health
 ) -> None:
-    monkeypatch.setattr(intake, "MAX_SERIES", 10)
     taking = make({"late": SensorSettings()})
+    taking._max_series = 10
     for number in range(1000):
         taking.accept(air(f"invented-{number}"), origin())
     taking.accept(air("late"), origin())
@@ -357,9 +355,9 @@ async def test_somebody_who_invents_identities_is_held_and_costs_no_memory(
 
 
 async def test_a_serial_reading_beyond_the_bound_is_refused_and_counted(
-    make: MakeIntake, committer: Committer, health: Health, monkeypatch: pytest.MonkeyPatch
+    make: MakeIntake, committer: Committer, health: Health
 ) -> None:
-    monkeypatch.setattr(commit, "HOLD_LINES", 3)
+    committer.most_lines = 3
     taking = make()
     for _ in range(5):
         taking.accept(air(None), origin("serial", sensor="aq-serial"))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ingest import recent_times as ahead
 from gateway.ingest.intake import FAR
 from gateway.ingest.recent_times import still_to_come
 from gateway.spool import Batch, Spool, SpoolSettings
@@ -34,11 +33,10 @@ def test_each_series_has_its_newest_time_that_is_near(spool: Spool) -> None:
     assert still_to_come(spool.reader(), spool.next_seq, None) == {}
 
 
-def test_only_the_newest_readings_are_looked_at(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "READINGS", 2)
+def test_only_the_newest_readings_are_looked_at(spool: Spool) -> None:
     for number in range(3):
         store(spool, (f"air,sensor={number} ", NOW + 5))
-    found = still_to_come(spool.reader(), spool.next_seq, NOW)
+    found = still_to_come(spool.reader(), spool.next_seq, NOW, readings=2)
     assert sorted(found) == [b"air,sensor=1 ", b"air,sensor=2 "]
 
 

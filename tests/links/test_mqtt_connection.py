@@ -18,7 +18,6 @@ import pytest
 
 from firmware_sim.patience import patience
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
-from gateway.links.mqtt import connection as mqtt
 from gateway.links.mqtt.buffered_socket import READ_SIZE, GatheringSocket
 from gateway.links.mqtt.client import MAX_PACKET
 from gateway.links.mqtt.connection import MESSAGES_A_TURN, PAUSED_BYTES, Connection
@@ -36,8 +35,13 @@ def _settings(broker: Broker, *, scheme: str = "mqtt", **more: Any) -> MqttSetti
 
 
 @asynccontextmanager
-async def _connected(broker: Broker, *, session_present: bool = False) -> AsyncIterator[tuple[Connection, Peer]]:
-    connection = Connection(_settings(broker))
+async def _connected(
+    broker: Broker,
+    *,
+    session_present: bool = False,
+    **bounds: Any,  # noqa: ANN401 -- any of the connection's
+) -> AsyncIterator[tuple[Connection, Peer]]:
+    connection = Connection(_settings(broker), **bounds)
     opening = asyncio.create_task(connection.open())
     peer = await broker.peer()
     await peer.welcome(session_present=session_present)
@@ -168,9 +172,8 @@ async def test_a_refused_subscription_names_its_topic(broker: Broker) -> None:
     connection.close()
 
 
-async def test_a_broker_that_never_answers_is_down(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mqtt, "ANSWER_WITHIN", 0.05)
-    connection = Connection(_settings(broker))
+async def test_a_broker_that_never_answers_is_down(broker: Broker) -> None:
+    connection = Connection(_settings(broker), answer_within=0.05)
     with pytest.raises(LinkDown, match="connected, but the broker did not answer within"):
         await connection.open()
     connection.close()
@@ -385,11 +388,8 @@ async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(br
         assert [message.mid for message in await _take(connection, count)] == list(range(1, count + 1))
 
 
-async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mqtt, "PAUSED_BYTES", 1)
-    async with _connected(broker) as (connection, peer):
+async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(broker: Broker) -> None:
+    async with _connected(broker, paused_bytes=1) as (connection, peer):
         count = 10 * MESSAGES_A_TURN
         messages = [peer.message(b"", mid) for mid in range(1, count + 1)]
         assert sum(map(len, messages)) < READ_SIZE
@@ -407,12 +407,9 @@ async def test_what_was_read_but_not_taken_on_hold_comes_without_new_bytes(
 
 
 @pytest.mark.parametrize("how", ["closed", "reset"])
-async def test_an_end_that_nobody_reads_is_seen_in_the_kernel(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
-    monkeypatch.setattr(mqtt, "PAUSED_BYTES", 1)
-    monkeypatch.setattr(mqtt, "TICK", 0.01)
-    async with _connected(broker) as (connection, peer), _holding(connection) as (holding, _):
+async def test_an_end_that_nobody_reads_is_seen_in_the_kernel(broker: Broker, how: str) -> None:
+    bounds: dict[str, Any] = {"paused_bytes": 1, "tick": 0.01}
+    async with _connected(broker, **bounds) as (connection, peer), _holding(connection) as (holding, _):
         peer.publish(peer.message(b"more than is taken", 1))
         async with asyncio.timeout(patience()):
             while not connection._reading_paused:  # noqa: ASYNC110 -- nobody is told

@@ -16,14 +16,13 @@ import serial
 
 from firmware_sim.patience import patience
 from gateway.errors import LinkDown, LinkRefused
-from gateway.links import serial as serial_link
-from gateway.links.serial import MAX_BUFFERED, READ_SIZE, Line, SerialSettings
+from gateway.links.serial import MAX_BUFFERED, READ_SIZE, SEND_PATIENCE, Line, SerialSettings
 from tests.links.conftest import Device
 from tests.support.until import until
 
 
-async def _open(device: Device) -> Line:
-    line = Line(SerialSettings(device.port, 9600))
+async def _open(device: Device, send_patience: float = SEND_PATIENCE) -> Line:
+    line = Line(SerialSettings(device.port, 9600), send_patience=send_patience)
     await line.open()
     return line
 
@@ -246,11 +245,8 @@ async def test_an_unplug_ends_a_send_that_waits(device: Device) -> None:
     line.close()
 
 
-async def test_an_adapter_that_takes_no_more_bytes_is_given_up(
-    device: Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serial_link, "SEND_PATIENCE", 0.05)
-    line = await _open(device)
+async def test_an_adapter_that_takes_no_more_bytes_is_given_up(device: Device) -> None:
+    line = await _open(device, send_patience=0.05)
     for _ in range(2):
         with pytest.raises(LinkDown, match=f"{device.port}: it has taken no byte for 0.05 s"):
             await line.send(b"x" * 100_000)

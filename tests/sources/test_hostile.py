@@ -19,7 +19,6 @@ from gateway.clock import Timekeeper
 from gateway.config.models import Gateway
 from gateway.contract import VOCABULARY
 from gateway.health import Health, SourceHealth
-from gateway.ingest import intake as intake_module
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
@@ -234,10 +233,8 @@ async def test_a_stranger_who_is_held_writes_nothing_into_the_quarantine_but_his
     assert all(point.tags["city"] == "Koper" for point in points)
 
 
-async def test_a_flood_of_invented_names_costs_a_bound_and_one_line_in_the_log(
-    attack: Attack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(intake_module, "MAX_SERIES", 50)
+async def test_a_flood_of_invented_names_costs_a_bound_and_one_line_in_the_log(attack: Attack) -> None:
+    attack.intake._max_series = 50
     ingest = attack.ingest("json", **STATION)
     with structlog.testing.capture_logs() as logs:
         for number in range(2000):

@@ -13,7 +13,6 @@ from gateway.config.models import Gateway
 from gateway.contract import Codec, Command, Measurement, Options, Reject, Uplink
 from gateway.errors import LinkDown, LinkDropped
 from gateway.health import Health, SourceHealth
-from gateway.ingest import committer as commit
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
@@ -361,9 +360,9 @@ async def test_a_broker_that_waits_for_us_makes_the_commit_hurry(rig: Rig) -> No
 
 
 async def test_past_the_bound_a_source_holds_even_in_the_middle_of_a_batch_and_loses_nothing(
-    rig: Rig, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, store: FakeStore
 ) -> None:
-    monkeypatch.setattr(commit, "HOLD_LINES", 5)
+    rig.committer.most_lines = 5
     store.gate.clear()
     async with rig.connected() as connection:
         connection.deliver(*(message(f"aq-1 {number}", number) for number in range(1, 13)))
@@ -379,10 +378,8 @@ async def test_past_the_bound_a_source_holds_even_in_the_middle_of_a_batch_and_l
         assert connection.pauses >= 2
 
 
-async def test_a_connection_that_ends_while_the_disk_is_full_ends_the_run(
-    rig: Rig, store: FakeStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(commit, "HOLD_LINES", 2)
+async def test_a_connection_that_ends_while_the_disk_is_full_ends_the_run(rig: Rig, store: FakeStore) -> None:
+    rig.committer.most_lines = 2
     store.gate.clear()
     task = asyncio.create_task(rig.ingest.run())
     await asyncio.sleep(0)

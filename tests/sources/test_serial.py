@@ -113,6 +113,7 @@ class Serial:
 
     def __init__(self, wire: Wire, intake: Intake, health: SourceHealth) -> None:
         self.wire, self.intake, self.health = wire, intake, health
+        self.clock = SystemClock()
         self.made: list[Lines] = []
         self.devices: list[SerialDevice] = []
         self.task: asyncio.Task[None] | None = None
@@ -136,7 +137,7 @@ class Serial:
 
     def make(self, port: str) -> SerialIngest:
         settings = SerialSettings(port, 9600)
-        return SerialIngest(settings, self.devices, self.intake, self.health, clock=BriskClock())
+        return SerialIngest(settings, self.devices, self.intake, self.health, clock=self.clock)
 
     def start(self) -> None:
         self.ingest = self.make(self.wire.port)
@@ -218,8 +219,8 @@ async def test_a_quiet_device_is_told_that_time_passes(line: Serial) -> None:
 
 
 async def test_on_a_bus_each_answer_goes_to_the_one_that_was_asked(line: Serial) -> None:
-    line.add("first", asks=b"a", timeout=0.5)
-    line.add("second", asks=b"b", timeout=0.5)
+    line.add("first", asks=b"a", timeout=0.5, interval=0.2)
+    line.add("second", asks=b"b", timeout=0.5, interval=0.2)
     line.start()
     answers = {b"a": b"1\n", b"b": b"2\n"}
 
@@ -369,6 +370,7 @@ async def test_bytes_that_a_decoder_takes_without_a_word_are_a_sign_of_life(line
 
 
 async def test_a_flood_of_noise_is_sampled_told_once_and_sense_is_found_again(line: Serial) -> None:
+    line.clock = BriskClock()
     line.add("aq-1", interval=3600)
     sent = 0
 
@@ -401,6 +403,7 @@ async def test_a_flood_of_noise_is_sampled_told_once_and_sense_is_found_again(li
 
 
 async def test_an_unplug_in_the_middle_of_noise_ends_the_run(line: Serial) -> None:
+    line.clock = BriskClock()
     line.add("aq-1")
     line.start()
     await until(lambda: bool(line.made))

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.cli.main import main
-from gateway.spool import ledger as ledger_module
 from gateway.spool.ledger import MAX_BYTES, Ledger, Loss
 from tests.support.disk import SimulatedDisk
 
@@ -34,20 +33,17 @@ def by_rule(entries: list[dict[str, Any]]) -> Counter[str]:
     return found
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> int:
-    """A bound of a few lines."""
-    monkeypatch.setattr(ledger_module, "MAX_BYTES", 3_000)
-    return 3_000
+SMALL = 3_000
+"""A bound of a few lines."""
 
 
-def test_beyond_the_bound_older_lines_become_one_for_each_rule(disk: SimulatedDisk, small: int) -> None:
-    ledger = Ledger(disk, PATH, lambda: T0)
+def test_beyond_the_bound_older_lines_become_one_for_each_rule(disk: SimulatedDisk) -> None:
+    ledger = Ledger(disk, PATH, lambda: T0, max_bytes=SMALL)
     for number in range(40):
         ledger.record(loss(number, "stopped" if number % 4 == 0 else "max_bytes"))
-        assert disk.size(PATH) <= small
+        assert disk.size(PATH) <= SMALL
     assert (ledger.readings, ledger.lines) == (400, 40)
-    again = Ledger(disk, PATH, lambda: T0)
+    again = Ledger(disk, PATH, lambda: T0, max_bytes=SMALL)
     assert again.entries == ledger.entries
     assert len(again.entries) < 12
     folded = {entry["rule"]: entry for entry in again.entries if "lines" in entry}
@@ -61,17 +57,17 @@ def test_beyond_the_bound_older_lines_become_one_for_each_rule(disk: SimulatedDi
 
 
 def test_a_ledger_of_an_older_version_is_bounded_in_memory_at_once_and_on_the_disk_soon(
-    disk: SimulatedDisk, small: int
+    disk: SimulatedDisk,
 ) -> None:
     lines = [json.dumps({"rule": "damaged", "from": n, "to": n, "count": 1}) for n in range(500)]
     disk.put(PATH, "\n".join([*lines, "nonsense", ""]).encode())
-    ledger = Ledger(disk, PATH, lambda: T0)
+    ledger = Ledger(disk, PATH, lambda: T0, max_bytes=SMALL)
     assert (ledger.readings, ledger.lines) == (500, 500)
     assert len(ledger.entries) < 60
-    assert disk.size(PATH) > small, "to look changes nothing"
+    assert disk.size(PATH) > SMALL, "to look changes nothing"
     ledger.flush()
-    assert disk.size(PATH) <= small
-    assert Ledger(disk, PATH, lambda: T0).readings == 500
+    assert disk.size(PATH) <= SMALL
+    assert Ledger(disk, PATH, lambda: T0, max_bytes=SMALL).readings == 500
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -84,10 +80,10 @@ def test_a_ledger_of_an_older_version_is_bounded_in_memory_at_once_and_on_the_di
     ),
 )
 def test_no_lost_reading_is_forgotten_or_counted_twice_whatever_fails_and_whenever(
-    disk_type: type[SimulatedDisk], small: int, seed: int, steps: list[tuple[str, int | None, bool]]
+    disk_type: type[SimulatedDisk], seed: int, steps: list[tuple[str, int | None, bool]]
 ) -> None:
     disk = disk_type(seed)
-    ledger = Ledger(disk, PATH, lambda: T0)
+    ledger = Ledger(disk, PATH, lambda: T0, max_bytes=SMALL)
     said: Counter[str] = Counter()
     """Written down, surely."""
     doubtful: Counter[str] = Counter()
@@ -104,14 +100,14 @@ def test_no_lost_reading_is_forgotten_or_counted_twice_whatever_fails_and_whenev
         disk.heal()
         if power:
             disk.power_cut()
-            ledger = Ledger(disk, PATH, lambda: T0)
+            ledger = Ledger(disk, PATH, lambda: T0, max_bytes=SMALL)
             found = by_rule(ledger.entries)
             assert said <= found <= said + doubtful
             said, doubtful = found, Counter()
             ledger.flush()
     ledger.flush()
-    assert PATH not in disk.files() or disk.size(PATH) <= small
-    assert by_rule(Ledger(disk, PATH, lambda: T0).entries) == said + doubtful
+    assert PATH not in disk.files() or disk.size(PATH) <= SMALL
+    assert by_rule(Ledger(disk, PATH, lambda: T0, max_bytes=SMALL).entries) == said + doubtful
 
 
 def test_the_command_prints_what_was_folded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,8 +49,18 @@ class Connection:
     accepted = False
     """Whether the broker has accepted us; it may have ended the connection since."""
 
-    def __init__(self, settings: MqttSettings) -> None:
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        answer_within: float = ANSWER_WITHIN,
+        tick: float = TICK,
+        paused_bytes: int = PAUSED_BYTES,
+    ) -> None:
         self._settings = settings
+        self._answer_within = answer_within
+        self._tick_every = tick
+        self._paused_bytes = paused_bytes
         self._inbox: list[Message] = []
         self._arrived = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -97,10 +107,11 @@ class Connection:
         self._loop.add_reader(self._fd, self._readable)
         self._tick()
         try:
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout(self._answer_within):
                 return await self._ready
         except TimeoutError:
-            raise LinkDown(f"{where}: connected, but the broker did not answer within {ANSWER_WITHIN:g} s") from None
+            problem = f"{where}: connected, but the broker did not answer within {self._answer_within:g} s"
+            raise LinkDown(problem) from None
 
     async def receive(self) -> list[Message]:
         """Return what came since the last call, in order, waiting for the first of it.
@@ -206,7 +217,7 @@ class Connection:
         self._heard = True
         if self._paused_size is not None:
             self._paused_size += _size(message)
-            if self._paused_size >= PAUSED_BYTES and not self._reading_paused:
+            if self._paused_size >= self._paused_bytes and not self._reading_paused:
                 self._reading_paused = True
                 self._loop.remove_reader(self._fd)
 
@@ -223,7 +234,7 @@ class Connection:
                 self._heard = False
             self._client.loop_misc()
             self._write()
-            self._timer = self._loop.call_later(TICK, self._tick)
+            self._timer = self._loop.call_later(self._tick_every, self._tick)
 
     def _readable(self) -> None:
         client, gathering = self._client, self._client.gathering
