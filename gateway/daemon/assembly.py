@@ -29,14 +29,14 @@ from gateway.spool import Identity
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What every source needs of the house; ``taken`` are the MQTT packets that are on disk already."""
+    """What every source needs of the house; ``seen`` are the identities of the MQTT messages on disk."""
 
     configuration: Configuration
     catalogue: Catalogue
     intake: Intake
     committer: Committer
     health: Health
-    taken: Iterable[Identity]
+    seen: Iterable[Identity]
     clock: Clock
     gnss: Gnss | None = None
 
@@ -111,7 +111,7 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         committer=parts.committer,
         health=parts.health.source(name),
         clock=parts.clock,
-        taken=[identity for identity in parts.taken if identity.source == ours],
+        seen=[identity for identity in parts.seen if identity.source == ours],
     )
 
 

@@ -1,7 +1,7 @@
 """MQTT sources: messages of a broker become readings, each acknowledged once it is on disk.
 
 A source's `run` lasts as long as its link and is started again by the supervisor; what must outlive a connection
-(which messages were already taken, the size of the broker's window) is kept in the source itself.
+(which messages were seen already, the size of the broker's window) is kept in the source itself.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ from gateway.supervise import LONGEST_WAIT
 class MqttIngest:
     """An MQTT broker whose messages become readings, each acknowledged once it is on disk.
 
-    ``codecs`` finds the codec configured for a device. ``taken`` are the identities of the messages that an earlier
+    ``codecs`` finds the codec configured for a device. ``seen`` are the identities of the messages that an earlier
     run stored last: when they come again they are acknowledged and not stored again.
     """
 
@@ -48,7 +48,7 @@ class MqttIngest:
         health: SourceHealth,
         clock: Clock,
         connect: Callable[[MqttSettings], Connection] = Connection,
-        taken: Iterable[Identity] = (),
+        seen: Iterable[Identity] = (),
     ) -> None:
         self.name = name
         self._settings = settings
@@ -61,7 +61,7 @@ class MqttIngest:
         self._health = health
         self._clock = clock
         self._connect = connect
-        self._redelivery = Redelivery((identity.mid, identity.digest) for identity in taken)
+        self._redelivery = Redelivery((identity.mid, identity.digest) for identity in seen)
         self._window = AckWindow(settings.receive_maximum)
         self._takeovers = Takeovers(settings.client_id)
         self._commands = Commands(name)

@@ -119,7 +119,7 @@ class Rig:
         self.codecs: dict[str, tuple[Codec, Options]] = {}
         self.ingest = self.make()
 
-    def make(self, taken: Iterable[Identity] = (), window: int = 1000) -> MqttIngest:
+    def make(self, seen: Iterable[Identity] = (), window: int = 1000) -> MqttIngest:
         self.ingest = MqttIngest(
             "broker",
             MqttSettings(url="mqtt://127.0.0.1", client_id="test", topics=("#",), receive_maximum=window),
@@ -132,7 +132,7 @@ class Rig:
             health=self.health,
             clock=FakeClock(),
             connect=cast("Callable[[MqttSettings], Connection]", FakeConnection),
-            taken=taken,
+            seen=seen,
         )
         return self.ingest
 
@@ -234,7 +234,7 @@ async def test_after_a_lost_session_the_same_identity_means_another_message(rig:
 
 
 async def test_what_an_earlier_run_stored_is_not_stored_again(rig: Rig, store: FakeStore) -> None:
-    rig.make(taken=[Identity.of("broker", 5, "city/air", b"aq-1 1")])
+    rig.make(seen=[Identity.of("broker", 5, "city/air", b"aq-1 1")])
     async with rig.connected(session_present=True) as connection:
         connection.deliver(message("aq-1 1", 5, again=True), message("aq-1 2", 6, again=True))
         await rig.commit()
