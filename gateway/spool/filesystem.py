@@ -9,13 +9,14 @@ Everything raises `OSError` as the system does. What the spool relies on, and no
 """
 
 import errno
+import fcntl
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from gateway.spool.lock import lock_directory
+from gateway.errors import SpoolLocked
 
 _BLOCK = 4096
 
@@ -162,7 +163,7 @@ class OsFilesystem:
         return state.f_bavail * state.f_frsize
 
     def lock(self, path: Path) -> Callable[[], None]:
-        """Take the lock; see `gateway.spool.lock`."""
+        """Take the lock; the kernel holds it, so a killed owner leaves nothing to clean up."""
         return lock_directory(path)
 
 
@@ -239,3 +240,32 @@ def append_to_file(filesystem: Filesystem, path: Path, data: bytes, end: int | N
         file.close()
     filesystem.sync_directory(path.parent)  # also when it was there: whoever created it may have failed at this step
     return end + len(data)
+
+
+def lock_directory(path: Path) -> Callable[[], None]:
+    """Take the lock file ``path``, write our pid into it, and return what releases it.
+
+    Raises `SpoolLocked`, with the owner's pid where the file tells it, if another process has it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        pid = _owner(os.pread(descriptor, 32, 0))
+        os.close(descriptor)
+        who = f"process {pid}" if pid else "another process"
+        raise SpoolLocked(
+            f"{path.parent} is in use by {who}: stop it, or give this one another data_dir", pid
+        ) from error
+    except OSError:
+        os.close(descriptor)
+        raise
+    with suppress(OSError):  # a full disk must not keep the daemon from starting; the pid is only for people
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    return lambda: os.close(descriptor)
+
+
+def _owner(content: bytes) -> int | None:
+    text = content.strip()
+    return int(text) if text.isdigit() else None
