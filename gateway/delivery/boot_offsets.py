@@ -3,7 +3,10 @@
 import asyncio
 
 from gateway.clock import BootOffset, Stored, Timekeeper
+from gateway.contract import Quality
 from gateway.spool import SpoolReader
+
+_MARK = b"quality="
 
 
 class Offsets:
@@ -39,3 +42,25 @@ class Offsets:
             return time
         known = self._timekeeper.offset_of(boot)
         return 0 if known is None else time + known.offset
+
+
+def restamp(text: bytes, offset: int, *, estimated: bool) -> bytes:
+    """Return line protocol with ``offset`` nanoseconds added to every time; comment lines are left out.
+
+    ``estimated`` marks each reading with `Quality.ESTIMATED_TIME`.
+    """
+    lines = []
+    for line in text.splitlines():
+        if not line or line.startswith(b"#"):
+            continue
+        head, _, time = line.rpartition(b" ")
+        if estimated:
+            head = _marked(head)
+        lines.append(b"%s %d\n" % (head, int(time) + offset))
+    return b"".join(lines)
+
+
+def _marked(head: bytes) -> bytes:
+    before, mark, value = head.rpartition(_MARK)
+    # The gateway writes quality as the last field, an integer.
+    return b"%s%s%di" % (before, mark, int(value.rstrip(b"i")) | Quality.ESTIMATED_TIME) if mark else head

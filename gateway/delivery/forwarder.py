@@ -21,9 +21,8 @@ from contextlib import suppress
 import structlog
 
 from gateway.clock import Timekeeper
-from gateway.delivery.boot_offsets import Offsets
+from gateway.delivery.boot_offsets import Offsets, restamp
 from gateway.delivery.courier import Courier, Parcel, Sink
-from gateway.delivery.restamp import restamp
 from gateway.delivery.settings import Limits
 from gateway.health import SinkHealth
 from gateway.spool import Cursors, Member, Progress, Quarantine, SpoolReader, Waiting, decode_member
