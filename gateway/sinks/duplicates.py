@@ -1,4 +1,4 @@
-"""Sending again to a database that keeps duplicates: what to ask it, and what its answer leaves to be sent. Pure.
+"""Sending again to a database that keeps duplicates: what to ask it, and what its answer leaves to be sent.
 
 InfluxDB overwrites: a point is its measurement, tags and time, and sending it again changes nothing. VictoriaMetrics
 keeps both. So where it is not known whether a batch arrived (the answer was lost, or the daemon was killed before it
@@ -7,20 +7,44 @@ could note it down), VictoriaMetrics is asked first which of the readings it has
 It stores each field as a metric of its own, ``measurement_field``, with times in milliseconds, cut off. One field
 speaks for the whole reading: ``quality``, which every reading of ours has; for a line that some hand has written
 without, its first field. Where a name for the database was sent (InfluxDB's v1 API), it is kept as the tag ``db``.
+
+Only VictoriaMetrics is asked, through ``/api/v1/export``; whatever answers otherwise overwrites, as InfluxDB does.
+
+=========================================  ===========================================================================
+the url of the sink                        where the export is
+=========================================  ===========================================================================
+``http://vm:8428``, with a path or not     ``http://vm:8428/api/v1/export``
+``http://vm:8428/influx``                  the same: that path is for writing only
+``http://proxy/insert/0/influx``           ``http://proxy/select/0/prometheus/api/v1/export``: a cluster behind one
+                                           address (vmauth). Where vmselect has an address of its own, nobody can ask
+=========================================  ===========================================================================
+
+Source: VictoriaMetrics' documentation, "How to export data in JSON line format" and "URL format" (cluster).
 """
 
+import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import aiohttp
 import orjson
 
 Parameters = list[tuple[str, str]]
 
 MOST_QUESTIONS = 20
 """Each covers a stretch of time; more stretches than this are joined where the gaps between them are smallest."""
+
+SETTLE = 1.0
+"""Seconds for a server that was stuck to deal with what was sent before; it may answer us before it has."""
+UNFLUSHED = 3.0
+"""The same where it cannot be told to make new samples searchable, as it does by itself every second or two."""
+
+_CLUSTER = re.compile(r"/insert/([^/]+)/influx\Z")
+_NO_SUCH_PAGE = {400, 404, 405}
+_REFUSED = {401, 403}
 
 _COMMA = re.compile(rb"(?<!\\),")
 _EQUALS = re.compile(rb"(?<!\\)=")
@@ -132,3 +156,64 @@ def _quoted(text: str) -> str:
 def only_lines(lines: Iterable[bytes]) -> bytes:
     """Return lines as one body, each with its end."""
     return b"".join([line + b"\n" for line in lines])
+
+
+class Busy(NamedTuple):
+    """The server cannot answer now; its status."""
+
+    status: int
+
+
+Answer = list[bytes] | Busy | Literal["overwrites", "not told"]
+"""The lines it lacks; or that it cannot say now, that it overwrites, or that it does not let us ask."""
+
+
+async def ask(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], lines: Sequence[bytes]) -> Answer:
+    """Return what a database lacks of ``lines``; raises ``aiohttp.ClientError`` and ``TimeoutError``."""
+    base, cluster = _where(url.rstrip("/"))
+    if cluster:
+        await asyncio.sleep(UNFLUSHED)
+    elif await _flush(session, base, headers):
+        await asyncio.sleep(SETTLE)
+        await _flush(session, base, headers)
+    comparison = Comparison(lines)
+    for question in comparison.questions():
+        request = session.get(f"{base}/api/v1/export", params=question, headers=headers, allow_redirects=False)
+        async with request as answer:
+            kind = answer.headers.get("Content-Type", "")
+            if answer.status == 200 and kind.startswith("application/stream+json"):
+                async for line in _long_lines(answer):
+                    comparison.add(line)
+            elif answer.status in _REFUSED or 300 <= answer.status < 400:
+                return "not told"
+            elif answer.status < 300 or answer.status in _NO_SUCH_PAGE:
+                # VictoriaMetrics gives its name with every answer; then it is the address that we do not know.
+                return "not told" if cluster or "X-Server-Hostname" in answer.headers else "overwrites"
+            else:
+                return Busy(answer.status)
+    return comparison.missing()
+
+
+def _where(url: str) -> tuple[str, bool]:
+    """Return the address below which the export is, and whether it is a cluster's."""
+    if found := _CLUSTER.search(url):
+        return f"{url[: found.start()]}/select/{found[1]}/prometheus", True
+    return url.removesuffix("/influx"), False
+
+
+async def _flush(session: aiohttp.ClientSession, base: str, headers: Mapping[str, str]) -> bool:
+    """Make samples searchable that have just come; return whether the server did so."""
+    async with session.get(f"{base}/internal/force_flush", headers=headers, allow_redirects=False) as answer:
+        return answer.status == 200
+
+
+async def _long_lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Yield the lines of a body, however long; aiohttp's own reader refuses beyond 64 KiB."""
+    held = b""
+    async for chunk in answer.content.iter_any():
+        *complete, held = (held + chunk).split(b"\n")
+        for line in complete:
+            if line:
+                yield line
+    if held:
+        yield held

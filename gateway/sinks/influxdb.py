@@ -36,8 +36,7 @@ from influxdb_client.service.write_service import WriteService
 from gateway import line_protocol
 from gateway.credentials import read_secret, tls_context, tls_problem
 from gateway.errors import BatchRefused, BatchTooLarge, CredentialsError, SinkAway, SinkHeld, SinkSlow
-from gateway.sinks.duplicates import only_lines
-from gateway.sinks.duplicates_query import Busy, ask
+from gateway.sinks.duplicates import Busy, ask, only_lines
 from gateway.sinks.settings import InfluxSettings
 
 _ABOUT_LINES = re.compile(

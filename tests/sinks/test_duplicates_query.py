@@ -14,7 +14,7 @@ from aiohttp import web
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Influxd, VictoriaMetrics
 from gateway.errors import SinkAway
-from gateway.sinks import duplicates_query as ask
+from gateway.sinks import duplicates as ask
 from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.settings import InfluxSettings
 from tests.support.influx import influx_settings
