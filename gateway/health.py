@@ -1,11 +1,9 @@
-"""What the daemon knows about itself: counters, every sensor's last sign of life, and what goes to systemd.
+"""What the daemon knows about itself: counters, and every sensor's last sign of life.
 
 Plain numbers, written from the event loop only and read by what shows them (status topic, health page, log);
 nothing here decides anything. Ages are seconds on the monotonic clock: a wrong wall clock makes no sensor look dead.
 """
 
-import os
-import socket
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -253,27 +251,3 @@ def _sink(sink: SinkHealth, now: float) -> dict[str, Any]:
         "waiting": sink.waiting,
         "last_success_s": None if sink.last_success is None else round(now - sink.last_success, 1),
     }
-
-
-class Notifier:
-    """Speaks systemd's notification protocol; silent where no systemd is listening."""
-
-    def __init__(self) -> None:
-        path = os.environ.get("NOTIFY_SOCKET", "")
-        self._address = "\0" + path[1:] if path.startswith("@") else path
-        microseconds = os.environ.get("WATCHDOG_USEC", "")
-        self.watchdog = int(microseconds) / 1e6 if microseconds.isdigit() else None
-        """Seconds within which systemd wants to hear from us, None where it does not watch."""
-
-    def tell(self, *lines: str) -> None:
-        """Send lines such as ``READY=1`` or ``STATUS=...``; nobody listening is no error."""
-        if not self._address:
-            return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to_systemd:
-            to_systemd.setblocking(False)
-            try:
-                # What a broker says goes into STATUS=: no line break of its making begins a line of ours.
-                to_systemd.sendto("\n".join(line.replace("\n", " ") for line in lines).encode(), self._address)
-            except OSError:
-                # Its queue is full or it went away: the next line says the same.
-                return

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import structlog
 
+from gateway.daemon.systemd import Notifier
 from gateway.delivery.forwarder import Forwarder
-from gateway.health import Health, Notifier
+from gateway.health import Health
 from gateway.ingest.committer import Committer
 
 COMMIT_PATIENCE = 30.0
@@ -66,7 +67,7 @@ class Watchdog:
         ]
 
     def tell(self, *lines: str) -> None:
-        """Tell systemd something; see `gateway.health.Notifier`."""
+        """Tell systemd something; see `gateway.daemon.systemd.Notifier`."""
         self._notifier.tell(*lines)
 
     def feed(self, status: str) -> None:
