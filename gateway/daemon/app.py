@@ -38,6 +38,7 @@ from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.ingest.intake import Intake
 from gateway.ingest.recent_times import still_to_come
+from gateway.sinks.duplicates import DuplicateGuard
 from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sources.mqtt import MqttIngest
@@ -174,7 +175,8 @@ class Daemon:
 
     def _connect(self, name: str) -> tuple[Sink, Limits]:
         settings = self.databases[name]
-        return InfluxSink(settings), settings
+        # What speaks like InfluxDB may be a database that keeps duplicates.
+        return DuplicateGuard(InfluxSink(settings)), settings
 
     def _told_of_readings(self) -> None:
         for forwarder in self.forwarders.values():

@@ -6,7 +6,7 @@ What a sink can answer decides what happens next:
 taken                on to the next
 `SinkAway`           the same again, after the server's own Retry-After or a doubling wait with jitter
 `SinkSlow`           the same; what is large goes in halves, and requests stay smaller until they succeed again
-`SinkHeld`           the same again, seldom: a person must change a setting first
+`SinkBlocked`           the same again, seldom: a person must change a setting first
 `BatchTooLarge`      in halves
 `BatchRefused`       in halves, down to the single lines that the server refuses: those go to the quarantine
 ===================  =================================================================================================
@@ -29,13 +29,13 @@ import structlog
 
 from gateway import line_protocol
 from gateway.delivery.settings import Limits
-from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld, SinkSlow, SpoolError
+from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkBlocked, SinkSlow, SpoolError
 from gateway.health import SinkHealth
 from gateway.spool import Cursors, Quarantine
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
-HELD_WAIT = 30.0
+BLOCKED_WAIT = 30.0
 SLICE = 60.0
 """Seconds after which a long wait counts as a step: who waits on purpose is alive."""
 SMALL = 100
@@ -45,11 +45,11 @@ SMALL = 100
 class Sink(Protocol):
     """A connection to a database."""
 
-    async def send(self, body: bytes) -> None:
-        """Store a gzip body of line protocol; raises a `gateway.errors.SinkError` where that failed."""
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        """Store a gzip body of line protocol; raises a `gateway.errors.SinkError` where that failed.
 
-    async def missing(self, body: bytes) -> bytes:
-        """Return what of a body, sent before with an unknown outcome, has to be sent again; b"" for nothing."""
+        ``in_doubt`` tells that an earlier attempt may have stored some of it: nothing may be there twice.
+        """
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -116,15 +116,15 @@ class Courier:
         self._pace = Pace(limits)
         self._wait = FIRST_WAIT
         self._begin = 0
-        self._unsure_below = 0
+        self._in_doubt_to = 0
         self._aside: set[bytes] | None = None
         self._refused = 0
         self._log = structlog.get_logger().bind(sink=name)
 
-    async def deliver(self, parcels: Sequence[Parcel], *, unsure: bool) -> None:
-        """Deliver a batch; ``unsure`` tells that an earlier run may have sent it, or some of it."""
+    async def deliver(self, parcels: Sequence[Parcel], *, in_doubt: bool) -> None:
+        """Deliver a batch; ``in_doubt`` tells that an earlier run may have sent it, or some of it."""
         self._begin, end = parcels[0].first, parcels[-1].end
-        self._unsure_below = end if unsure else self._begin
+        self._in_doubt_to = end if in_doubt else self._begin
         self._aside, self._refused = None, 0
         settled = self._noted("settled") or self._begin
         count = sum(parcel.end - parcel.first for parcel in parcels)
@@ -174,26 +174,21 @@ class Courier:
 
     async def _send(self, body: bytes, count: int, first: int, end: int) -> None:
         """Send until the sink has taken it; raises what says that it will never take it whole."""
-        unsure = first < self._unsure_below
         while True:
             self.steps += 1
             try:
-                if unsure:
-                    body = await self._sink.missing(body)
-                    unsure = False
-                if body:
-                    await self.rest(self._pace.wait(time.monotonic()))
-                    await self._sink.send(body)
+                await self.rest(self._pace.wait(time.monotonic()))
+                await self._sink.send(body, in_doubt=first < self._in_doubt_to)
             except SinkAway as error:
-                if error.unsure:
-                    unsure, self._unsure_below = True, max(self._unsure_below, end)
+                if error.in_doubt:
+                    self._in_doubt_to = max(self._in_doubt_to, end)
                 await self._back_off(error)
                 if isinstance(error, SinkSlow) and count > SMALL:
                     self._pace.slow(count)
                     raise BatchTooLarge(str(error)) from error
-            except SinkHeld as error:
+            except SinkBlocked as error:
                 self._down(str(error))
-                await self.rest(HELD_WAIT)
+                await self.rest(BLOCKED_WAIT)
             except (BatchTooLarge, BatchRefused):
                 self._wait = FIRST_WAIT
                 raise
@@ -219,7 +214,7 @@ class Courier:
                 await asyncio.to_thread(self._note, settled=line.number + 1)
             except SpoolError as error:
                 self._down(f"held: a line that the database refuses cannot be put aside: {error}")
-                await self.rest(HELD_WAIT)
+                await self.rest(BLOCKED_WAIT)
             else:
                 break
         self._health.quarantined += 1

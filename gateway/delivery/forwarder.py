@@ -4,8 +4,8 @@ One `Forwarder` a sink. It reads whole members behind its cursor, has them deliv
 may answer, and what happens then, is in `gateway.delivery.courier`), and moves the cursor on.
 
 Where the answer is lost, or the daemon dies before it can note it down, nobody knows whether a batch arrived. The
-cursor says beforehand how far a batch reaches, so that this is known after a restart too; the sink is then asked what
-is `missing`.
+cursor says beforehand how far a batch reaches, so that this is known after a restart too; the sink is then told that
+the batch is in doubt.
 
 A server that was restored from nothing, or from a backup, gets what is new: nothing tells a gateway that it forgot
 what it had confirmed. What the spool still keeps is sent again by ``prehod spool replay``.
@@ -136,7 +136,7 @@ class Forwarder:
         if ready:
             self._sending = max(self._sending, to)
             await self._save()
-            await self._deliver(ready, unsure=unsure)
+            await self._deliver(ready, in_doubt=unsure)
         progress.front = to
         if progress.boots and not waited:
             self._log.info("readings wait until the clock is right; others go ahead", readings=progress.count)
@@ -159,7 +159,7 @@ class Forwarder:
             unsure = waiting.first < waiting.sending
             waiting.sending = max(waiting.sending, to)
             await self._save()
-            await self._deliver(mine, unsure=unsure)
+            await self._deliver(mine, in_doubt=unsure)
         self._progress.sent(waiting, to, sum(member.header.count for member in mine))
         if not self._progress.boots:
             self._log.info("readings that waited for the clock were sent")
@@ -178,10 +178,10 @@ class Forwarder:
     def _count_waiting(self) -> None:
         self._health.waiting = max(0, self._end - self._progress.front) + self._progress.count
 
-    async def _deliver(self, members: list[Member], *, unsure: bool) -> None:
-        """Deliver members whose times are known; ``unsure`` tells that an earlier run may have sent them."""
+    async def _deliver(self, members: list[Member], *, in_doubt: bool) -> None:
+        """Deliver members whose times are known; ``in_doubt`` tells that an earlier run may have sent them."""
         parcels = [Parcel(one.header.first, one.header.end, await self._stamped(one)) for one in members]
-        await self._courier.deliver(parcels, unsure=unsure)
+        await self._courier.deliver(parcels, in_doubt=in_doubt)
 
     async def _stamped(self, member: Member) -> bytes:
         """Return a member as it is on disk, or anew where its times were since boot."""

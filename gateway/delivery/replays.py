@@ -89,13 +89,9 @@ class _AfterLive:
     def __init__(self, sink: Sink, live: Forwarder) -> None:
         self._sink, self._live = sink, live
 
-    async def send(self, body: bytes) -> None:
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
         await self._turn()
-        await self._sink.send(body)
-
-    async def missing(self, body: bytes) -> bytes:
-        await self._turn()
-        return await self._sink.missing(body)
+        await self._sink.send(body, in_doubt=in_doubt)
 
     async def close(self) -> None:
         await self._sink.close()

@@ -1,4 +1,4 @@
-"""Sending again to a database that keeps duplicates: what to ask it, and what its answer leaves to be sent.
+"""Idempotent writes to a database that keeps duplicates: a sink around a sink asks before it sends again.
 
 InfluxDB overwrites: a point is its measurement, tags and time, and sending it again changes nothing. VictoriaMetrics
 keeps both. So where it is not known whether a batch arrived (the answer was lost, or the daemon was killed before it
@@ -23,14 +23,20 @@ Source: VictoriaMetrics' documentation, "How to export data in JSON line format"
 """
 
 import asyncio
+import gzip
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import aiohttp
 import orjson
+import structlog
+
+from gateway import line_protocol
+from gateway.errors import SinkAway
 
 Parameters = list[tuple[str, str]]
 
@@ -55,6 +61,74 @@ _MILLISECOND = 1_000_000
 _GAP = 60_000  # milliseconds between two readings that are asked for together
 _LONGEST_NAMES = 1500  # bytes of sensor names in one question: proxies refuse long addresses
 _DATABASE = "db"
+
+
+class Database(Protocol):
+    """The sink that a guard wraps: it writes, and lets its server be asked."""
+
+    @property
+    def url(self) -> str:
+        """The address that it writes to."""
+
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        """Store a gzip body of line protocol."""
+
+    def get(self, url: str, parameters: Parameters) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Ask the same server for a page."""
+
+    async def close(self) -> None:
+        """Give the connection back."""
+
+
+class DuplicateGuard:
+    """A sink around a sink: of a body in doubt it sends only what the database lacks, where that keeps duplicates.
+
+    Whether it keeps them is found out at the first body in doubt: a server that answers no export overwrites, and is
+    not asked again.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._overwrites = False
+        self._warned = False
+
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        """Store a gzip body of line protocol; what an earlier attempt has stored of a body in doubt stays out."""
+        if in_doubt:
+            body = await self.missing(body)
+        if body:
+            await self._database.send(body)
+
+    async def close(self) -> None:
+        """Close the connections of the sink within."""
+        await self._database.close()
+
+    async def missing(self, body: bytes) -> bytes:
+        """Return what of a body has to be sent: all of it where the database overwrites; b"" for nothing of it."""
+        if self._overwrites:
+            return body
+        url = self._database.url
+        try:
+            answer = await ask(self._database, line_protocol.split(gzip.decompress(body)))
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise SinkAway(f"{url}: asked which readings it has: {error!r}", in_doubt=True) from error
+        match answer:
+            case Busy(status):
+                raise SinkAway(f"{url}: {status}, asked which readings it has", in_doubt=True)
+            case "overwrites":
+                self._overwrites = True
+                return body
+            case "not told":
+                self._warn(url)
+                return body
+        return gzip.compress(only_lines(answer), 1) if answer else b""
+
+    def _warn(self, url: str) -> None:
+        if not self._warned:
+            self._warned = True
+            structlog.get_logger().warning(
+                "the database does not let us ask what it has: if it keeps duplicates, it may get some", url=url
+            )
 
 
 class Key(NamedTuple):
@@ -168,18 +242,17 @@ Answer = list[bytes] | Busy | Literal["overwrites", "not told"]
 """The lines it lacks; or that it cannot say now, that it overwrites, or that it does not let us ask."""
 
 
-async def ask(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], lines: Sequence[bytes]) -> Answer:
+async def ask(database: Database, lines: Sequence[bytes]) -> Answer:
     """Return what a database lacks of ``lines``; raises ``aiohttp.ClientError`` and ``TimeoutError``."""
-    base, cluster = _where(url.rstrip("/"))
+    base, cluster = _where(database.url.rstrip("/"))
     if cluster:
         await asyncio.sleep(UNFLUSHED)
-    elif await _flush(session, base, headers):
+    elif await _flush(database, base):
         await asyncio.sleep(SETTLE)
-        await _flush(session, base, headers)
+        await _flush(database, base)
     comparison = Comparison(lines)
     for question in comparison.questions():
-        request = session.get(f"{base}/api/v1/export", params=question, headers=headers, allow_redirects=False)
-        async with request as answer:
+        async with database.get(f"{base}/api/v1/export", question) as answer:
             kind = answer.headers.get("Content-Type", "")
             if answer.status == 200 and kind.startswith("application/stream+json"):
                 async for line in _long_lines(answer):
@@ -201,19 +274,19 @@ def _where(url: str) -> tuple[str, bool]:
     return url.removesuffix("/influx"), False
 
 
-async def _flush(session: aiohttp.ClientSession, base: str, headers: Mapping[str, str]) -> bool:
+async def _flush(database: Database, base: str) -> bool:
     """Make samples searchable that have just come; return whether the server did so."""
-    async with session.get(f"{base}/internal/force_flush", headers=headers, allow_redirects=False) as answer:
+    async with database.get(f"{base}/internal/force_flush", []) as answer:
         return answer.status == 200
 
 
 async def _long_lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """Yield the lines of a body, however long; aiohttp's own reader refuses beyond 64 KiB."""
-    held = b""
+    rest = b""
     async for chunk in answer.content.iter_any():
-        *complete, held = (held + chunk).split(b"\n")
+        *complete, rest = (rest + chunk).split(b"\n")
         for line in complete:
             if line:
                 yield line
-    if held:
-        yield held
+    if rest:
+        yield rest

@@ -42,12 +42,14 @@ class Database:
         self.gate.set()
         self.begun = 0
 
-    async def send(self, body: bytes) -> None:
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        if in_doubt and not (body := self._missing(body)):
+            return
         self.begun += 1
         await self.gate.wait()
         self.taken += gzip.decompress(body).splitlines()
 
-    async def missing(self, body: bytes) -> bytes:
+    def _missing(self, body: bytes) -> bytes:
         self.asked_for_missing += 1
         rest = [line for line in gzip.decompress(body).splitlines() if line not in self.taken]
         return gzip.compress(b"\n".join(rest) + b"\n") if rest else b""
@@ -391,15 +393,15 @@ async def test_an_outage_while_those_who_waited_are_sent_loses_nothing(
     board.take(3)
     board.start()
     await board.caught_up()
-    really, troubles = board.database.send, [SinkAway("gone"), SinkAway("lost the answer", unsure=True)]
+    really, troubles = board.database.send, [SinkAway("gone"), SinkAway("lost the answer", in_doubt=True)]
 
-    async def send(body: bytes) -> None:
+    async def send(body: bytes, *, in_doubt: bool = False) -> None:
         if troubles:
             trouble = troubles.pop()
-            if trouble.unsure:
-                await really(body)
+            if trouble.in_doubt:
+                await really(body, in_doubt=in_doubt)
             raise trouble
-        await really(body)
+        await really(body, in_doubt=in_doubt)
 
     monkeypatch.setattr(board.database, "send", send)
     board.sync(NOW)
