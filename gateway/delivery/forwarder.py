@@ -25,7 +25,7 @@ from gateway.delivery.boot_offsets import Offsets, restamp
 from gateway.delivery.courier import Courier, Parcel, Sink
 from gateway.delivery.settings import Limits
 from gateway.health import SinkHealth
-from gateway.spool import Cursors, Member, Progress, Quarantine, SpoolReader, Waiting, decode_member
+from gateway.spool import Consumer, Cursors, Member, Progress, Quarantine, SpoolReader, Waiting, decode_member
 
 __all__ = ["Forwarder", "Limits", "Sink"]
 
@@ -52,7 +52,8 @@ class Forwarder:
         self.name = name
         self._turns = 0
         self._sink = sink
-        self._courier = Courier(name, sink, limits, cursors=cursors, quarantine=quarantine, health=health)
+        self._consumer = Consumer(name, cursors, quarantine)
+        self._courier = Courier(self._consumer, sink, limits, health)
         self._limits = limits
         self._reader = reader
         self._cursors = cursors
@@ -181,7 +182,9 @@ class Forwarder:
     async def _deliver(self, members: list[Member], *, in_doubt: bool) -> None:
         """Deliver members whose times are known; ``in_doubt`` tells that an earlier run may have sent them."""
         parcels = [Parcel(one.header.first, one.header.end, await self._stamped(one)) for one in members]
-        await self._courier.deliver(parcels, in_doubt=in_doubt)
+        first, end = parcels[0].first, parcels[-1].end
+        batch = await asyncio.to_thread(self._consumer.begin, first, end, end if in_doubt else 0)
+        await self._courier.deliver(batch, parcels)
 
     async def _stamped(self, member: Member) -> bytes:
         """Return a member as it is on disk, or anew where its times were since boot."""

@@ -64,6 +64,7 @@ Everything here is synchronous and meant for worker threads. `Spool.open` is for
 everybody else: it takes no lock and changes nothing.
 """
 
+from gateway.spool.consumer import Consumer, InFlight
 from gateway.spool.cursors import Cursors
 from gateway.spool.ledger import Ledger, Loss, format_time
 from gateway.spool.lines import line_time, sensors_in
@@ -92,11 +93,13 @@ from gateway.spool.writer import SpoolWriter
 __all__ = [
     "MAX_IDENTITIES",
     "Batch",
+    "Consumer",
     "Cursors",
     "Gauge",
     "Header",
     "Held",
     "Identity",
+    "InFlight",
     "Ledger",
     "Levels",
     "Loss",

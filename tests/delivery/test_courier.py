@@ -15,7 +15,7 @@ from gateway.delivery.courier import SMALL, Courier, Pace, Parcel
 from gateway.delivery.settings import Limits
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkSlow
 from gateway.health import SinkHealth
-from gateway.spool import Cursors, Quarantine
+from gateway.spool import Consumer, Cursors, Quarantine
 from gateway.spool.filesystem import OsFilesystem
 from gateway.supervise import Liveness
 
@@ -56,15 +56,15 @@ class World:
         filesystem = OsFilesystem()
         self.cursors = _Watched(filesystem, self.directory / "cursors", self)
         self.quarantine = _WatchedQuarantine(self)
-        self.courier = Courier(
-            "influx",
-            self,
-            Limits(**limits),
-            cursors=self.cursors,
-            quarantine=self.quarantine,
-            health=self.health,
-        )
+        self.consumer = Consumer("influx", self.cursors, self.quarantine)
+        self.courier = Courier(self.consumer, self, Limits(**limits), self.health)
         return self.courier
+
+    async def deliver(self, parcels: list[Parcel], *, in_doubt: bool = False) -> None:
+        """Deliver a batch as the forwarder does."""
+        first, end = parcels[0].first, parcels[-1].end
+        batch = self.consumer.begin(first, end, end if in_doubt else 0)
+        await self.courier.deliver(batch, parcels)
 
     def step(self) -> None:
         self.steps += 1
@@ -144,15 +144,15 @@ def parcel(count: int, first: int = 0) -> Parcel:
 
 async def _whole(world: World) -> None:
     """Deliver one batch of two members, as a forwarder does that is started again after each crash."""
-    batch, unsure = [parcel(5), parcel(4, 5)], False
+    batch, in_doubt = [parcel(5), parcel(4, 5)], False
     while world.cursors.next("influx") < 9:
         try:
             world.cursors.save("influx", world.cursors.next("influx"), extra={"sending": 9})
-            await world.courier.deliver(batch, in_doubt=unsure)
+            await world.deliver(batch, in_doubt=in_doubt)
             world.cursors.save("influx", 9)
         except Crash:
             world.start()
-            unsure = world.cursors.state("influx").get("sending", 0) == 9
+            in_doubt = world.cursors.state("influx").get("sending", 0) == 9
 
 
 def _crashes() -> Iterator[int]:
@@ -180,29 +180,29 @@ async def test_wherever_a_search_is_interrupted_each_line_lies_in_one_place_once
 
 async def test_after_a_stop_in_mid_search_what_was_settled_is_not_sent_again(world: World) -> None:
     world.most, world.crash_at = 2, 1 << 30
-    stopped = asyncio.create_task(world.courier.deliver([parcel(8)], in_doubt=False))
+    stopped = asyncio.create_task(world.deliver([parcel(8)]))
     while len(world.stored) < 4:  # noqa: ASYNC110 -- nobody is told
         await asyncio.sleep(0)
     stopped.cancel()
     await asyncio.gather(stopped, return_exceptions=True)
     world.start()
-    await world.courier.deliver([parcel(8)], in_doubt=True)
+    await world.deliver([parcel(8)], in_doubt=True)
     assert world.stored.keys() == set(lines(8))
     assert sum(world.stored.values()) <= 10, "at most the piece that was under way is sent twice"
 
 
 async def test_what_was_settled_of_another_batch_is_not_taken_for_this_one(world: World) -> None:
     world.most = 2
-    await world.courier.deliver([parcel(4)], in_doubt=False)
-    await world.courier.deliver([parcel(4, 2)], in_doubt=False)
+    await world.deliver([parcel(4)])
+    await world.deliver([parcel(4, 2)])
     assert world.stored == Counter([*lines(4), *lines(4, 2)])
 
 
-async def test_a_full_quarantine_holds_the_sink_says_so_and_sends_nothing_again(world: World, until: Until) -> None:
+async def test_a_full_quarantine_blocks_the_sink_says_so_and_sends_nothing_again(world: World, until: Until) -> None:
     world.bad, world.quarantine_bytes = {lines(4)[1]}, 10
     world.start()
-    delivering = asyncio.create_task(world.courier.deliver([parcel(4)], in_doubt=False))
-    await until(lambda: not world.health.link.up and "cannot be put aside" in world.health.link.problem)
+    delivering = asyncio.create_task(world.deliver([parcel(4)]))
+    await until(lambda: not world.health.link.up and "cannot be quarantined" in world.health.link.problem)
     assert "quarantine/influx.lp has reached 10 bytes" in world.health.link.problem
     requests = list(world.requests)
     await asyncio.sleep(0.02)
@@ -217,24 +217,24 @@ async def test_a_full_quarantine_holds_the_sink_says_so_and_sends_nothing_again(
 async def test_a_request_that_times_out_goes_in_halves_and_each_is_asked_for_first(world: World) -> None:
     world.overwrites = False
     world.says = [SinkSlow("no answer within 10 s")]
-    await world.courier.deliver([parcel(4 * SMALL)], in_doubt=False)
+    await world.deliver([parcel(4 * SMALL)])
     assert world.requests == [4 * SMALL, 2 * SMALL, 2 * SMALL]
     assert world.asked == 2
     assert set(world.stored.values()) == {1}
-    await world.courier.deliver([parcel(4 * SMALL, 1000)], in_doubt=False)
+    await world.deliver([parcel(4 * SMALL, 1000)])
     assert max(world.requests[3:]) < 4 * SMALL + 1
     assert world.asked == 2, "what was never sent before needs no asking"
 
 
 async def test_a_small_request_that_times_out_is_not_cut_further(world: World) -> None:
     world.says = [SinkSlow("no answer within 10 s")] * 5
-    await world.courier.deliver([parcel(SMALL)], in_doubt=False)
+    await world.deliver([parcel(SMALL)])
     assert world.requests == [SMALL] * 6
 
 
 async def test_a_database_that_is_away_does_not_change_the_size(world: World) -> None:
     world.says = [SinkAway("connection refused"), SinkAway("429: slow down", 0.0)]
-    await world.courier.deliver([parcel(4 * SMALL)], in_doubt=False)
+    await world.deliver([parcel(4 * SMALL)])
     assert world.requests == [4 * SMALL] * 3
 
 
@@ -249,9 +249,9 @@ async def test_a_rate_cuts_a_batch_into_pieces_of_a_second(world: World, monkeyp
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    courier = world.start(max_rate=100)
-    await courier.deliver([parcel(150), parcel(100, 150)], in_doubt=False)
-    await courier.deliver([parcel(20, 250)], in_doubt=False)
+    world.start(max_rate=100)
+    await world.deliver([parcel(150), parcel(100, 150)])
+    await world.deliver([parcel(20, 250)])
     assert world.requests == [100, 100, 50, 20]
     assert waits == [1.0, 1.0, 0.5]
     assert set(world.stored.values()) == {1}

@@ -101,7 +101,7 @@ async def test_what_passes_costs_nothing_and_is_said_once(
         assert quarantined(gateway) == []
         state = await gateway.state()
         assert state["problems"] == []
-        told = gateway.logged(event="sink does not take readings; they wait in the spool")
+        told = gateway.logged(event="sink down; readings are pending in the spool")
         assert len({entry["problem"] for entry in told}) == len(told)
 
 
