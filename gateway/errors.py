@@ -12,6 +12,7 @@
     |   |-- SpoolFull             no room within the bounds, or ENOSPC: acknowledgements stop until there is
     |   |   `-- QuarantineFull    the quarantine's own bound: readings are not concerned
     |   `-- SpoolLocked           another daemon owns the directory
+    |-- ReplayStopped             a replay that a person started cannot go on: the sink is blocked
     `-- SinkError                 a database or broker did not take a batch
         |-- SinkAway              not now: network, 5xx, 429; send the same batch again after `retry_after`
         |   `-- SinkSlow          no answer in time; perhaps to less there would be one
@@ -105,6 +106,10 @@ class SinkSlow(SinkAway):
 
 class SinkBlocked(SinkError):
     """Our own settings are wrong (token, bucket, address): nothing is dropped, nothing goes out, somebody is told."""
+
+
+class ReplayStopped(PrehodError):
+    """A replay cannot go on before a person changes a setting; not a `SinkError`, for nothing tries again."""
 
 
 class BatchTooLarge(SinkError):

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from gateway.cli import spool_ask
 from gateway.errors import PrehodError
-from gateway.spool import Piece, ReplayStatus, SpoolSettings, SpoolStatus, SpoolView, format_time
+from gateway.spool import Piece, SpoolSettings, SpoolStatus, SpoolView, format_time
 from gateway.spool.export import FORMATS, readings
 from gateway.spool.pressure import room_left, say_hours
 from gateway.units import format_size, many, parse_duration
@@ -49,10 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("losses", "what was lost, how much, whose, when and why")
     verify = add("verify", "read everything and name every damaged place")
     verify.add_argument("--repair", action="store_true", help="and set it aside, into damaged/ and the loss ledger")
-    replay = add("replay", "send kept readings to a database again, after everything that is new")
+    replay = add("replay", "send kept readings to a database again, beside the gateway")
     replay.add_argument("--sink", required=True, help="the database's name in the configuration")
     replay.add_argument("--since", type=parse_time, metavar="TIME", required=True, help=f"from then on: {_TIMES}")
     replay.add_argument("--until", type=parse_time, metavar="TIME", help="before then; default: now")
+    gentle = "readings a second; default: 1000, or less where the configuration says max_rate"
+    replay.add_argument("--rate", type=_positive, metavar="N", help=gentle)
     spool_ask.configure_quarantine(add("quarantine", "what is held back: list, show, requeue, drop"), again)
     cat = add("cat", "print the readings as line protocol")
     export = add("export", "write the readings for other programs")
@@ -78,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         "status": _status,
         "verify": _verify,
         "losses": spool_ask.losses,
-        "replay": spool_ask.replay,
+        "replay": _replay,
         "quarantine": spool_ask.quarantine,
         "cat": _cat,
         "export": _export,
@@ -105,6 +107,12 @@ def parse_time(text: str) -> int:
             raise argparse.ArgumentTypeError(f"{text!r} is no time; write for example {_TIMES}") from error
     time = time if time.tzinfo else time.replace(tzinfo=UTC)
     return (time - _EPOCH) // _MICROSECOND * 1000
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of readings; write for example 500")
+    return int(text)
 
 
 def _look(arguments: argparse.Namespace) -> SpoolView:
@@ -157,7 +165,6 @@ def _print_status(spool: SpoolView, status: SpoolStatus, bounds: SpoolSettings |
         ("damaged", f"{many(status.damaged, 'piece')} in damaged/" if status.damaged else "nothing"),
         ("lost", f"{many(status.lost_readings, 'reading')}, see prehod spool losses" if status.losses else "nothing"),
         *((f"quarantine {sink}", format_size(size)) for sink, size in status.quarantined_bytes.items()),
-        *((f"replay to {sink}", _progress(replay)) for sink, replay in status.replays.items()),
         *(("lasts", words) for words in _lasts(spool, status, bounds)),
         *(("problem", problem) for problem in spool.problems),
         *((f"cursor {sink}", "broken: sending starts at the oldest reading") for sink in spool.cursors.broken),
@@ -175,12 +182,6 @@ def _print_status(spool: SpoolView, status: SpoolStatus, bounds: SpoolSettings |
     if status.sinks:
         console.print()
         console.print(sinks)
-
-
-def _progress(replay: ReplayStatus) -> str:
-    span = f"{_moment(replay.since)} to {_moment(replay.until)}"
-    done, whole = replay.next_seq - replay.first, replay.end - replay.first
-    return f"{span}: done" if done >= whole else f"{span}: {done:,} of {whole:,}, {done / whole:.0%}"
 
 
 def _bounds(config: Path) -> SpoolSettings | None:
@@ -210,6 +211,12 @@ def _lasts(spool: SpoolView, status: SpoolStatus, bounds: SpoolSettings | None) 
 
 def _moment(time: int | None) -> str:
     return "-" if time is None else format_time(time // 10**9 * 10**9)
+
+
+def _replay(arguments: argparse.Namespace, spool: SpoolView) -> int:
+    from gateway.cli import spool_replay  # noqa: PLC0415 -- it brings drivers and sinks along
+
+    return spool_replay.run(arguments, spool)
 
 
 def _verify(arguments: argparse.Namespace, spool: SpoolView) -> int:

@@ -1,4 +1,4 @@
-"""What ``prehod spool`` changes: the quarantine, replays, repairs. Safe beside a running daemon.
+"""What ``prehod spool`` changes: the quarantine, and repairs. Safe beside a running daemon.
 
 The wish is put into the spool; the daemon carries it out within a second or two and answers. Where none runs, the
 command takes the lock and does it itself, in the same way. As root it acts as the directory's owner, so that no file
@@ -75,13 +75,6 @@ def quarantine(arguments: argparse.Namespace, spool: SpoolView) -> int:
     )
 
 
-def replay(arguments: argparse.Namespace, spool: SpoolView) -> int:
-    """Ask for a replay."""
-    until = time.time_ns() if arguments.until is None else arguments.until
-    request = {"do": "replay", "sink": arguments.sink, "since": arguments.since, "until": until}
-    return _ask(arguments, spool.root, request, _replay_answer)
-
-
 def repair(arguments: argparse.Namespace, spool: SpoolView) -> int:
     """Set damage aside, and where no daemon runs close the holes it leaves."""
     return _ask(arguments, spool.root, {"do": "repair"}, _repair_answer)
@@ -138,14 +131,6 @@ def _words(held: Held) -> str:
 def _why(held: Held) -> str:
     """Return the words without the time before them."""
     return held.reason.partition(" ")[2]
-
-
-def _replay_answer(answer: Answer) -> str:
-    count = int(answer["readings"])
-    if not count:
-        return "there is nothing of that time that the sink got; what it has not got yet comes anyway"
-    some = f"up to {many(count, 'reading')}"
-    return f"{some} will be sent again while the gateway runs; `prehod spool status` shows how far"
 
 
 def _repair_answer(answer: Answer) -> str:

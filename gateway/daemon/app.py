@@ -32,14 +32,11 @@ from gateway.daemon.housekeeping import Tending
 from gateway.daemon.last_run import LastRun
 from gateway.daemon.watchdog import Watchdog
 from gateway.delivery.forwarder import Forwarder, Limits, Sink
-from gateway.delivery.replays import Replays
 from gateway.errors import SpoolError
 from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.ingest.intake import Intake
 from gateway.ingest.recent_times import still_to_come
-from gateway.sinks.duplicates import DuplicateGuard
-from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
@@ -82,7 +79,6 @@ class Daemon:
         )
         self._doubt_cursors()
         self.forwarders = {name: self._forwarder(name) for name in self.databases}
-        self.replays = Replays(self.spool, self.forwarders, self.timekeeper, self._connect)
         self.tending = Tending(self.spool, self.health, self.timekeeper.now, self._told_of_readings)
         self.serial: list[SerialIngest] = []
         self.live: list[LiveSink] = []
@@ -97,7 +93,7 @@ class Daemon:
         async with asyncio.TaskGroup() as tasks:
             committing = tasks.create_task(self.committer.run(), name="commit")
             housekeeping = tasks.create_task(self._housekeep(), name="housekeeping")
-            tending = tasks.create_task(self._tend(tasks), name="tending")
+            tending = tasks.create_task(self._tend(), name="tending")
             outward = self._start_sinks(tasks)
             if self.configuration.web is not None:
                 outward.append(tasks.create_task(self._web(self.configuration.web), name="web"))
@@ -117,7 +113,7 @@ class Daemon:
             await committing
             await self._own_up()
             await self._drain()
-            await _cancel(*outward, *self.replays.tasks())
+            await _cancel(*outward)
             await asyncio.to_thread(self._trust_cursors)
         await asyncio.gather(*(live.publish_offline() for live in self.live))
         await asyncio.gather(*(forwarder.close() for forwarder in self.forwarders.values()))
@@ -175,8 +171,7 @@ class Daemon:
 
     def _connect(self, name: str) -> tuple[Sink, Limits]:
         settings = self.databases[name]
-        # What speaks like InfluxDB may be a database that keeps duplicates.
-        return DuplicateGuard(InfluxSink(settings)), settings
+        return assembly.database_sink(settings), settings
 
     def _told_of_readings(self) -> None:
         for forwarder in self.forwarders.values():
@@ -238,11 +233,10 @@ class Daemon:
             self.watchdog.feed(self._status_line())
             await asyncio.sleep(1.0)
 
-    async def _tend(self, tasks: asyncio.TaskGroup) -> None:
-        """Once a second: look after the spool, and start the replays that somebody asked for."""
+    async def _tend(self) -> None:
+        """Once a second: look after the spool."""
         while True:
             await self.tending.look()
-            self.replays.look(tasks)
             await asyncio.sleep(1.0)
 
     async def _own_up(self) -> None:
@@ -281,6 +275,8 @@ class Daemon:
             log.warning("spool: set aside in damaged/", what=str(piece))
         for problem in found.problems:
             log.error("spool", problem=problem)
+        if left := self.spool.unfinished_replays():
+            log.warning("replays ignored; start them with `prehod spool replay`, and delete replays/", sinks=left)
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

@@ -17,8 +17,10 @@ from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin, Reading
 from gateway.ingest.settings import SensorSettings
 from gateway.links.serial import SerialSettings
+from gateway.sinks.duplicates import DuplicateGuard
+from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
-from gateway.sinks.settings import LiveSettings
+from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.gnss import Gnss
 from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
@@ -111,6 +113,11 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         health=parts.health.source(name),
         taken=[identity for identity in parts.taken if identity.source == ours],
     )
+
+
+def database_sink(settings: InfluxSettings) -> DuplicateGuard:
+    """Build a database to write to, guarded: what speaks like InfluxDB may be one that keeps duplicates."""
+    return DuplicateGuard(InfluxSink(settings))
 
 
 def live_sink(

@@ -17,7 +17,6 @@ On disk
           quarantine/influx.lp         lines that the server will never take, with its words above them
           quarantine/held.lp           lines of sensors that nobody configured
           quarantine/held.json         how much of that counts: see `holding`
-          replays/influx.json          a second cursor, over what is sent to the sink once more
           requests/                    what people ask of the owner: see `requests`
           losses.jsonl                 the loss ledger: what is gone, and why
 
@@ -53,9 +52,9 @@ Recovery (`recovery`)
     have left it in memory only. The next number is the highest end of a member or of a cursor.
 
 Ask (`requests`)
-    The daemon has the lock, and people have wishes: to requeue what is in quarantine, to send a range once more. They
-    put a small file into ``requests/``; whoever has the lock carries it out and answers. `requests` says how each of
-    them is done once, whenever the owner is killed.
+    The daemon has the lock, and people have wishes: to requeue what is in quarantine, or to drop it. They put a small
+    file into ``requests/``; whoever has the lock carries it out and answers. `requests` says how each of them is done
+    once, whenever the owner is killed. To send a range once more takes no lock: `SpoolView` is enough.
 
 Press (`pressure`)
     How full it is with what nobody took, and how long that lasts.
@@ -87,7 +86,7 @@ from gateway.spool.recovery import Recovery
 from gateway.spool.segments import Piece
 from gateway.spool.settings import Policy, SpoolSettings, SpoolTuning
 from gateway.spool.store import Spool
-from gateway.spool.view import ReplayStatus, SinkStatus, SpoolStatus, SpoolView, Verification
+from gateway.spool.view import SinkStatus, SpoolStatus, SpoolView, Verification
 from gateway.spool.writer import SpoolWriter
 
 __all__ = [
@@ -111,7 +110,6 @@ __all__ = [
     "Progress",
     "Quarantine",
     "Recovery",
-    "ReplayStatus",
     "SinkStatus",
     "Spool",
     "SpoolReader",

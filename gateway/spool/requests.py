@@ -4,7 +4,6 @@ A request is a file ``requests/<id>.json``, put there in one step::
 
     {"do": "requeue", "sink": "held", "match": "spot-17"}     lines of the quarantine back into the spool
     {"do": "drop", "sink": "influx", "match": null}           lines of the quarantine into the loss ledger
-    {"do": "replay", "sink": "influx", "since": 17..., "until": 17...}
     {"do": "repair"}                                          set damaged pieces aside
 
 The owner of the lock looks there once a second, does it, writes ``requests/done/<id>.json`` and deletes the request.
@@ -14,7 +13,6 @@ requeue  The lines are taken out of the quarantine (`gateway.spool.quarantine`) 
          spool's next reading had. Each portion is stored as a member with an identity of its own, and the file's name
          moves on. Only the portion whose storing may have been interrupted is looked for in the spool.
 drop     The ledger's line carries the request's id; then the lines go.
-replay   ``replays/<sink>.json`` is a cursor over the wanted range; the daemon runs a second forwarder along it.
 repair   Pieces go to ``damaged/`` and into the ledger. Readers pass over the place; the segment itself is rewritten
          at the next start, for nobody may move bytes that a reader is walking over.
 """
@@ -88,7 +86,6 @@ class Clerk:
         self._verbs: dict[str, Callable[[str, Request], Answer]] = {
             "requeue": self._requeue,
             "drop": self._drop,
-            "replay": self._replay,
             "repair": self._repair,
         }
 
@@ -198,10 +195,6 @@ class Clerk:
 
     def _left(self, request: Request) -> int:
         return self._spool.quarantine.size(str(request["sink"]))
-
-    def _replay(self, name: str, request: Request) -> Answer:
-        since, until = int(request["since"]), int(request["until"])
-        return self._spool.begin_replay(name, str(request["sink"]), since, until)
 
     def _repair(self, name: str, request: Request) -> Answer:
         del name, request

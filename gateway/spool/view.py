@@ -1,7 +1,7 @@
 """A spool as anybody may see it: read-only, without a lock, beside a running daemon or on a card reader."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,17 +33,6 @@ class SinkStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayStatus:
-    """How far a replay is: the numbers it goes through, the next one, and the time range asked for."""
-
-    first: int
-    end: int
-    next_seq: int
-    since: int
-    until: int
-
-
-@dataclass(frozen=True, slots=True)
 class SpoolStatus:
     """The state of a spool for people and machines.
 
@@ -63,7 +52,6 @@ class SpoolStatus:
     losses: int
     lost_readings: int
     sinks: dict[str, SinkStatus]
-    replays: dict[str, ReplayStatus] = field(default_factory=dict)
     undelivered_bytes: int = 0
     quarantined_bytes: dict[str, int] = field(default_factory=dict)
     """Bytes in the quarantine, by sink; readings of unknown sensors under ``held``."""
@@ -103,7 +91,6 @@ class SpoolView:
         self.root = root
         self.cursors = cursors
         self.ledger = ledger
-        self.replays = Cursors(filesystem, root / "replays")
         self.problems: list[str] = []
         """Files that could not be read, a sentence each."""
 
@@ -177,19 +164,11 @@ class SpoolView:
             losses=self.ledger.lines,
             lost_readings=self.ledger.readings,
             sinks={sink: self._sink_status(sink) for sink in self._sinks},
-            replays=dict(self._replays()),
             undelivered_bytes=sum(
                 segment.size for segment in segments if segment.end > self.cursors.lowest(self._sinks)
             ),
             quarantined_bytes=self._quarantined(),
         )
-
-    def _replays(self) -> Iterator[tuple[str, ReplayStatus]]:
-        for sink in self.replays.sinks:
-            state = self.replays.state(sink)
-            with suppress(KeyError, TypeError):
-                numbers = [int(state[key]) for key in ("first", "end", "next", "since", "until")]
-                yield sink, ReplayStatus(*numbers)
 
     def _quarantined(self) -> dict[str, int]:
         directory = self.root / "quarantine"

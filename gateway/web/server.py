@@ -54,8 +54,4 @@ def _plain(status: SpoolStatus) -> dict[str, Any]:
         "quarantined_bytes": status.quarantined_bytes,
         "waiting": {name: sink.waiting for name, sink in status.sinks.items()},
         "oldest_waiting_s": {name: round(age, 1) for name, age in status.ages().items()},
-        "replays": {
-            name: {"from": replay.first, "next": replay.next_seq, "to": replay.end}
-            for name, replay in status.replays.items()
-        },
     }

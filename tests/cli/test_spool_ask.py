@@ -117,21 +117,6 @@ def test_what_is_dropped_is_a_loss_and_never_by_accident(
     assert json.loads(capsys.readouterr().out)[0]["sensor_count"] == 2
 
 
-def test_a_replay_waits_for_the_gateway_and_status_shows_it(
-    held: Path, run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert held.is_dir()
-    times = ["--since", "2024-11-22T13:20:05Z", "--until", "2024-11-22T14:00:00Z"]
-    assert run("replay", "--sink", "influx", *times) == 0
-    assert "up to 10 readings will be sent again" in capsys.readouterr().out
-    run("status")
-    assert "2024-11-22T13:20:05Z to 2024-11-22T14:00:00Z: 0 of 10, 0%" in capsys.readouterr().out
-    assert run("replay", "--sink", "inflix", *times) == 2
-    assert "there are: influx" in capsys.readouterr().err
-    assert run("replay", "--sink", "influx", "--since", "2030-01-01") == 0
-    assert "there is nothing of that time" in capsys.readouterr().out
-
-
 def test_a_repair_without_a_daemon_closes_the_hole(held: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     path = held / f"{0:020}.lp.gz"
     data = bytearray(path.read_bytes())

@@ -17,7 +17,6 @@ import structlog
 
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.influx.faults import Hang, Refusal
-from gateway.cli.spool_ask import ask
 from gateway.config.models import Configuration
 from gateway.daemon import app
 from gateway.daemon.app import Daemon
@@ -233,42 +232,15 @@ async def test_everything_is_on_disk_for_a_stranger_to_read(
     assert status.next_seq == 1
 
 
-async def test_a_replay_sends_again_what_was_delivered_and_leaves_the_cursor_alone(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
-) -> None:
-    root = configuration.gateway.data_dir / "spool"
-    wish = {"do": "replay", "sink": "influx", "since": 0, "until": 2**62}
-    async with _running(configuration) as (daemon, _):
-        await until(lambda: daemon.health.source("tito").link.up)
-        sensor.reports(12.5, 20.0)
-        await until(lambda: set(database.write_counts.values()) == {1})
-        await until(lambda: daemon.spool.cursors.next("influx") == 1)
-        assert await asyncio.to_thread(ask, root, wish) == {"readings": 1}
-        await until(lambda: set(database.write_counts.values()) == {2})
-        await until(lambda: daemon.spool.replays.next("influx") == 1)
-        assert daemon.spool.cursors.next("influx") == 1
-        # The one who asks for a database that is not there hears it.
-        answer = await asyncio.to_thread(ask, root, {**wish, "sink": "inflix"})
-        assert answer is not None
-        assert "there are: influx" in answer["error"]
-
-
-async def test_a_replay_that_was_broken_off_goes_on_after_a_restart(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint, until: Until
-) -> None:
-    root = configuration.gateway.data_dir / "spool"
-    async with _running(configuration) as (daemon, _):
-        await until(lambda: daemon.health.source("tito").link.up)
-        sensor.reports(12.5, 20.0)
-        await until(lambda: daemon.spool.cursors.next("influx") == 1)
-        database.fail_with(Hang())
-        wish = {"do": "replay", "sink": "influx", "since": 0, "until": 2**62}
-        assert await asyncio.to_thread(ask, root, wish) == {"readings": 1}
-    assert set(database.write_counts.values()) == {1}
-    database.recover()
-    async with _running(configuration) as (daemon, _):
-        await until(lambda: set(database.write_counts.values()) == {2})
-        await until(lambda: daemon.spool.status().replays["influx"].next_seq == 1)
+async def test_replays_that_an_earlier_version_left_are_ignored_and_said_so(configuration: Configuration) -> None:
+    left = configuration.gateway.data_dir / "spool" / "replays" / "influx.json"
+    left.parent.mkdir(parents=True)
+    left.write_text('{"next": 0, "first": 0, "end": 5, "since": 0, "until": 9, "sending": 5}')
+    with structlog.testing.capture_logs() as logs:
+        async with _running(configuration):
+            pass
+    assert [one["sinks"] for one in logs if one["event"].startswith("replays ignored")] == [["influx"]]
+    assert left.exists()
 
 
 async def test_what_only_memory_held_when_it_stops_on_a_full_disk_is_owned_up_to(

@@ -14,7 +14,7 @@ from firmware_sim.servers.process import free_port
 from gateway.contract import Reject
 from gateway.errors import LinkDown
 from gateway.health import GnssHealth, Health
-from gateway.spool import Pressure, ReplayStatus, SinkStatus, SpoolStatus
+from gateway.spool import Pressure, SinkStatus, SpoolStatus
 from gateway.web.server import serve
 from gateway.web.settings import WebSettings
 
@@ -94,7 +94,6 @@ async def test_a_well_gateway_answers_200_with_its_state(well: Page, monkeypatch
     well.status = replace(
         STATUS,
         sinks={"influx": SinkStatus(58, 2, 7_500_000_000)},
-        replays={"influx": ReplayStatus(10, 40, 20, 0, 1)},
         quarantined_bytes={"influx": 90},
     )
     status, kind, text = await well.get("/healthz")
@@ -111,7 +110,6 @@ async def test_a_well_gateway_answers_200_with_its_state(well: Page, monkeypatch
         "quarantined_bytes": {"influx": 90},
         "waiting": {"influx": 2},
         "oldest_waiting_s": {"influx": 12.5},
-        "replays": {"influx": {"from": 10, "next": 20, "to": 40}},
     }
     assert state.keys() == well.health.snapshot().keys() | {"spool"}
 
