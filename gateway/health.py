@@ -57,7 +57,7 @@ class SinkHealth:
     link: Liveness
     readings: int = 0
     quarantined: int = 0
-    waiting: int = 0
+    pending: int = 0
     last_success: float | None = None
 
     def took(self, count: int) -> None:
@@ -248,6 +248,6 @@ def _sink(sink: SinkHealth, now: float) -> dict[str, Any]:
         "problem": sink.link.problem,
         "readings": sink.readings,
         "quarantined": sink.quarantined,
-        "waiting": sink.waiting,
+        "pending": sink.pending,
         "last_success_s": None if sink.last_success is None else round(now - sink.last_success, 1),
     }

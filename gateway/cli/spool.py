@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     again.add_argument("--wait", type=parse_duration, help=argparse.SUPPRESS)
     add = functools.partial(_command, commands, again)
-    add("status", "how much there is, and what each sink still waits for")
+    add("status", "how much there is, and what is pending for each sink")
     add("losses", "what was lost, how much, whose, when and why")
     verify = add("verify", "read everything and name every damaged place")
     verify.add_argument("--repair", action="store_true", help="and set it aside, into damaged/ and the loss ledger")
@@ -171,12 +171,12 @@ def _print_status(spool: SpoolView, status: SpoolStatus, bounds: SpoolSettings |
     ):
         facts.add_row(name, value)
     sinks = Table(box=None, pad_edge=False)
-    for heading in ("sink", "has all before", "waiting", "oldest waiting", "for"):
-        sinks.add_column(heading, justify="right" if heading in ("has all before", "waiting", "for") else "left")
+    for heading in ("sink", "has all before", "pending", "oldest pending", "for"):
+        sinks.add_column(heading, justify="right" if heading in ("has all before", "pending", "for") else "left")
     ages = status.ages()
     for name, sink in status.sinks.items():
         age = say_hours(ages[name] / 3600) if name in ages else "-"
-        sinks.add_row(name, f"{sink.next_seq:,}", f"{sink.waiting:,}", _moment(sink.oldest_undelivered), age)
+        sinks.add_row(name, f"{sink.next_seq:,}", f"{sink.pending:,}", _moment(sink.oldest_pending), age)
     console = Console(highlight=False, soft_wrap=True)
     console.print(facts)
     if status.sinks:

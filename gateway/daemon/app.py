@@ -31,7 +31,7 @@ from gateway.daemon.catalogue import CATALOGUE, load_configuration
 from gateway.daemon.housekeeping import Tending
 from gateway.daemon.last_run import LastRun
 from gateway.daemon.watchdog import Watchdog
-from gateway.delivery.forwarder import Forwarder, Limits, Sink
+from gateway.delivery.forwarder import Forwarder
 from gateway.errors import SpoolError
 from gateway.health import Health
 from gateway.ingest.committer import Committer
@@ -41,7 +41,7 @@ from gateway.sinks.live_mqtt import LiveSink
 from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
 from gateway.sources.settings import MqttSourceSettings
-from gateway.spool import Progress, Spool
+from gateway.spool import Consumer, Spool
 from gateway.supervise import keep_alive
 from gateway.web.settings import WebSettings
 
@@ -77,7 +77,7 @@ class Daemon:
             health=self.health,
             ahead=still_to_come(self.spool.reader(), self.spool.next_seq, self.timekeeper.now()),
         )
-        self._doubt_cursors()
+        self.consumers: dict[str, Consumer] = {}
         self.forwarders = {name: self._forwarder(name) for name in self.databases}
         self.tending = Tending(self.spool, self.health, self.timekeeper.now, self._told_of_readings)
         self.serial: list[SerialIngest] = []
@@ -114,11 +114,12 @@ class Daemon:
             await self._own_up()
             await self._drain()
             await _cancel(*outward)
-            await asyncio.to_thread(self._trust_cursors)
+            for consumer in self.consumers.values():
+                await asyncio.to_thread(consumer.mark_clean_stop)
         await asyncio.gather(*(live.publish_offline() for live in self.live))
         await asyncio.gather(*(forwarder.close() for forwarder in self.forwarders.values()))
         self._last_run.end()
-        log.info("stopped", waiting={name: self.health.sink(name).waiting for name in self.forwarders})
+        log.info("stopped", pending={name: self.health.sink(name).pending for name in self.forwarders})
 
     def close(self) -> None:
         """Give the spool's directory back."""
@@ -126,56 +127,18 @@ class Daemon:
         self.tending.close()
         self.spool.close()
 
-    def _doubt_cursors(self) -> None:
-        """Have the sinks asked what they have, where a power cut may have left an older cursor on the disk.
-
-        Cursors are not synced each time they move. A process that was killed has left its last one to the next; a
-        power cut has not. So after a boot that nobody ended in good order all that waits may have been sent.
-
-        It is asked about all of that, and a batch of which it has nothing does not end the questions, though batches
-        go in order: it proves nothing about those after it. Such a batch may have waited for the clock while others
-        went ahead, or have been refused whole and lie in the quarantine, or have been dropped in silence (times
-        beyond the retention), or be what the same power cut took from the database's memory, which it writes out in
-        an order of its own.
-        """
-        boot, cursors = self.timekeeper.clock.boot_id.hex(), self.spool.cursors
-        for name in self.databases:
-            state = cursors.state(name)
-            extra: dict[str, object] = {"boot": boot, "stopped": False}
-            if state.get("boot") != boot and not state.get("stopped"):
-                progress = Progress(state)
-                progress.doubt()
-                extra |= {**progress.state(), "sending": self.spool.next_seq}
-            with suppress(SpoolError):  # a full disk; this time nothing was lost
-                cursors.save(name, cursors.next(name), durable=True, extra=extra)
-
-    def _trust_cursors(self) -> None:
-        for name in self.databases:
-            with suppress(SpoolError):
-                cursors = self.spool.cursors
-                cursors.save(name, cursors.next(name), durable=True, extra={"stopped": True})
-
     def _forwarder(self, name: str) -> Forwarder:
-        forwarder = Forwarder(
-            name,
-            *self._connect(name),
-            reader=self.spool.reader(),
-            cursors=self.spool.cursors,
-            quarantine=self.spool.quarantine,
-            timekeeper=self.timekeeper,
-            health=self.health.sink(name),
-            committed=self.spool.next_seq,
-        )
-        self.committer.on_commit.append(lambda: forwarder.committed(self.spool.next_seq))
-        return forwarder
-
-    def _connect(self, name: str) -> tuple[Sink, Limits]:
         settings = self.databases[name]
-        return assembly.database_sink(settings), settings
+        consumer = self.consumers[name] = self.spool.consumer(name)
+        consumer.mark_in_doubt(self.timekeeper.clock.boot_id)
+        sink = assembly.database_sink(settings)
+        forwarder = Forwarder(consumer, sink, settings, self.timekeeper, self.health.sink(name))
+        self.committer.on_commit.append(forwarder.wake)
+        return forwarder
 
     def _told_of_readings(self) -> None:
         for forwarder in self.forwarders.values():
-            forwarder.committed(self.spool.next_seq)
+            forwarder.wake()
 
     def _start_sinks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         started = []
@@ -259,10 +222,10 @@ class Daemon:
     def _status_line(self) -> str:
         problems = self.health.problems()
         sensors = len(self.health.sensors)
-        waiting = ", ".join(f"{name} {self.health.sink(name).waiting}" for name in self.forwarders) or "no database"
+        pending = ", ".join(f"{name} {self.health.sink(name).pending}" for name in self.forwarders) or "no database"
         what = f"{len(problems)} problems, first: {problems[0]}" if problems else "all well"
         spool = "" if self.health.pressure is None else f"; spool {self.health.pressure.words()}"
-        return f"{sensors} sensors; waiting: {waiting}{spool}; {what}"
+        return f"{sensors} sensors; pending: {pending}{spool}; {what}"
 
     def _tell_recovery(self) -> None:
         found = self.spool.recovery

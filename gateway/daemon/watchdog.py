@@ -85,4 +85,4 @@ class Watchdog:
 
 
 def _forwarding(name: str, patience: float, forwarder: Forwarder) -> Watch:
-    return Watch(f"forwarding to {name}", patience, lambda: State(forwarder.behind, forwarder.steps))
+    return Watch(f"forwarding to {name}", patience, lambda: State(forwarder.has_pending, forwarder.steps))

@@ -12,7 +12,7 @@ On disk
           lock                         flock'ed by the owner; holds its pid, for people
           00000000000000000000.lp.gz   segments, named by the sequence number of their first reading
           00000000000000081920.lp.gz
-          cursors/influx.json          {"next": 90112, ...}: the sink has everything below
+          cursors/influx.json          {"version": 1, "next": 90112, ...}: the sink has everything below
           damaged/                     pieces that are no good members, named SEGMENT-OFFSET; never deleted by us
           quarantine/influx.lp         lines that the server will never take, with its words above them
           quarantine/held.lp           lines of sensors that nobody configured
@@ -34,11 +34,12 @@ Hold (`holding`, `quarantine`)
     Lines of sensors that nobody configured wait for a person. They become durable together with the readings that
     came with them, or not at all.
 
-Read (`reader`, `cursors`)
+Read (`reader`, `cursors`, `consumer`)
     The segment is found by its name, the member by walking headers; a reader that goes on knows its place. A member
     is verified by the checksum over its compressed bytes and handed on as it is. After damage the walk continues at
-    the next good member. Each sink has its own cursor; only after it has stored everything below does that move, by
-    write-temporary-and-rename. It may be lost: sending again is harmless, because times were fixed before.
+    the next good member. Each sink has its own cursor, which only its `Consumer` writes; only after the sink has
+    stored everything below does that move, by write-temporary-and-rename. It may be lost: sending again is harmless,
+    because times were fixed before.
 
 Delete (`retention`, `ledger`)
     Whole segments, never the newest. Those that every sink has go after ``keep``, and first when room is needed
@@ -64,7 +65,7 @@ everybody else: it takes no lock and changes nothing.
 """
 
 from gateway.spool.consumer import Consumer, InFlight
-from gateway.spool.cursors import Cursors
+from gateway.spool.cursors import Cursor, Cursors, Deferred
 from gateway.spool.ledger import Ledger, Loss, format_time
 from gateway.spool.lines import line_time, sensors_in
 from gateway.spool.member import (
@@ -78,7 +79,6 @@ from gateway.spool.member import (
     encode_member,
 )
 from gateway.spool.pressure import Gauge, Levels, Pressure
-from gateway.spool.progress import Progress, Waiting
 from gateway.spool.quarantine import Quarantine
 from gateway.spool.quarantine_lines import Held, of_boot
 from gateway.spool.reader import SpoolReader
@@ -93,7 +93,9 @@ __all__ = [
     "MAX_IDENTITIES",
     "Batch",
     "Consumer",
+    "Cursor",
     "Cursors",
+    "Deferred",
     "Gauge",
     "Header",
     "Held",
@@ -107,7 +109,6 @@ __all__ = [
     "Piece",
     "Policy",
     "Pressure",
-    "Progress",
     "Quarantine",
     "Recovery",
     "SinkStatus",
@@ -119,7 +120,6 @@ __all__ = [
     "SpoolView",
     "SpoolWriter",
     "Verification",
-    "Waiting",
     "decode_member",
     "encode_member",
     "format_time",

@@ -9,6 +9,7 @@ from typing import Self
 from urllib.parse import unquote
 
 from gateway.errors import SpoolError
+from gateway.spool.consumer import Consumer
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
 from gateway.spool.holding import Holding
@@ -33,7 +34,7 @@ class Spool(SpoolView):
     recovery    what was found at the start; ``recovery.identities`` are the MQTT packets stored already
     writer      for one thread
     holding     the same, for readings that come with held lines
-    cursors     one thread a sink
+    cursors     how far each sink is; `consumer` gives a sink what it needs to move its own
     ledger      the losses
     quarantine  the lines that sinks refused
     """
@@ -132,6 +133,10 @@ class Spool(SpoolView):
             on_damage(piece)
 
         return super().reader(take_note)
+
+    def consumer(self, sink: str) -> Consumer:
+        """Return what ``sink`` needs: a reader of its own, its position, and its dead letters; one a sink."""
+        return Consumer(sink, self.cursors, self.reader(), self.quarantine, lambda: self.next_seq)
 
     def enforce(self, now: int | None = None) -> None:
         """Delete what the bounds no longer allow; the writer does the urgent part by itself.

@@ -52,6 +52,6 @@ def _plain(status: SpoolStatus) -> dict[str, Any]:
         "damaged": status.damaged,
         "lost_readings": status.lost_readings,
         "quarantined_bytes": status.quarantined_bytes,
-        "waiting": {name: sink.waiting for name, sink in status.sinks.items()},
-        "oldest_waiting_s": {name: round(age, 1) for name, age in status.ages().items()},
+        "pending": {name: sink.pending for name, sink in status.sinks.items()},
+        "oldest_pending_s": {name: round(age, 1) for name, age in status.ages().items()},
     }

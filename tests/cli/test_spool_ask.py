@@ -37,7 +37,7 @@ def held(root: Path, batches: Batches) -> Path:
     """A spool with ten delivered readings, and three lines in quarantine."""
     with Spool.open(root, SpoolSettings(min_free_bytes=0), sinks=["influx"]) as spool:
         spool.writer.append(batches(10))
-        spool.cursors.save("influx", 10)
+        spool.consumer("influx").seek(10)
         spool.quarantine.append("influx", b"a,sensor=s1 x=1 %d\na,sensor=s2 x=2 %d" % (T0, T0), "a type conflict")
         spool.quarantine.append("held", b"a,sensor=s3 x=3 %d" % T0, "unknown sensor s3")
     return root

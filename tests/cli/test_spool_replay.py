@@ -49,7 +49,7 @@ def delivered(tmp_path: Path) -> Path:
         for number in range(11):
             at = T0 + number * 10**9
             spool.writer.append(Batch(b"air,sensor=s1 pm25=%d,quality=0i %d\n" % (number, at), 1, at, at))
-        spool.cursors.save("influx", 10)
+        spool.consumer("influx").seek(10)
     return tmp_path / "spool"
 
 

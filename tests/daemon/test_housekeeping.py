@@ -149,7 +149,7 @@ async def test_each_level_that_the_spool_passes_is_one_line_in_the_log(spool: Sp
             spool.writer.append(batch(20))
             await tending.look()
             await tending.look()
-        spool.cursors.save("influx", spool.next_seq)
+        spool.consumer("influx").seek(spool.next_seq)
         await tending.look()
     assert [(entry["event"], entry.get("filled")) for entry in log] == [
         ("the spool fills up", "50%"),

@@ -84,18 +84,8 @@ class HangingSink:
         pass
 
 
-def a_forwarder(spool: Spool, sink: Sink, timekeeper: "Timekeeper", health: Health, *, committed: int) -> Forwarder:
-    return Forwarder(
-        "influx",
-        sink,
-        Limits(),
-        reader=spool.reader(),
-        cursors=spool.cursors,
-        quarantine=spool.quarantine,
-        timekeeper=timekeeper,
-        health=health.sink("influx"),
-        committed=committed,
-    )
+def a_forwarder(spool: Spool, sink: Sink, timekeeper: "Timekeeper", health: Health) -> Forwarder:
+    return Forwarder(spool.consumer("influx"), sink, Limits(), timekeeper, health.sink("influx"))
 
 
 async def test_messages_that_give_nothing_to_write_feed_it(
@@ -194,7 +184,7 @@ async def test_a_database_that_is_away_feeds_it(
     monkeypatch.setattr("gateway.delivery.courier.FIRST_WAIT", 0.01)
     with Spool.open(tmp_path / "spool", sinks=["influx"]) as spool:
         spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
-        forwarder = a_forwarder(spool, AwaySink(), timekeeper, health, committed=1)
+        forwarder = a_forwarder(spool, AwaySink(), timekeeper, health)
         task = asyncio.create_task(forwarder.run())
         dog = Watchdog(health, committer, {"influx": forwarder}, {"influx": 10.0})
         for _ in range(5):
@@ -220,7 +210,7 @@ async def test_a_forwarder_that_never_returns_or_died_starves_it(
 ) -> None:
     with Spool.open(tmp_path / "spool", sinks=["influx"]) as spool:
         sink = HangingSink()
-        forwarder = a_forwarder(spool, sink, timekeeper, health, committed=0)
+        forwarder = a_forwarder(spool, sink, timekeeper, health)
         task = asyncio.create_task(forwarder.run())
         dog = Watchdog(health, committer, {"influx": forwarder}, {"influx": 10.0})
         time.now += 1_000_000
@@ -229,7 +219,7 @@ async def test_a_forwarder_that_never_returns_or_died_starves_it(
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
-        forwarder.committed(1)
+        forwarder.wake()
         if alive:
             await until(lambda: sink.sent == 1)
         assert systemd.fed(dog)

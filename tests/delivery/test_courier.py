@@ -15,8 +15,9 @@ from gateway.delivery.courier import SMALL, Courier, Pace, Parcel
 from gateway.delivery.settings import Limits
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkSlow
 from gateway.health import SinkHealth
-from gateway.spool import Consumer, Cursors, Quarantine
+from gateway.spool import Consumer, Cursor, Cursors, InFlight, Quarantine, SpoolReader
 from gateway.spool.filesystem import OsFilesystem
+from gateway.spool.segments import SegmentIndex
 from gateway.supervise import Liveness
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
@@ -56,15 +57,16 @@ class World:
         filesystem = OsFilesystem()
         self.cursors = _Watched(filesystem, self.directory / "cursors", self)
         self.quarantine = _WatchedQuarantine(self)
-        self.consumer = Consumer("influx", self.cursors, self.quarantine)
+        reader = SpoolReader(filesystem, self.directory, SegmentIndex([]))
+        self.consumer = Consumer("influx", self.cursors, reader, self.quarantine, lambda: 10**6)
         self.courier = Courier(self.consumer, self, Limits(**limits), self.health)
         return self.courier
 
-    async def deliver(self, parcels: list[Parcel], *, in_doubt: bool = False) -> None:
-        """Deliver a batch as the forwarder does."""
-        first, end = parcels[0].first, parcels[-1].end
-        batch = self.consumer.begin(first, end, end if in_doubt else 0)
+    async def deliver(self, parcels: list[Parcel]) -> InFlight:
+        """Deliver a batch as the forwarder does, but for moving on."""
+        batch = self.consumer.begin(parcels[0].first, parcels[-1].end)
         await self.courier.deliver(batch, parcels)
+        return batch
 
     def step(self) -> None:
         self.steps += 1
@@ -106,10 +108,11 @@ class _Watched(Cursors):
         super().__init__(filesystem, directory)
         self._world = world
 
-    def save(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 -- passed on
+    def update(self, *args: Any, **more: Any) -> Cursor:  # noqa: ANN401 -- passed on
         self._world.step()
-        super().save(*args, **more)
+        cursor = super().update(*args, **more)
         self._world.step()
+        return cursor
 
 
 class _WatchedQuarantine(Quarantine):
@@ -144,15 +147,13 @@ def parcel(count: int, first: int = 0) -> Parcel:
 
 async def _whole(world: World) -> None:
     """Deliver one batch of two members, as a forwarder does that is started again after each crash."""
-    batch, in_doubt = [parcel(5), parcel(4, 5)], False
+    parcels = [parcel(5), parcel(4, 5)]
     while world.cursors.next("influx") < 9:
         try:
-            world.cursors.save("influx", world.cursors.next("influx"), extra={"sending": 9})
-            await world.deliver(batch, in_doubt=in_doubt)
-            world.cursors.save("influx", 9)
+            await world.courier.deliver(world.consumer.begin(0, 9), parcels)
+            world.consumer.advance(9)
         except Crash:
             world.start()
-            in_doubt = world.cursors.state("influx").get("sending", 0) == 9
 
 
 def _crashes() -> Iterator[int]:
@@ -186,7 +187,8 @@ async def test_after_a_stop_in_mid_search_what_was_settled_is_not_sent_again(wor
     stopped.cancel()
     await asyncio.gather(stopped, return_exceptions=True)
     world.start()
-    await world.deliver([parcel(8)], in_doubt=True)
+    batch = await world.deliver([parcel(8)])
+    assert batch.in_doubt_to == 8
     assert world.stored.keys() == set(lines(8))
     assert sum(world.stored.values()) <= 10, "at most the piece that was under way is sent twice"
 

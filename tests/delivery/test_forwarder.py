@@ -95,21 +95,12 @@ class Rig:
         text = b"\n".join(lines) + b"\n"
         self.spool.writer.append(Batch(text, count, at, at + count, boot))
         if self.task is not None:
-            self.forwarder.committed(self.spool.next_seq)
+            self.forwarder.wake()
         return lines
 
     def start(self, **limits: Any) -> None:  # noqa: ANN401 -- any limit
-        self.forwarder = Forwarder(
-            "influx",
-            self.sink,
-            Limits(**limits),
-            reader=self.spool.reader(),
-            cursors=self.spool.cursors,
-            quarantine=self.spool.quarantine,
-            timekeeper=self.timekeeper,
-            health=self.health,
-            committed=self.spool.next_seq,
-        )
+        consumer = self.spool.consumer("influx")
+        self.forwarder = Forwarder(consumer, self.sink, Limits(**limits), self.timekeeper, self.health)
         self.task = asyncio.create_task(self.forwarder.run())
 
     async def stop(self) -> None:
@@ -169,7 +160,7 @@ async def test_members_arrive_in_order_and_the_cursor_follows(rig: Rig) -> None:
     await rig.drained()
     assert rig.sink.taken == lines
     assert rig.cursor == 9
-    assert (rig.health.readings, rig.health.waiting, rig.health.link.up) == (9, 0, True)
+    assert (rig.health.readings, rig.health.pending, rig.health.link.up) == (9, 0, True)
 
 
 async def test_the_cursor_moves_only_once_the_sink_has_it(rig: Rig, until: Until) -> None:

@@ -57,7 +57,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
         for number in range(8):
             at = NOW + number * SECOND
             opened.writer.append(Batch(line(number, at) + b"\n", 1, at, at))
-        opened.cursors.save("influx", 6)
+        opened.consumer("influx").seek(6)
         yield opened
 
 
@@ -106,7 +106,7 @@ async def test_only_the_range_that_was_asked_for_goes(spool: Spool) -> None:
 async def test_what_lies_between_two_parts_of_a_range_is_left_out(spool: Spool) -> None:
     for number, at in ((8, NOW + 3600 * SECOND), (9, NOW + SECOND)):
         spool.writer.append(Batch(line(number, at) + b"\n", 1, at, at))
-    spool.cursors.save("influx", 10)
+    spool.consumer("influx").seek(10)
     database, replay = Database(), replay_of(spool, NOW, NOW + 2 * SECOND)
     await replay.run(database, Limits())
     assert database.taken == [*expected(0, 2), line(9, NOW + SECOND)]
@@ -123,7 +123,7 @@ async def test_a_range_of_which_the_sink_has_nothing_asks_the_database_nothing(s
 async def test_readings_of_a_boot_have_the_times_that_they_went_out_with(spool: Spool) -> None:
     spool.writer.append(Batch(line(8, 5) + b"\n" + line(9, 6) + b"\n", 2, 5, 6, BOOT))
     spool.writer.append(Batch(line(10, 7) + b"\n", 1, 7, 7, OTHER))
-    spool.cursors.save("influx", 11)
+    spool.consumer("influx").seek(11)
     offsets = {BOOT: BootOffset(NOW, estimated=True)}
     database, replay = Database(), replay_of(spool, NOW, NOW + SECOND, offsets.get)
     await replay.run(database, Limits())

@@ -171,7 +171,7 @@ async def test_a_board_that_boots_in_1970_stores_what_has_a_time_and_dates_the_r
         stream.send(500)
         await stream.sent()
         state = await gateway.until(lambda state: state["spool"]["readings"] >= 503)
-        await gateway.until(lambda state: state["sinks"]["influxd"]["waiting"] == 3)
+        await gateway.until(lambda state: state["sinks"]["influxd"]["pending"] == 3)
         assert not stream.differences(await others(database)), "readings with a time of their own do not wait"
         assert not await stored(database)
         assert any("clock" in problem for problem in state["problems"])
@@ -179,13 +179,13 @@ async def test_a_board_that_boots_in_1970_stores_what_has_a_time_and_dates_the_r
         await gateway.start()
         await gateway.listening()
         station.says(2)
-        await gateway.until(lambda state: state["sinks"]["influxd"]["waiting"] == 5)
+        await gateway.until(lambda state: state["sinks"]["influxd"]["pending"] == 5)
         machine.believe(0)
         machine.synchronize()
         await gateway.until(lambda state: state["clock_known"])
         station.says(2)
         await gateway.until(
-            lambda state: state["spool"]["readings"] >= 507 and not state["sinks"]["influxd"]["waiting"]
+            lambda state: state["spool"]["readings"] >= 507 and not state["sinks"]["influxd"]["pending"]
         )
         found = await stored(database)
         assert found.keys() == station.sent.keys()
@@ -217,7 +217,7 @@ async def test_a_boot_that_never_knew_the_time_is_dated_by_the_next_one_marked_a
         machine.believe(0)
         machine.synchronize()
         await gateway.until(
-            lambda state: state["spool"]["readings"] >= 5 and not state["sinks"]["influxd"]["waiting"]
+            lambda state: state["spool"]["readings"] >= 5 and not state["sinks"]["influxd"]["pending"]
         )
         found = await stored(database)
         assert found.keys() == station.sent.keys()

@@ -123,7 +123,7 @@ async def test_our_own_wrong_setting_holds_everything_and_alarms_and_quarantines
         stream.send(500)
         state = await gateway.until(lambda state: words in problem(state))
         assert any(one.startswith("db: ") and words in one for one in state["problems"])
-        await gateway.until(lambda state: state["spool"]["waiting"] == {"db": 500})
+        await gateway.until(lambda state: state["spool"]["pending"] == {"db": 500})
         assert quarantined(gateway) == []
         database.recover()
         await gateway.restart()  # sooner than its own next try, half a minute later
@@ -220,7 +220,7 @@ async def test_while_a_long_outage_is_made_up_for_the_newest_readings_are_shown_
     await gateway.until(lambda state: state["spool"]["readings"] == MANY, seconds=60)
     before = memory(gateway.pid)
     await database.start()
-    await gateway.until(lambda state: 0 < state["sinks"]["db"]["waiting"] < MANY)
+    await gateway.until(lambda state: 0 < state["sinks"]["db"]["pending"] < MANY)
 
     delays = []
     async with asyncio.timeout(60), aiomqtt.Client("127.0.0.1", broker.port) as client:
@@ -237,7 +237,7 @@ async def test_while_a_long_outage_is_made_up_for_the_newest_readings_are_shown_
             await asyncio.sleep(0.02)
     state = await gateway.state()
     told = f"shown after {median(delays) * 1000:.0f} ms, at worst {max(delays) * 1000:.0f} ms"
-    assert state["sinks"]["db"]["waiting"] > 1_000, f"the backlog was gone before the last was shown: {told}"
+    assert state["sinks"]["db"]["pending"] > 1_000, f"the backlog was gone before the last was shown: {told}"
 
     await gateway.holds(MANY + 40, seconds=60)
     assert memory(gateway.pid, peak=True) - before <= 20 * MEGABYTE
