@@ -1,4 +1,4 @@
-"""What the spool needs beside being written and read: its bounds, its ledger, people's wishes, and a word in time.
+"""Housekeeping: the spool's bounds, its ledger, people's requests and its pressure; the clock, and the watchdog.
 
 Everything that touches the disk runs in a thread of its own: the event loop, and with it whoever feeds the watchdog,
 never waits for a card.
@@ -6,13 +6,15 @@ never waits for a card.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
 import structlog
 
+from gateway.clock import Timekeeper
+from gateway.daemon.watchdog import Watchdog
 from gateway.errors import SpoolError
 from gateway.health import Health
 from gateway.spool import Gauge, Loss, Spool
@@ -29,7 +31,7 @@ LONGEST_LINE = 3600.0
 T = TypeVar("T")
 
 
-class Tending:
+class Housekeeping:
     """Looks after one open spool; ``now`` tells nanoseconds UTC, or None; ``changed`` hears of requeued readings."""
 
     def __init__(
@@ -37,11 +39,17 @@ class Tending:
     ) -> None:
         self._spool, self._health, self._now, self._changed = spool, health, now, changed
         self._gauge = Gauge()
-        self._thread = ThreadPoolExecutor(1, "tend")
+        self._thread = ThreadPoolExecutor(1, "housekeeping")
         self._enforced = time.monotonic()
         self._problem = ""
         self._lines: dict[str, tuple[float, float]] = {}
         """By rule: when the ledger hears of it next, and how long it hears nothing then."""
+
+    async def run(self) -> None:
+        """Look after the spool once a second, for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(1.0)
 
     async def look(self) -> None:
         """Do once what is due."""
@@ -49,7 +57,7 @@ class Tending:
         try:
             await self._measure()
             await self._carry_out()
-            await self.write_down()
+            await self.record_refusals()
         except SpoolError as error:
             problem = str(error)
         if problem and problem != self._problem:
@@ -59,7 +67,18 @@ class Tending:
             self._enforced = time.monotonic()
             await self._off(lambda: self._spool.enforce(self._now()))
 
-    async def write_down(self, *, everything: bool = False) -> None:
+    async def record_unwritten(self, uncommitted: int) -> None:
+        """Record what is lost because it cannot be written before the daemon stops: readings in memory only."""
+        if uncommitted:
+            why = "stopped while the disk took nothing; what came from a broker with QoS 1 comes again"
+            structlog.get_logger().error("readings were in memory only", readings=uncommitted, why=why)
+            self._health.refuse("stopped", why, uncommitted, ())
+        try:
+            await self.record_refusals(everything=True)
+        except SpoolError as error:
+            structlog.get_logger().error("the loss ledger lacks what was refused", problem=str(error))
+
+    async def record_refusals(self, *, everything: bool = False) -> None:
         """Enter into the loss ledger what was refused, where it is time to; raises `SpoolError`."""
         now = time.monotonic()
         due = [rule for rule in self._health.refusals if everything or now >= self._lines.get(rule, (0.0, 0.0))[0]]
@@ -103,3 +122,41 @@ class Tending:
 
     async def _off(self, do: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, do)
+
+
+async def keep_watch(timekeeper: Timekeeper, health: Health, watchdog: Watchdog, databases: Sequence[str]) -> None:
+    """Look at the clock once a second, and whether everything moves; only then feed the watchdog."""
+    log = structlog.get_logger()
+    while True:
+        stepped = timekeeper.check()
+        if stepped:
+            log.warning("the clock stepped", seconds=stepped / 1e9)
+        if timekeeper.known and not health.clock_known:
+            log.info("the clock is right", source=timekeeper.source)
+        health.clock_known = timekeeper.known
+        health.clock_steps = timekeeper.steps
+        health.clock_source = timekeeper.source
+        watchdog.feed(status_line(health, databases))
+        await asyncio.sleep(1.0)
+
+
+def status_line(health: Health, databases: Sequence[str]) -> str:
+    """Return the gateway's state in one line, as systemd shows it."""
+    problems = health.problems()
+    pending = ", ".join(f"{name} {health.sink(name).pending}" for name in databases) or "no database"
+    what = f"{len(problems)} problems, first: {problems[0]}" if problems else "all well"
+    spool = "" if health.pressure is None else f"; spool {health.pressure.words()}"
+    return f"{len(health.sensors)} sensors; pending: {pending}{spool}; {what}"
+
+
+def report_recovery(spool: Spool) -> None:
+    """Log what the spool held at the start, and what of it was damaged."""
+    found = spool.recovery
+    log = structlog.get_logger()
+    log.info("spool", readings=spool.next_seq, bytes=found.bytes, segments=len(found.segments))
+    for piece in (*found.cut, *found.damaged):
+        log.warning("spool: set aside in damaged/", what=str(piece))
+    for problem in found.problems:
+        log.error("spool", problem=problem)
+    if left := spool.unfinished_replays():
+        log.warning("replays ignored; start them with `prehod spool replay`, and delete replays/", sinks=left)

@@ -78,8 +78,9 @@ class Forwarder:
             self._moved.clear()
             await self._moved.wait()
 
-    async def close(self) -> None:
-        """Close the sink's connections."""
+    async def stop(self) -> None:
+        """Note a stop in good order, after `run` was cancelled, and close the sink's connections."""
+        await asyncio.to_thread(self._consumer.mark_clean_stop)
         await self._sink.close()
 
     async def run(self) -> None:

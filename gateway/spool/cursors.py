@@ -25,10 +25,7 @@ sense starts at the oldest reading kept, because sending again is harmless. A re
 one of old, and is read.
 """
 
-import json
-import zlib
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -36,7 +33,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from gateway.errors import SpoolError
-from gateway.spool.filesystem import Filesystem, replace_file
+from gateway.spool.filesystem import Filesystem, read_checked, save_checked
 from gateway.spool.member import MAX_SEQUENCE, Header
 
 VERSION = 1
@@ -190,14 +187,15 @@ class Cursors:
         for name in sorted(_names(filesystem, directory)):
             sink = unquote(name.removesuffix(".json"))
             try:
-                state = decode_checked(filesystem.read(directory / name))
-                version = state.get("version", VERSION)
-                if type(version) is int and version > VERSION:
-                    self._refuse(sink, state, version)
-                else:
-                    self._cursors[sink] = Cursor.decode(state)
+                state = _checked_position(read_checked(filesystem, directory / name))
             except (OSError, ValueError):
                 broken.append(sink)
+                continue
+            version = state.get("version", VERSION)
+            if type(version) is int and version > VERSION:
+                self._refuse(sink, state, version)
+            else:
+                self._cursors[sink] = Cursor.decode(state)
         self.broken = tuple(broken)
 
     @property
@@ -257,42 +255,11 @@ class Cursors:
 _NEW = Cursor()
 
 
-def save_checked(filesystem: Filesystem, path: Path, state: Mapping[str, Any], *, durable: bool) -> None:
-    """Give ``path`` a JSON object with its check, in one step.
-
-    Only a ``durable`` one is certain to survive a power cut, and only that raises `SpoolError` when the disk fails;
-    else the content is overwritten in place, which takes no room: should a power cut tear it, the check tells.
-    """
-    data = json.dumps({**state, "check": _check(state)}).encode()
-    try:
-        replace_file(filesystem, path, data + b"\n", durable=durable)
-    except OSError as error:
-        if durable:
-            raise SpoolError(f"cannot write {path}: {error.strerror}") from error
-        with suppress(OSError):
-            file = filesystem.open(path)
-            try:
-                file.write(data.ljust(filesystem.size(path) - 1) + b"\n", 0)
-            finally:
-                file.close()
-
-
-def decode_checked(content: bytes) -> dict[str, Any]:
-    """Return a JSON object with a sequence number ``next``; raises `ValueError`, also where its check is wrong."""
-    state = json.loads(content)
-    if not isinstance(state, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - the caller sorts out good from bad, not types
-    check = state.pop("check", None)
-    if check is not None and check != _check(state):
-        raise ValueError("the check does not match")
+def _checked_position(state: dict[str, Any]) -> dict[str, Any]:
     sequence = state.get("next")
     if type(sequence) is not int or not 0 <= sequence < MAX_SEQUENCE:
         raise ValueError("next is no sequence number")
     return state
-
-
-def _check(state: Mapping[str, Any]) -> str:
-    return f"{zlib.crc32(json.dumps(state, sort_keys=True, separators=(',', ':')).encode()):08x}"
 
 
 def _names(filesystem: Filesystem, directory: Path) -> list[str]:

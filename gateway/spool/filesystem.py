@@ -10,13 +10,15 @@ Everything raises `OSError` as the system does. What the spool relies on, and no
 
 import errno
 import fcntl
+import json
 import os
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from gateway.errors import SpoolLocked
+from gateway.errors import SpoolError, SpoolLocked
 
 _BLOCK = 4096
 
@@ -209,6 +211,41 @@ def replace_file(filesystem: Filesystem, path: Path, data: bytes, *, durable: bo
     filesystem.rename(temporary, path)
     if durable:
         filesystem.sync_directory(path.parent)
+
+
+def save_checked(filesystem: Filesystem, path: Path, state: Mapping[str, Any], *, durable: bool) -> None:
+    """Give ``path`` a JSON object with its check, in one step.
+
+    Only a ``durable`` one is certain to survive a power cut, and only that raises `SpoolError` when the disk fails;
+    else the content is overwritten in place, which takes no room: should a power cut tear it, the check tells.
+    """
+    data = json.dumps({**state, "check": _check(state)}).encode()
+    try:
+        replace_file(filesystem, path, data + b"\n", durable=durable)
+    except OSError as error:
+        if durable:
+            raise SpoolError(f"cannot write {path}: {error.strerror}") from error
+        with suppress(OSError):
+            file = filesystem.open(path)
+            try:
+                file.write(data.ljust(filesystem.size(path) - 1) + b"\n", 0)
+            finally:
+                file.close()
+
+
+def read_checked(filesystem: Filesystem, path: Path) -> dict[str, Any]:
+    """Return the JSON object in ``path``; raises `OSError`, and `ValueError` where it or its check is wrong."""
+    state = json.loads(filesystem.read(path))
+    if not isinstance(state, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - the caller sorts out good from bad, not types
+    check = state.pop("check", None)
+    if check is not None and check != _check(state):
+        raise ValueError("the check does not match")
+    return state
+
+
+def _check(state: Mapping[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(state, sort_keys=True, separators=(',', ':')).encode()):08x}"
 
 
 def append_to_file(filesystem: Filesystem, path: Path, data: bytes, end: int | None = None) -> int:

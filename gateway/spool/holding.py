@@ -32,8 +32,7 @@ from threading import RLock
 from typing import Any
 
 from gateway.errors import SpoolError
-from gateway.spool.cursors import decode_checked, save_checked
-from gateway.spool.filesystem import Filesystem
+from gateway.spool.filesystem import Filesystem, read_checked, save_checked
 from gateway.spool.member import (
     MAX_IDENTITIES,
     Batch,
@@ -135,7 +134,7 @@ class Holding:
     def _noted(self) -> dict[str, Any]:
         """Return the note, empty where there is none or it makes no sense."""
         with suppress(OSError, ValueError):
-            return decode_checked(self._filesystem.read(self._path))
+            return read_checked(self._filesystem, self._path)
         return {}
 
     def _recover(self, reader: SpoolReader) -> tuple[Identity, ...]:

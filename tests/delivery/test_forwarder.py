@@ -400,7 +400,8 @@ async def test_what_is_gone_from_the_disk_is_passed_over(rig: Rig) -> None:
     assert rig.sink.taken == later
 
 
-async def test_closing_gives_the_connection_back(rig: Rig) -> None:
+async def test_stopping_gives_the_connection_back_and_is_noted(rig: Rig) -> None:
     rig.start()
-    await rig.forwarder.close()
+    await rig.forwarder.stop()
     assert rig.sink.closed
+    assert rig.spool.cursors.of("influx").stopped
