@@ -55,7 +55,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     replay.add_argument("--until", type=parse_time, metavar="TIME", help="before then; default: now")
     gentle = "readings a second; default: 1000, or less where the configuration says max_rate"
     replay.add_argument("--rate", type=_positive, metavar="N", help=gentle)
-    spool_ask.configure_quarantine(add("quarantine", "what is held back: list, show, requeue, drop"), again)
+    spool_ask.configure_quarantine(
+        add("quarantine", "dead letters and lines of unknown sensors: list, show, requeue, drop"), again
+    )
     cat = add("cat", "print the readings as line protocol")
     export = add("export", "write the readings for other programs")
     for command in (cat, export):
@@ -202,9 +204,9 @@ def _lasts(spool: SpoolView, status: SpoolStatus, bounds: SpoolSettings | None) 
     if seconds < 60:
         return
     rate = sum(segment.size for segment in newest) / seconds
-    held, waits = status.bytes, status.undelivered_bytes
+    stored, undelivered = status.bytes, status.undelivered_bytes
     met = {"max_bytes": bounds.max_bytes, "min_free_bytes": bounds.min_free_bytes}
-    room = room_left(held, waits, status.free_bytes, **met)
+    room = room_left(stored, undelivered, status.free_bytes, **met)
     readings = sum(segment.readings for segment in newest) / seconds
     yield f"about {say_hours(room / rate / 3600)} if no sink takes anything, at {readings:,.1f} readings a second"
 

@@ -1,6 +1,6 @@
 """Housekeeping: the spool's bounds, its ledger, people's requests and its pressure; the clock, and the watchdog.
 
-Everything that touches the disk runs in a thread of its own: the event loop, and with it whoever feeds the watchdog,
+Everything that touches the disk runs in a thread of its own: the event loop, and with it the watchdog's feed,
 never waits for a card.
 """
 
@@ -37,7 +37,10 @@ class Housekeeping:
     def __init__(
         self, spool: Spool, health: Health, now: Callable[[], int | None], changed: Callable[[], None]
     ) -> None:
-        self._spool, self._health, self._now, self._changed = spool, health, now, changed
+        self._spool = spool
+        self._health = health
+        self._now = now
+        self._changed = changed
         self._gauge = Gauge()
         self._thread = ThreadPoolExecutor(1, "housekeeping")
         self._enforced = time.monotonic()
@@ -61,7 +64,7 @@ class Housekeeping:
         except SpoolError as error:
             problem = str(error)
         if problem and problem != self._problem:
-            structlog.get_logger().warning("the spool cannot be looked after", problem=problem)
+            structlog.get_logger().warning("housekeeping failed", problem=problem)
         self._problem = problem
         if time.monotonic() - self._enforced >= ENFORCE_EVERY:
             self._enforced = time.monotonic()
@@ -71,12 +74,12 @@ class Housekeeping:
         """Record what is lost because it cannot be written before the daemon stops: readings in memory only."""
         if uncommitted:
             why = "stopped while the disk took nothing; what came from a broker with QoS 1 comes again"
-            structlog.get_logger().error("readings were in memory only", readings=uncommitted, why=why)
+            structlog.get_logger().error("readings lost from memory", readings=uncommitted, why=why)
             self._health.refuse("stopped", why, uncommitted, ())
         try:
             await self.record_refusals(everything=True)
         except SpoolError as error:
-            structlog.get_logger().error("the loss ledger lacks what was refused", problem=str(error))
+            structlog.get_logger().error("losses not recorded", problem=str(error))
 
     async def record_refusals(self, *, everything: bool = False) -> None:
         """Enter into the loss ledger what was refused, where it is time to; raises `SpoolError`."""
@@ -108,16 +111,16 @@ class Housekeeping:
         for level in self._gauge.passed(pressure.fill):
             left = "unknown" if pressure.hours_left is None else say_hours(pressure.hours_left)
             if not level:
-                log.info("the spool has room again", filled=f"{pressure.fill:.0%}")
+                log.info("spool has room again", filled=f"{pressure.fill:.0%}")
             elif level < 1:
-                log.warning("the spool fills up", filled=f"{level:.0%}", left=left)
+                log.warning("spool filling", filled=f"{level:.0%}", left=left)
             else:
-                waits, room = format_size(pressure.undelivered), format_size(pressure.room)
-                log.error("the spool is full; see on_full in [spool]", undelivered=waits, room=room)
+                undelivered, room = format_size(pressure.undelivered), format_size(pressure.room)
+                log.error("spool full; see on_full in [spool]", undelivered=undelivered, room=room)
 
     async def _carry_out(self) -> None:
         for request, answer in await self._off(self._spool.carry_out_requests):
-            structlog.get_logger().info("asked", request=request, answer=answer)
+            structlog.get_logger().info("request carried out", request=request, answer=answer)
             self._changed()
 
     async def _off(self, do: Callable[[], T]) -> T:
@@ -130,9 +133,9 @@ async def keep_watch(timekeeper: Timekeeper, health: Health, watchdog: Watchdog,
     while True:
         stepped = timekeeper.check()
         if stepped:
-            log.warning("the clock stepped", seconds=stepped / 1e9)
+            log.warning("clock stepped", seconds=stepped / 1e9)
         if timekeeper.known and not health.clock_known:
-            log.info("the clock is right", source=timekeeper.source)
+            log.info("clock right", source=timekeeper.source)
         health.clock_known = timekeeper.known
         health.clock_steps = timekeeper.steps
         health.clock_source = timekeeper.source
@@ -153,10 +156,10 @@ def report_recovery(spool: Spool) -> None:
     """Log what the spool held at the start, and what of it was damaged."""
     found = spool.recovery
     log = structlog.get_logger()
-    log.info("spool", readings=spool.next_seq, bytes=found.bytes, segments=len(found.segments))
+    log.info("spool recovered", readings=spool.next_seq, bytes=found.bytes, segments=len(found.segments))
     for piece in (*found.cut, *found.damaged):
-        log.warning("spool: set aside in damaged/", what=str(piece))
+        log.warning("spool damage set aside in damaged/", what=str(piece))
     for problem in found.problems:
-        log.error("spool", problem=problem)
+        log.error("spool problem", problem=problem)
     if left := spool.unfinished_replays():
         log.warning("replays ignored; start them with `prehod spool replay`, and delete replays/", sinks=left)

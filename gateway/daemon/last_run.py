@@ -1,4 +1,4 @@
-"""How the run before this one ended: a kernel that kills for want of memory tells nobody else."""
+"""How the run before this one ended: a kernel that kills for want of memory leaves no other word."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -15,7 +15,7 @@ class Notifier:
         """Seconds within which systemd wants to hear from us, None where it does not watch."""
 
     def tell(self, *lines: str) -> None:
-        """Send lines such as ``READY=1`` or ``STATUS=...``; nobody listening is no error."""
+        """Send lines such as ``READY=1`` or ``STATUS=...``; it is no error where systemd does not listen."""
         if not self._address:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to_systemd:

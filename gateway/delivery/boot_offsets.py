@@ -1,4 +1,4 @@
-"""What turns the times of a boot into UTC, asked for by whoever sends its readings."""
+"""Boot offsets: what turns the times since a boot into UTC, and restamping by it."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ class Offsets:
         self._stored: dict[bytes, Stored] = {}
 
     async def of(self, boot: bytes) -> BootOffset | None:
-        """Return a boot's offset, fixed on disk; None while its readings have to wait."""
+        """Return a boot's offset, fixed on disk; None while its readings are clock-deferred."""
         known = self._timekeeper.offset_of(boot)
         if known is not None or boot == self._timekeeper.clock.boot_id:
             return known

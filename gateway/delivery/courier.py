@@ -71,7 +71,8 @@ class Pace:
     """How many lines go into one request, and when the next may go. Times are seconds on the monotonic clock."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limit = self._most = limits.max_lines
+        self._limit = limits.max_lines
+        self._most = limits.max_lines
         self._rate = limits.max_rate
         self._free_at = 0.0
 
@@ -84,13 +85,13 @@ class Pace:
         """Return the seconds until the next request may go."""
         return max(0.0, self._free_at - now)
 
-    def taken(self, count: int, now: float) -> None:
+    def grow(self, count: int, now: float) -> None:
         """Note a request that succeeded; the next may be a little larger."""
         self._most = min(self._limit, self._most + max(1, self._limit // 20))
         if self._rate is not None:
             self._free_at = max(now, self._free_at) + count / self._rate
 
-    def slow(self, count: int) -> None:
+    def shrink(self, count: int) -> None:
         """Note a request that took too long."""
         self._most = min(self._most, max(SMALL, count // 2))
 
@@ -184,7 +185,7 @@ class Courier:
                     batch.in_doubt_to = max(batch.in_doubt_to, end)
                 await self._back_off(error)
                 if isinstance(error, SinkSlow) and count > SMALL:
-                    self._pace.slow(count)
+                    self._pace.shrink(count)
                     raise BatchTooLarge(str(error)) from error
             except SinkBlocked as error:
                 self._mark_down(str(error))
@@ -194,7 +195,7 @@ class Courier:
                 raise
             else:
                 self._wait = FIRST_WAIT
-                self._pace.taken(count, time.monotonic())
+                self._pace.grow(count, time.monotonic())
                 self._health.took(count)
                 self._health.link.went_up()
                 return

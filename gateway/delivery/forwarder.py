@@ -3,8 +3,8 @@
 One `Forwarder` a sink. It reads whole members behind its cursor, has them delivered as they are on disk (what a sink
 may answer, and what happens then, is in `gateway.delivery.courier`), and moves the cursor on.
 
-Where the answer is lost, or the daemon dies before it can note it down, a batch is in doubt: nobody knows whether it
-arrived. The cursor says beforehand how far a batch reaches, so that this is known after a restart too; the sink is
+Where the answer is lost, or the daemon dies before it can note it down, a batch is in doubt: it may have arrived,
+or not. The cursor says beforehand how far a batch reaches, so that this is known after a restart too; the sink is
 then told that the batch is in doubt.
 
 A server that was restored from nothing, or from a backup, gets what is new: nothing tells a gateway that it forgot

@@ -16,7 +16,7 @@ the url of the sink                        where the export is
 ``http://vm:8428``, with a path or not     ``http://vm:8428/api/v1/export``
 ``http://vm:8428/influx``                  the same: that path is for writing only
 ``http://proxy/insert/0/influx``           ``http://proxy/select/0/prometheus/api/v1/export``: a cluster behind one
-                                           address (vmauth). Where vmselect has an address of its own, nobody can ask
+                                           address (vmauth). Where vmselect has an address of its own, it is not asked
 =========================================  ===========================================================================
 
 Source: VictoriaMetrics' documentation, "How to export data in JSON line format" and "URL format" (cluster).

@@ -77,7 +77,7 @@ class Consumer:
         """Note that a run begins in ``boot``; what a power cut may have left in doubt is so from here on.
 
         Cursors are not synced each time they move. A process that was killed has left its last one to the next; a
-        power cut has not. So after a boot that nobody ended in good order all that is pending may have been sent.
+        power cut has not. So after a boot that did not end in good order all that is pending may have been sent.
 
         All of that is in doubt, and a batch of which a database has nothing does not end the doubt, though batches go
         in order: it proves nothing about those after it. Such a batch may have been clock-deferred while others went

@@ -7,9 +7,9 @@
      "batch": {"first": 900, "settled_to": 912, "quarantine_bytes": 1830},
      "boot": "5e1f..", "stopped": false, "check": "9f1c22ab"}
 
-version      of the record: a newer one than ours is refused, for nobody can tell what it means
-next         the lowest number that the sink lacks; whoever knows only this sends again what is not needed, and loses
-             nothing
+version      of the record: a newer one than ours is refused, for its meaning is not known
+next         the lowest number that the sink lacks; a program that knows only this sends again what is not needed,
+             and loses nothing
 front        the sink has everything below, but for what is deferred
 in_doubt_to  readings from the front up to here were perhaps sent, and the answer is unknown
 deferred     readings below the front whose time waits for the clock, and which later ones went ahead of: of each boot
@@ -18,7 +18,7 @@ batch        what was done of the batch that begins with reading ``first``, wher
              ``settled_to`` are stored or quarantined, and the quarantine had ``quarantine_bytes`` bytes before
 boot         the boot that saved last; ``stopped`` tells that the daemon ended in good order
 check        the CRC-32 of the rest as compact JSON with sorted keys, so that a flipped bit cannot skip readings;
-             whoever edits the file by hand leaves it out
+             a person who edits the file leaves it out
 
 ``version``, ``next``, ``front`` and ``check`` mean the same in every version. A record that is missing or makes no
 sense starts at the oldest reading kept, because sending again is harmless. A record without a version is an untyped
@@ -220,7 +220,7 @@ class Cursors:
         return self.of(sink).lacks(header)
 
     def lowest(self, sinks: Iterable[str]) -> int:
-        """Return up to where all of ``sinks`` have everything; 0 without sinks, for then nobody has anything."""
+        """Return up to where all of ``sinks`` have everything; 0 without sinks, for then nothing is delivered."""
         return min((self.next(sink) for sink in sinks), default=0)
 
     def update(self, sink: str, change: Callable[[Cursor], Cursor], *, durable: bool = False) -> Cursor:

@@ -91,7 +91,7 @@ class Holding:
         """
         with self._lock, self._quarantine.lock:
             if self._before is None:
-                text = self._quarantine.fitting(HELD, held)
+                text = self._quarantine.encode(HELD, held)
                 before = self._quarantine.size(HELD)
                 self._note(self.identities, size=before, text=None if batch is None else _check(batch))
                 self._before, self._to_put = before, text

@@ -1,4 +1,4 @@
-"""A spool as anybody may see it: read-only, without a lock, beside a running daemon or on a card reader."""
+"""A read-only view of a spool: without a lock, beside a running daemon or on a card reader."""
 
 import time
 from collections.abc import Callable
@@ -86,7 +86,9 @@ class SpoolView:
         ledger: Ledger,
         sinks: tuple[str, ...],
     ) -> None:
-        self._filesystem, self._index, self._sinks = filesystem, index, sinks
+        self._filesystem = filesystem
+        self._index = index
+        self._sinks = sinks
         self.root = root
         self.cursors = cursors
         self.ledger = ledger

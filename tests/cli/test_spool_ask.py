@@ -82,7 +82,7 @@ def test_a_name_that_nobody_has_is_wrong_use(
 ) -> None:
     assert held.is_dir()
     assert run("quarantine", verb[0], "infux", *verb[1:]) == 2
-    assert capsys.readouterr().err == "prehod spool: nobody is called 'infux' here; there are: held, influx\n"
+    assert capsys.readouterr().err == "prehod spool: there is no quarantine called 'infux'; there are: held, influx\n"
 
 
 def test_requeued_lines_are_in_the_spool_and_the_rest_stays(
@@ -110,7 +110,7 @@ def test_what_is_dropped_is_a_loss_and_never_by_accident(
     capsys.readouterr()
     assert run("losses") == 1
     out = capsys.readouterr().out
-    assert "2 readings  dropped: somebody dropped it from the quarantine of influx" in out
+    assert "2 readings  dropped: a person dropped it from the quarantine of influx" in out
     assert "s1, s2" in out
     assert out.endswith("2 readings lost\n")
     assert run("losses", "--json") == 1

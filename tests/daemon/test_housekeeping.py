@@ -154,10 +154,10 @@ async def test_each_level_that_the_spool_passes_is_one_line_in_the_log(
         spool.consumer("influx").seek(spool.next_seq)
         await housekeeping.look()
     assert [(entry["event"], entry.get("filled")) for entry in log] == [
-        ("the spool fills up", "50%"),
-        ("the spool fills up", "80%"),
-        ("the spool is full; see on_full in [spool]", None),
-        ("the spool has room again", "0%"),
+        ("spool filling", "50%"),
+        ("spool filling", "80%"),
+        ("spool full; see on_full in [spool]", None),
+        ("spool has room again", "0%"),
     ]
 
 
@@ -182,4 +182,4 @@ async def test_requeued_readings_are_told_to_the_forwarders(
         await housekeeping.look()
         await housekeeping.look()
     assert told == [1]
-    assert [entry["event"] for entry in log] == ["asked"]
+    assert [entry["event"] for entry in log] == ["request carried out"]

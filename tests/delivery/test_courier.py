@@ -261,19 +261,19 @@ async def test_a_rate_cuts_a_batch_into_pieces_of_a_second(world: World, monkeyp
 
 def test_after_a_quiet_time_a_rate_allows_no_burst() -> None:
     pace = Pace(Limits(max_rate=10))
-    pace.taken(10, now=1000.0)
+    pace.grow(10, now=1000.0)
     assert pace.wait(1000.0) == 1.0
     assert pace.wait(5000.0) == 0.0
-    pace.taken(10, now=5000.0)
+    pace.grow(10, now=5000.0)
     assert pace.wait(5000.0) == 1.0
 
 
 def test_the_size_shrinks_to_half_and_comes_back_step_by_step() -> None:
     pace = Pace(Limits(max_lines=1000))
-    pace.slow(1000)
+    pace.shrink(1000)
     assert pace.most == 500
-    pace.slow(150)
+    pace.shrink(150)
     assert pace.most == SMALL
     for _ in range(100):
-        pace.taken(1, now=0.0)
+        pace.grow(1, now=0.0)
     assert pace.most == 1000
