@@ -159,6 +159,12 @@ class _Saved(NamedTuple):
     by: str
 
 
+def fixed_offset(directory: Path, boot_id: bytes) -> BootOffset | None:
+    """Return what turns a boot's times into UTC, as ``directory`` keeps it; None while that is not fixed."""
+    saved = _load(directory, boot_id)
+    return BootOffset(saved.offset, estimated=saved.kind == _BOUND) if saved.kind in (_KNOWN, _BOUND) else None
+
+
 class Timekeeper:
     """Tells UTC that never steps within a boot, or None while nobody knows it.
 
@@ -180,7 +186,7 @@ class Timekeeper:
         self._stepped = 0
         self._offset: int | None = None
         if self.offset_of(clock.boot_id) is not None:
-            saved = self._load(clock.boot_id)
+            saved = _load(self._directory, clock.boot_id)
             self._offset, self.source = saved.latest, saved.by or vouched_by
         self._kept = self._offset or 0
         self.check()
@@ -243,9 +249,9 @@ class Timekeeper:
     def offset_of(self, boot_id: bytes) -> BootOffset | None:
         """Return what turns a boot's times into UTC; None while that is not fixed."""
         if boot_id not in self._fixed:
-            saved = self._load(boot_id)
-            if saved.kind in (_KNOWN, _BOUND):
-                self._fixed[boot_id] = BootOffset(saved.offset, estimated=saved.kind == _BOUND)
+            fixed = fixed_offset(self._directory, boot_id)
+            if fixed is not None:
+                self._fixed[boot_id] = fixed
         return self._fixed.get(boot_id)
 
     def settle(self, boot_id: bytes, stored: Stored) -> BootOffset | None:
@@ -268,21 +274,13 @@ class Timekeeper:
 
     def _keep_latest(self, latest: int) -> None:
         """Keep a receiver's newest word beside the first: after a restart nobody else knows how far we drifted."""
-        first = self._load(self.clock.boot_id)
+        first = _load(self._directory, self.clock.boot_id)
         if self._save(self.clock.boot_id, _KNOWN, first.offset, by="gnss", latest_ns=latest):
             self._kept = latest
 
     def _guess(self, boot_id: bytes) -> int | None:
-        saved = self._load(boot_id)
+        saved = _load(self._directory, boot_id)
         return saved.offset if saved.kind == _GUESS else None
-
-    def _load(self, boot_id: bytes) -> _Saved:
-        try:
-            saved = json.loads((self._directory / f"{boot_id.hex()}.json").read_text(encoding="ascii"))
-            first = int(saved["offset_ns"])
-            return _Saved(str(saved["kind"]), first, int(saved.get("latest_ns", first)), str(saved.get("by", "")))
-        except (OSError, ValueError, KeyError, TypeError):
-            return _Saved("", 0, 0, "")
 
     def _save(self, boot_id: bytes, kind: str, offset: int, **more: object) -> bool:
         """Put an offset on disk; False where the disk does not take it (a full disk is no reason to stop)."""
@@ -302,6 +300,15 @@ class Timekeeper:
 
 
 _GUESS, _BOUND, _KNOWN = "guess", "bound", "known"
+
+
+def _load(directory: Path, boot_id: bytes) -> _Saved:
+    try:
+        saved = json.loads((directory / f"{boot_id.hex()}.json").read_text(encoding="ascii"))
+        first = int(saved["offset_ns"])
+        return _Saved(str(saved["kind"]), first, int(saved.get("latest_ns", first)), str(saved.get("by", "")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return _Saved("", 0, 0, "")
 
 
 def _sync(directory: Path) -> None:

@@ -12,10 +12,11 @@
     |   |-- SpoolFull             no room within the bounds, or ENOSPC: acknowledgements stop until there is
     |   |   `-- QuarantineFull    the quarantine's own bound: readings are not concerned
     |   `-- SpoolLocked           another daemon owns the directory
+    |-- ReplayStopped             a replay that a person started cannot go on: the sink is blocked
     `-- SinkError                 a database or broker did not take a batch
         |-- SinkAway              not now: network, 5xx, 429; send the same batch again after `retry_after`
         |   `-- SinkSlow          no answer in time; perhaps to less there would be one
-        |-- SinkHeld              not with these settings: 401, 403, 404; hold everything and tell a person
+        |-- SinkBlocked              not with these settings: 401, 403, 404; keep everything and tell a person
         |-- BatchTooLarge         413; send it in halves
         `-- BatchRefused          400, 422: some of its lines can never be stored; find and quarantine them
 
@@ -87,24 +88,28 @@ class SinkError(PrehodError):
 class SinkAway(SinkError):
     """The sink cannot take it now; ``retry_after`` is the server's own wish in seconds, where it stated one.
 
-    ``unsure`` tells that the batch may have been stored all the same: only the answer is missing.
+    ``in_doubt`` tells that the batch may have been stored all the same: only the answer is missing.
     """
 
-    def __init__(self, message: str, retry_after: float | None = None, *, unsure: bool = False) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, *, in_doubt: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        self.unsure = unsure
+        self.in_doubt = in_doubt
 
 
 class SinkSlow(SinkAway):
     """The sink took a request and did not answer in time."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, unsure=True)
+        super().__init__(message, in_doubt=True)
 
 
-class SinkHeld(SinkError):
+class SinkBlocked(SinkError):
     """Our own settings are wrong (token, bucket, address): nothing is dropped, nothing goes out, somebody is told."""
+
+
+class ReplayStopped(PrehodError):
+    """A replay cannot go on before a person changes a setting; not a `SinkError`, for nothing tries again."""
 
 
 class BatchTooLarge(SinkError):

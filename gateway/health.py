@@ -1,11 +1,9 @@
-"""What the daemon knows about itself: counters, every sensor's last sign of life, and what goes to systemd.
+"""What the daemon knows about itself: counters, and every sensor's last sign of life.
 
 Plain numbers, written from the event loop only and read by what shows them (status topic, health page, log);
 nothing here decides anything. Ages are seconds on the monotonic clock: a wrong wall clock makes no sensor look dead.
 """
 
-import os
-import socket
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,7 +57,7 @@ class SinkHealth:
     link: Liveness
     readings: int = 0
     quarantined: int = 0
-    waiting: int = 0
+    pending: int = 0
     last_success: float | None = None
 
     def took(self, count: int) -> None:
@@ -251,30 +249,6 @@ def _sink(sink: SinkHealth, now: float) -> dict[str, Any]:
         "problem": sink.link.problem,
         "readings": sink.readings,
         "quarantined": sink.quarantined,
-        "waiting": sink.waiting,
+        "pending": sink.pending,
         "last_success_s": None if sink.last_success is None else round(now - sink.last_success, 1),
     }
-
-
-class Notifier:
-    """Speaks systemd's notification protocol; silent where no systemd is listening."""
-
-    def __init__(self) -> None:
-        path = os.environ.get("NOTIFY_SOCKET", "")
-        self._address = "\0" + path[1:] if path.startswith("@") else path
-        microseconds = os.environ.get("WATCHDOG_USEC", "")
-        self.watchdog = int(microseconds) / 1e6 if microseconds.isdigit() else None
-        """Seconds within which systemd wants to hear from us, None where it does not watch."""
-
-    def tell(self, *lines: str) -> None:
-        """Send lines such as ``READY=1`` or ``STATUS=...``; nobody listening is no error."""
-        if not self._address:
-            return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to_systemd:
-            to_systemd.setblocking(False)
-            try:
-                # What a broker says goes into STATUS=: no line break of its making begins a line of ours.
-                to_systemd.sendto("\n".join(line.replace("\n", " ") for line in lines).encode(), self._address)
-            except OSError:
-                # Its queue is full or it went away: the next line says the same.
-                return

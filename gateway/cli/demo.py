@@ -250,7 +250,7 @@ async def _drained(health: str, daemon: asyncio.subprocess.Process, log: Path) -
                 await asyncio.sleep(0.1)
                 continue
             committed = state["readings"]["committed"]
-            waiting = sum(sink["waiting"] for sink in state["sinks"].values())
+            waiting = sum(sink["pending"] for sink in state["sinks"].values())
             if committed == before and not waiting:
                 return True
             before = committed

@@ -122,7 +122,7 @@ class View:
             f"{format_duration(time.monotonic() - self._started)}: "
             f"{state['readings']['committed']:,} readings on disk in {state['readings']['commits']} commits "
             f"({format_size(state['spool']['bytes'])}), {database['readings']:,} in the database, "
-            f"{database['waiting']} waiting, last delivery "
+            f"{database['pending']} pending, last delivery "
             + ("never" if behind is None else f"{format_duration(behind)} ago")
         )
 

@@ -7,7 +7,7 @@ import sys
 sys.modules.setdefault("rich", None)  # type: ignore[arg-type] # None is Python's own way to say "not importable"
 
 from gateway import logs  # noqa: E402 -- after the line above
-from gateway.daemon import app  # noqa: E402 -- after the line above
+from gateway.daemon import process  # noqa: E402 -- after the line above
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,5 +18,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT."""
     logs.configure(verbose=arguments.verbose)
-    app.run(arguments.config)
+    process.run(arguments.config)
     return 0

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from gateway.cli import spool_ask
 from gateway.errors import PrehodError
-from gateway.spool import Piece, ReplayStatus, SpoolSettings, SpoolStatus, SpoolView, format_time
+from gateway.spool import Piece, SpoolSettings, SpoolStatus, SpoolView, format_time
 from gateway.spool.export import FORMATS, readings
 from gateway.spool.pressure import room_left, say_hours
 from gateway.units import format_size, many, parse_duration
@@ -46,15 +46,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     again.add_argument("--wait", type=parse_duration, help=argparse.SUPPRESS)
     add = functools.partial(_command, commands, again)
-    add("status", "how much there is, and what each sink still waits for")
+    add("status", "how much there is, and what is pending for each sink")
     add("losses", "what was lost, how much, whose, when and why")
     verify = add("verify", "read everything and name every damaged place")
     verify.add_argument("--repair", action="store_true", help="and set it aside, into damaged/ and the loss ledger")
-    replay = add("replay", "send kept readings to a database again, after everything that is new")
+    replay = add("replay", "send kept readings to a database again, beside the gateway")
     replay.add_argument("--sink", required=True, help="the database's name in the configuration")
     replay.add_argument("--since", type=parse_time, metavar="TIME", required=True, help=f"from then on: {_TIMES}")
     replay.add_argument("--until", type=parse_time, metavar="TIME", help="before then; default: now")
-    spool_ask.configure_quarantine(add("quarantine", "what is held back: list, show, requeue, drop"), again)
+    gentle = "readings a second; default: 1000, or less where the configuration says max_rate"
+    replay.add_argument("--rate", type=_positive, metavar="N", help=gentle)
+    spool_ask.configure_quarantine(
+        add("quarantine", "dead letters and lines of unknown sensors: list, show, requeue, drop"), again
+    )
     cat = add("cat", "print the readings as line protocol")
     export = add("export", "write the readings for other programs")
     for command in (cat, export):
@@ -79,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         "status": _status,
         "verify": _verify,
         "losses": spool_ask.losses,
-        "replay": spool_ask.replay,
+        "replay": _replay,
         "quarantine": spool_ask.quarantine,
         "cat": _cat,
         "export": _export,
@@ -106,6 +110,12 @@ def parse_time(text: str) -> int:
             raise argparse.ArgumentTypeError(f"{text!r} is no time; write for example {_TIMES}") from error
     time = time if time.tzinfo else time.replace(tzinfo=UTC)
     return (time - _EPOCH) // _MICROSECOND * 1000
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of readings; write for example 500")
+    return int(text)
 
 
 def _look(arguments: argparse.Namespace) -> SpoolView:
@@ -158,30 +168,23 @@ def _print_status(spool: SpoolView, status: SpoolStatus, bounds: SpoolSettings |
         ("damaged", f"{many(status.damaged, 'piece')} in damaged/" if status.damaged else "nothing"),
         ("lost", f"{many(status.lost_readings, 'reading')}, see prehod spool losses" if status.losses else "nothing"),
         *((f"quarantine {sink}", format_size(size)) for sink, size in status.quarantined_bytes.items()),
-        *((f"replay to {sink}", _progress(replay)) for sink, replay in status.replays.items()),
         *(("lasts", words) for words in _lasts(spool, status, bounds)),
         *(("problem", problem) for problem in spool.problems),
         *((f"cursor {sink}", "broken: sending starts at the oldest reading") for sink in spool.cursors.broken),
     ):
         facts.add_row(name, value)
     sinks = Table(box=None, pad_edge=False)
-    for heading in ("sink", "has all before", "waiting", "oldest waiting", "for"):
-        sinks.add_column(heading, justify="right" if heading in ("has all before", "waiting", "for") else "left")
+    for heading in ("sink", "has all before", "pending", "oldest pending", "for"):
+        sinks.add_column(heading, justify="right" if heading in ("has all before", "pending", "for") else "left")
     ages = status.ages(time.time_ns())
     for name, sink in status.sinks.items():
         age = say_hours(ages[name] / 3600) if name in ages else "-"
-        sinks.add_row(name, f"{sink.next_seq:,}", f"{sink.waiting:,}", _moment(sink.oldest_undelivered), age)
+        sinks.add_row(name, f"{sink.next_seq:,}", f"{sink.pending:,}", _moment(sink.oldest_pending), age)
     console = Console(highlight=False, soft_wrap=True)
     console.print(facts)
     if status.sinks:
         console.print()
         console.print(sinks)
-
-
-def _progress(replay: ReplayStatus) -> str:
-    span = f"{_moment(replay.since)} to {_moment(replay.until)}"
-    done, whole = replay.next_seq - replay.first, replay.end - replay.first
-    return f"{span}: done" if done >= whole else f"{span}: {done:,} of {whole:,}, {done / whole:.0%}"
 
 
 def _bounds(config: Path) -> SpoolSettings | None:
@@ -202,15 +205,21 @@ def _lasts(spool: SpoolView, status: SpoolStatus, bounds: SpoolSettings | None) 
     if seconds < 60:
         return
     rate = sum(segment.size for segment in newest) / seconds
-    held, waits = status.bytes, status.undelivered_bytes
+    stored, undelivered = status.bytes, status.undelivered_bytes
     met = {"max_bytes": bounds.max_bytes, "min_free_bytes": bounds.min_free_bytes}
-    room = room_left(held, waits, status.free_bytes, **met)
+    room = room_left(stored, undelivered, status.free_bytes, **met)
     readings = sum(segment.readings for segment in newest) / seconds
     yield f"about {say_hours(room / rate / 3600)} if no sink takes anything, at {readings:,.1f} readings a second"
 
 
 def _moment(time: int | None) -> str:
     return "-" if time is None else format_time(time // 10**9 * 10**9)
+
+
+def _replay(arguments: argparse.Namespace, spool: SpoolView) -> int:
+    from gateway.cli import spool_replay  # noqa: PLC0415 -- it brings drivers and sinks along
+
+    return spool_replay.run(arguments, spool)
 
 
 def _verify(arguments: argparse.Namespace, spool: SpoolView) -> int:

@@ -1,6 +1,6 @@
-"""What ``prehod spool`` changes: the quarantine, replays, repairs. Safe beside a running daemon.
+"""What ``prehod spool`` changes: the quarantine, and repairs. Safe beside a running daemon.
 
-The wish is put into the spool; the daemon carries it out within a second or two and answers. Where none runs, the
+A request is put into the spool; the daemon carries it out within a second or two and answers. Where none runs, the
 command takes the lock and does it itself, in the same way. As root it acts as the directory's owner, so that no file
 appears that the daemon could not write to.
 """
@@ -22,7 +22,7 @@ from gateway.spool.requests import Answer, Request, answer_to, submit
 from gateway.units import format_size, many
 
 WAIT = 30.0
-"""Seconds that a command waits for the answer; the wish stays where it is."""
+"""Seconds that a command waits for the answer; the request stays where it is."""
 
 _NO_BOUNDS = SpoolSettings(max_bytes=1 << 62, min_free_bytes=0, on_full="refuse_new")
 """A command knows nothing of the daemon's bounds, and deletes nothing for room."""
@@ -51,13 +51,13 @@ def configure_quarantine(parser: argparse.ArgumentParser, again: argparse.Argume
 
 
 def quarantine(arguments: argparse.Namespace, spool: SpoolView) -> int:
-    """List, show, requeue or drop; 1 when something waits for a person."""
+    """List, show, requeue or drop; 1 when something is there for a person to decide."""
     if arguments.quarantine_command == "list":
         return _list(spool, as_json=arguments.json)
     match, status = arguments.match, spool.status()
     known = {"held", *status.sinks, *status.quarantined_bytes}
     if arguments.sink not in known:
-        raise SpoolError(f"nobody is called {arguments.sink!r} here; there are: {', '.join(sorted(known))}")
+        raise SpoolError(f"there is no quarantine called {arguments.sink!r}; there are: {', '.join(sorted(known))}")
     if arguments.quarantine_command == "show":
         lines = [held for held in spool.held(arguments.sink) if not match or match in _words(held)]
         _show(lines, as_json=arguments.json)
@@ -73,13 +73,6 @@ def quarantine(arguments: argparse.Namespace, spool: SpoolView) -> int:
             f" {format_size(answer['left_bytes'])} left"
         ),
     )
-
-
-def replay(arguments: argparse.Namespace, spool: SpoolView) -> int:
-    """Ask for a replay."""
-    until = time.time_ns() if arguments.until is None else arguments.until
-    request = {"do": "replay", "sink": arguments.sink, "since": arguments.since, "until": until}
-    return _ask(arguments, spool.root, request, _replay_answer)
 
 
 def repair(arguments: argparse.Namespace, spool: SpoolView) -> int:
@@ -140,14 +133,6 @@ def _why(held: Held) -> str:
     return held.reason.partition(" ")[2]
 
 
-def _replay_answer(answer: Answer) -> str:
-    count = int(answer["readings"])
-    if not count:
-        return "there is nothing of that time that the sink got; what it has not got yet comes anyway"
-    some = f"up to {many(count, 'reading')}"
-    return f"{some} will be sent again while the gateway runs; `prehod spool status` shows how far"
-
-
 def _repair_answer(answer: Answer) -> str:
     places = answer["set_aside"]
     done = f"in damaged/: {many(len(places), 'place')}; the gateway closes the holes at its next start"
@@ -175,7 +160,7 @@ def ask(root: Path, request: Request, wait: float = WAIT) -> Answer | None:
     """
     _become_owner(root)
     filesystem = OsFilesystem()
-    if not (root / "requests").is_dir():  # written by an older version, and nobody opened it since
+    if not (root / "requests").is_dir():  # written by an older version, and not opened since
         _open(root).close()
     name = submit(filesystem, root, request, os.getpid())
     deadline = time.monotonic() + wait
@@ -189,7 +174,7 @@ def ask(root: Path, request: Request, wait: float = WAIT) -> Answer | None:
 
 
 def _done_by_us(root: Path) -> bool:
-    """Carry out all that is asked, if nobody else has the spool. Raises `SpoolError`."""
+    """Carry out all that is asked, if no other process has the spool. Raises `SpoolError`."""
     try:
         with _open(root) as spool:
             spool.carry_out_requests()

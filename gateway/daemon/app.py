@@ -1,4 +1,4 @@
-"""The whole program: what is built, what runs, and how it stops.
+"""The program: what runs, and how it stops. How each part is built is in `gateway.daemon.assembly`.
 
 ::
 
@@ -14,37 +14,21 @@ is the truth, and stopping is safe at any moment.
 
 import asyncio
 import gc
-import os
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 import structlog
 
 from gateway import __version__
 from gateway.back_off import BackOff
-from gateway.clock import SystemClock, Timekeeper
-from gateway.config.models import Configuration, DatabaseSettings
+from gateway.config.models import Configuration
 from gateway.daemon import assembly
-from gateway.daemon.catalogue import CATALOGUE, load_configuration
-from gateway.daemon.housekeeping import Tending
-from gateway.daemon.last_run import LastRun
+from gateway.daemon.housekeeping import Housekeeping, keep_watch, report_recovery
+from gateway.daemon.last_run import PreviousExit
 from gateway.daemon.watchdog import Watchdog
-from gateway.delivery.forwarder import Forwarder, Limits, Sink
-from gateway.delivery.replays import Replays
-from gateway.errors import SpoolError
 from gateway.health import Health
-from gateway.ingest.committer import Committer
-from gateway.ingest.intake import Intake
-from gateway.ingest.recent_times import still_to_come
-from gateway.sinks.influxdb import InfluxSink
-from gateway.sinks.live_mqtt import LiveSink
-from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
-from gateway.sources.settings import MqttSourceSettings
-from gateway.spool import Progress, Spool
 from gateway.supervise import FIRST_WAIT, keep_alive
 from gateway.web.settings import WebSettings
 
@@ -58,51 +42,42 @@ class Daemon:
     def __init__(self, configuration: Configuration) -> None:
         own = configuration.gateway
         self.configuration = configuration
-        clock = SystemClock(own.clock)
-        self.health = Health(own.id, own.city, clock)
-        vouched_by = "ntp" if own.clock == "auto" else own.clock
-        self.timekeeper = Timekeeper(clock, own.data_dir / "clock", vouched_by)
-        self.databases = {
-            name: sink for name, sink in configuration.sinks.items() if isinstance(sink, DatabaseSettings)
+        self.timekeeper = assembly.timekeeper(own)
+        self.health = Health(own.id, own.city, self.timekeeper.clock)
+        self.databases = assembly.databases(configuration)
+        self.spool = assembly.open_spool(configuration, self.timekeeper.clock)
+        self.committer = assembly.committer(configuration, self.spool, self.timekeeper, self.health)
+        self.intake = assembly.intake(configuration, self.spool, self.committer, self.timekeeper, self.health)
+        self.forwarders = {
+            name: assembly.forwarder(name, sink, self.spool, self.timekeeper, self.health)
+            for name, sink in self.databases.items()
         }
-        self.spool = Spool.open(
-            own.data_dir / "spool",
-            configuration.spool,
-            sinks=list(self.databases),
-            now=clock.wall,
-        )
-        self.committer = Committer(
-            self.spool.holding, self.timekeeper.clock.boot_id, self.health, configuration.spool
-        )
-        self.intake = Intake(
-            own,
-            configuration.sensors,
+        self.committer.on_commit += [forwarder.wake for forwarder in self.forwarders.values()]
+        self.live = assembly.live_sinks(configuration, self.intake, self.health)
+        self.sources = assembly.sources(
+            configuration,
+            self.spool,
             committer=self.committer,
+            intake=self.intake,
             timekeeper=self.timekeeper,
             health=self.health,
-            ahead=still_to_come(self.spool.reader(), self.spool.next_seq, self.timekeeper.now()),
         )
-        self._doubt_cursors()
-        self.forwarders = {name: self._forwarder(name) for name in self.databases}
-        self.replays = Replays(self.spool, self.forwarders, self.timekeeper, self._connect)
-        self.tending = Tending(self.spool, self.health, self.timekeeper.now, self._told_of_readings)
-        self.serial: list[SerialIngest] = []
-        self.live: list[LiveSink] = []
-        self._last_run = LastRun(own.data_dir / "running", self.timekeeper.clock.boot_id)
+        self.housekeeping = Housekeeping(self.spool, self.health, self.timekeeper.now, self._wake_forwarders)
         timeouts = {name: sink.timeout for name, sink in self.databases.items()}
         self.watchdog = Watchdog(self.health, self.committer, self.forwarders, timeouts)
+        self._previous_exit = PreviousExit(own.data_dir / "running", self.timekeeper.clock.boot_id)
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Run until ``stop`` is set; then stop the links, commit, give the sinks five seconds, and leave."""
         log = structlog.get_logger()
-        self._tell_recovery()
+        self.health.last_run = self._previous_exit.start()
+        report_recovery(self.spool)
         async with asyncio.TaskGroup() as tasks:
             committing = tasks.create_task(self.committer.run(), name="commit")
-            housekeeping = tasks.create_task(self._housekeep(), name="housekeeping")
-            tending = tasks.create_task(self._tend(tasks), name="tending")
+            watch = keep_watch(self.timekeeper, self.health, self.watchdog, list(self.forwarders))
+            watching = tasks.create_task(watch, name="watch")
+            housekeeping = tasks.create_task(self.housekeeping.run(), name="housekeeping")
             outward = self._start_sinks(tasks)
-            if self.configuration.web is not None:
-                outward.append(tasks.create_task(self._web(self.configuration.web), name="web"))
             inward = self._start_sources(tasks)
             # What was made so far stays: the garbage collector need not look at it again and again.
             gc.collect()
@@ -112,151 +87,54 @@ class Daemon:
             log.info("running", version=__version__, sources=len(inward), sinks=len(self.configuration.sinks))
             await stop.wait()
             self.watchdog.tell("STOPPING=1", "STATUS=stopping")
-            await _cancel(*inward, housekeeping, tending)
-            for line in self.serial:
-                line.finish()
+            await _cancel(*inward, watching, housekeeping)
+            for source in self.sources.values():
+                if isinstance(source, SerialIngest):
+                    source.finish()
             self.committer.stop()
             await committing
-            await self._own_up()
+            await self.housekeeping.record_unwritten(self.committer.uncommitted)
             await self._drain()
-            await _cancel(*outward, *self.replays.tasks())
-            await asyncio.to_thread(self._trust_cursors)
-        await asyncio.gather(*(live.publish_offline() for live in self.live))
-        await asyncio.gather(*(forwarder.close() for forwarder in self.forwarders.values()))
-        self._last_run.end()
-        log.info("stopped", waiting={name: self.health.sink(name).waiting for name in self.forwarders})
+            await _cancel(*outward)
+        await asyncio.gather(*(live.publish_offline() for live in self.live.values()))
+        await asyncio.gather(*(forwarder.stop() for forwarder in self.forwarders.values()))
+        self._previous_exit.mark_clean_stop()
+        log.info("stopped", pending={name: self.health.sink(name).pending for name in self.forwarders})
 
     def close(self) -> None:
         """Give the spool's directory back."""
         self.committer.close()
-        self.tending.close()
+        self.housekeeping.close()
         self.spool.close()
 
-    def _doubt_cursors(self) -> None:
-        """Have the sinks asked what they have, where a power cut may have left an older cursor on the disk.
-
-        Cursors are not synced each time they move. A process that was killed has left its last one to the next; a
-        power cut has not. So after a boot that nobody ended in good order all that waits may have been sent.
-
-        It is asked about all of that, and a batch of which it has nothing does not end the questions, though batches
-        go in order: it proves nothing about those after it. Such a batch may have waited for the clock while others
-        went ahead, or have been refused whole and lie in the quarantine, or have been dropped in silence (times
-        beyond the retention), or be what the same power cut took from the database's memory, which it writes out in
-        an order of its own.
-        """
-        boot, cursors = self.timekeeper.clock.boot_id.hex(), self.spool.cursors
-        for name in self.databases:
-            state = cursors.state(name)
-            extra: dict[str, object] = {"boot": boot, "stopped": False}
-            if state.get("boot") != boot and not state.get("stopped"):
-                progress = Progress(state)
-                progress.doubt()
-                extra |= {**progress.state(), "sending": self.spool.next_seq}
-            with suppress(SpoolError):  # a full disk; this time nothing was lost
-                cursors.save(name, cursors.next(name), durable=True, extra=extra)
-
-    def _trust_cursors(self) -> None:
-        for name in self.databases:
-            with suppress(SpoolError):
-                cursors = self.spool.cursors
-                cursors.save(name, cursors.next(name), durable=True, extra={"stopped": True})
-
-    def _forwarder(self, name: str) -> Forwarder:
-        forwarder = Forwarder(
-            name,
-            *self._connect(name),
-            reader=self.spool.reader(),
-            cursors=self.spool.cursors,
-            quarantine=self.spool.quarantine,
-            timekeeper=self.timekeeper,
-            health=self.health.sink(name),
-            committed=self.spool.next_seq,
-        )
-        self.committer.on_commit.append(lambda: forwarder.committed(self.spool.next_seq))
-        return forwarder
-
-    def _connect(self, name: str) -> tuple[Sink, Limits]:
-        settings = self.databases[name]
-        return InfluxSink(settings, self.timekeeper.clock), settings
-
-    def _told_of_readings(self) -> None:
-        for forwarder in self.forwarders.values():
-            forwarder.committed(self.spool.next_seq)
-
     def _start_sinks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        started = []
-        for name, sink in self.configuration.sinks.items():
-            link = self.health.sink(name).link
-            if isinstance(sink, DatabaseSettings):
-                run = self.forwarders[name].run
-            else:
-                live, show = assembly.live_sink(name, sink, self.configuration, self.health)
-                self.live.append(live)
-                self.intake.subscribers.append(show)
-                run = partial(live.run, link.went_up)
-            started.append(tasks.create_task(keep_alive(run, link), name=f"sink {name}"))
+        runs = {name: forwarder.run for name, forwarder in self.forwarders.items()}
+        for name, live in self.live.items():
+            runs[name] = partial(live.run, self.health.sink(name).link.went_up)
+        started = [
+            tasks.create_task(keep_alive(run, self.health.sink(name).link), name=f"sink {name}")
+            for name, run in runs.items()
+        ]
+        if self.configuration.web is not None:
+            started.append(tasks.create_task(self._serve_web(self.configuration.web), name="web"))
         return started
 
     def _start_sources(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        gnss = assembly.receiver(self.configuration, self.timekeeper, self.intake, self.health)
-        identities = self.spool.recovery.identities
-        clock = self.timekeeper.clock
-        parts = assembly.Parts(
-            self.configuration, CATALOGUE, self.intake, self.committer, self.health, identities, clock, gnss
-        )
         started = []
-        for name, source in self.configuration.sources.items():
-            ingest: MqttIngest | SerialIngest
-            if isinstance(source, MqttSourceSettings):
-                ingest = assembly.mqtt_source(name, source, parts)
-            else:
-                ingest = assembly.serial_source(name, source, parts)
-                self.serial.append(ingest)
+        for name, source in self.sources.items():
             link = self.health.source(name).link
-            started.append(
-                tasks.create_task(
-                    keep_alive(ingest.run, link, BackOff(FIRST_WAIT, ingest.longest_wait)), name=f"source {name}"
-                )
-            )
+            running = keep_alive(source.run, link, BackOff(FIRST_WAIT, source.longest_wait))
+            started.append(tasks.create_task(running, name=f"source {name}"))
         return started
 
-    async def _web(self, settings: WebSettings) -> None:
+    async def _serve_web(self, settings: WebSettings) -> None:
         from gateway.web.server import serve  # noqa: PLC0415 -- a board without the page does not pay for it
 
         await keep_alive(partial(serve, settings, self.health, self.spool.status), self.health.web)
 
-    async def _housekeep(self) -> None:
-        """Once a second: look at the clock, and whether everything moves; only then feed the watchdog."""
-        log = structlog.get_logger()
-        while True:
-            stepped = self.timekeeper.check()
-            if stepped:
-                log.warning("the clock stepped", seconds=stepped / 1e9)
-            if self.timekeeper.known and not self.health.clock_known:
-                log.info("the clock is right", source=self.timekeeper.source)
-            self.health.clock_known = self.timekeeper.known
-            self.health.clock_steps = self.timekeeper.steps
-            self.health.clock_source = self.timekeeper.source
-            self.watchdog.feed(self._status_line())
-            await self.timekeeper.clock.sleep(1.0)
-
-    async def _tend(self, tasks: asyncio.TaskGroup) -> None:
-        """Once a second: look after the spool, and start the replays that somebody asked for."""
-        while True:
-            await self.tending.look()
-            self.replays.look(tasks)
-            await self.timekeeper.clock.sleep(1.0)
-
-    async def _own_up(self) -> None:
-        """Say what is lost because it cannot be written before we go."""
-        if left := self.committer.uncommitted:
-            why = "stopped while the disk took nothing; what came from a broker with QoS 1 comes again"
-            structlog.get_logger().error("readings were in memory only", readings=left, why=why)
-            self.health.refuse("stopped", why, left, ())
-        try:
-            await self.tending.write_down(everything=True)
-        except SpoolError as error:
-            structlog.get_logger().error("the loss ledger lacks what was refused", problem=str(error))
+    def _wake_forwarders(self) -> None:
+        for forwarder in self.forwarders.values():
+            forwarder.wake()
 
     async def _drain(self) -> None:
         """Give the sinks a moment for the last readings; what they do not take stays in the spool."""
@@ -264,52 +142,8 @@ class Daemon:
             async with asyncio.timeout(GOODBYE):
                 await asyncio.gather(*(forwarder.caught_up() for forwarder in self.forwarders.values()))
 
-    def _status_line(self) -> str:
-        problems = self.health.problems()
-        sensors = len(self.health.sensors)
-        waiting = ", ".join(f"{name} {self.health.sink(name).waiting}" for name in self.forwarders) or "no database"
-        what = f"{len(problems)} problems, first: {problems[0]}" if problems else "all well"
-        spool = "" if self.health.pressure is None else f"; spool {self.health.pressure.words()}"
-        return f"{sensors} sensors; waiting: {waiting}{spool}; {what}"
-
-    def _tell_recovery(self) -> None:
-        found = self.spool.recovery
-        log = structlog.get_logger()
-        self.health.last_run = self._last_run.begin()
-        if self.health.last_run:
-            log.warning("the last run did not stop in good order", what=self.health.last_run)
-        log.info("spool", readings=self.spool.next_seq, bytes=found.bytes, segments=len(found.segments))
-        for piece in (*found.cut, *found.damaged):
-            log.warning("spool: set aside in damaged/", what=str(piece))
-        for problem in found.problems:
-            log.error("spool", problem=problem)
-
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def run(path: Path) -> None:
-    """Run the daemon on a configuration file until SIGTERM or SIGINT; a second signal leaves at once."""
-    configuration = load_configuration(path)
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def on_signal() -> None:
-            if stop.is_set():
-                os._exit(1)  # nothing is lost: the spool is the truth
-            stop.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, on_signal)
-        daemon = Daemon(configuration)
-        try:
-            await daemon.run(stop)
-        finally:
-            daemon.close()
-
-    asyncio.run(main())

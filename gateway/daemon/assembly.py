@@ -1,4 +1,4 @@
-"""From the configuration to parts: each function builds one source or one sink, and connects to nothing."""
+"""From the configuration to parts: each function builds one of them, and connects to nothing."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -7,24 +7,114 @@ from functools import partial
 from typing import Any
 from zlib import crc32
 
-from gateway.clock import Clock, Timekeeper
+from gateway.clock import Clock, SystemClock, Timekeeper
 from gateway.config.load import Catalogue, options_of
-from gateway.config.models import Configuration
+from gateway.config.models import Configuration, DatabaseSettings, Gateway
 from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
+from gateway.daemon.catalogue import CATALOGUE
+from gateway.delivery.forwarder import Forwarder
 from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin, Reading
+from gateway.ingest.recent_times import still_to_come
 from gateway.ingest.settings import SensorSettings
 from gateway.links.serial import SerialSettings
+from gateway.sinks.duplicates import DuplicateGuard
+from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
-from gateway.sinks.settings import LiveSettings
+from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.gnss import Gnss
 from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 from gateway.sources.settings import MqttSourceSettings, SerialDeviceSettings, SerialSourceSettings
-from gateway.spool import Identity
+from gateway.spool import Identity, Spool
+
+
+def timekeeper(own: Gateway) -> Timekeeper:
+    """Build what tells the time."""
+    vouched_by = "ntp" if own.clock == "auto" else own.clock
+    return Timekeeper(SystemClock(own.clock), own.data_dir / "clock", vouched_by)
+
+
+def databases(configuration: Configuration) -> dict[str, DatabaseSettings]:
+    """Return the sinks that read the spool."""
+    return {name: sink for name, sink in configuration.sinks.items() if isinstance(sink, DatabaseSettings)}
+
+
+def open_spool(configuration: Configuration, clock: Clock) -> Spool:
+    """Take the spool and put it in order."""
+    root = configuration.gateway.data_dir / "spool"
+    return Spool.open(root, configuration.spool, sinks=list(databases(configuration)), now=clock.wall)
+
+
+def committer(configuration: Configuration, spool: Spool, timekeeper: Timekeeper, health: Health) -> Committer:
+    """Build the group commit."""
+    return Committer(spool.holding, timekeeper.clock.boot_id, health, configuration.spool)
+
+
+def intake(
+    configuration: Configuration, spool: Spool, committer: Committer, timekeeper: Timekeeper, health: Health
+) -> Intake:
+    """Build what every reading comes in by; series go on after what the last run has stored of them."""
+    return Intake(
+        configuration.gateway,
+        configuration.sensors,
+        committer=committer,
+        timekeeper=timekeeper,
+        health=health,
+        ahead=still_to_come(spool.reader(), spool.next_seq, timekeeper.now()),
+    )
+
+
+def forwarder(
+    name: str, settings: DatabaseSettings, spool: Spool, timekeeper: Timekeeper, health: Health
+) -> Forwarder:
+    """Build what brings the spool to one database."""
+    consumer = spool.consumer(name)
+    consumer.mark_in_doubt(timekeeper.clock.boot_id)
+    sink = database_sink(settings, timekeeper.clock)
+    return Forwarder(consumer, sink, settings, timekeeper, health.sink(name))
+
+
+def live_sinks(configuration: Configuration, intake: Intake, health: Health) -> dict[str, LiveSink]:
+    """Build the live topics, and have the intake show them each reading."""
+    built = {}
+    for name, sink in configuration.sinks.items():
+        if isinstance(sink, LiveSettings):
+            built[name], show = live_sink(name, sink, configuration, health)
+            intake.subscribers.append(show)
+    return built
+
+
+def sources(
+    configuration: Configuration,
+    spool: Spool,
+    *,
+    committer: Committer,
+    intake: Intake,
+    timekeeper: Timekeeper,
+    health: Health,
+) -> dict[str, MqttIngest | SerialIngest]:
+    """Build all serial lines and brokers."""
+    gnss = receiver(configuration, timekeeper, intake, health)
+    parts = Parts(
+        configuration,
+        CATALOGUE,
+        intake,
+        committer,
+        health,
+        seen=spool.recovery.identities,
+        clock=timekeeper.clock,
+        gnss=gnss,
+    )
+    return {
+        name: mqtt_source(name, source, parts)
+        if isinstance(source, MqttSourceSettings)
+        else serial_source(name, source, parts)
+        for name, source in configuration.sources.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +203,11 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         clock=parts.clock,
         seen=[identity for identity in parts.seen if identity.source == ours],
     )
+
+
+def database_sink(settings: InfluxSettings, clock: Clock) -> DuplicateGuard:
+    """Build a database to write to, guarded: what speaks like InfluxDB may be one that keeps duplicates."""
+    return DuplicateGuard(InfluxSink(settings, clock), clock)
 
 
 def live_sink(

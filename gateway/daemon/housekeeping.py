@@ -1,12 +1,12 @@
-"""What the spool needs beside being written and read: its bounds, its ledger, people's wishes, and a word in time.
+"""Housekeeping: the spool's bounds, its ledger, people's requests and its pressure; the clock, and the watchdog.
 
-Everything that touches the disk runs in a thread of its own: the event loop, and with it whoever feeds the watchdog,
+Everything that touches the disk runs in a thread of its own: the event loop, and with it the watchdog's feed,
 never waits for a card.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,8 @@ from typing import TypeVar
 import structlog
 
 from gateway.back_off import BackOff, steady
+from gateway.clock import Timekeeper
+from gateway.daemon.watchdog import Watchdog
 from gateway.errors import SpoolError
 from gateway.health import Health
 from gateway.spool import Gauge, Loss, Spool
@@ -47,20 +49,29 @@ class _Entries:
         self.due = now + self.wait
 
 
-class Tending:
+class Housekeeping:
     """Looks after one open spool; ``now`` tells nanoseconds UTC, or None; ``changed`` hears of requeued readings."""
 
     def __init__(
         self, spool: Spool, health: Health, now: Callable[[], int | None], changed: Callable[[], None]
     ) -> None:
-        self._spool, self._health, self._now, self._changed = spool, health, now, changed
+        self._spool = spool
+        self._health = health
+        self._now = now
+        self._changed = changed
         self._gauge = Gauge()
-        self._thread = ThreadPoolExecutor(1, "tend")
+        self._thread = ThreadPoolExecutor(1, "housekeeping")
         self._clock = health.clock
         self._enforced = self._clock.monotonic()
         self._problem = ""
         self._entries: defaultdict[str, _Entries] = defaultdict(_Entries)
         """By rule."""
+
+    async def run(self) -> None:
+        """Look after the spool once a second, for ever."""
+        while True:
+            await self.look()
+            await self._clock.sleep(1.0)
 
     async def look(self) -> None:
         """Do once what is due."""
@@ -68,17 +79,28 @@ class Tending:
         try:
             await self._measure()
             await self._carry_out()
-            await self.write_down()
+            await self.record_refusals()
         except SpoolError as error:
             problem = str(error)
         if problem and problem != self._problem:
-            structlog.get_logger().warning("the spool cannot be looked after", problem=problem)
+            structlog.get_logger().warning("housekeeping failed", problem=problem)
         self._problem = problem
         if self._clock.monotonic() - self._enforced >= ENFORCE_EVERY:
             self._enforced = self._clock.monotonic()
             await self._off(lambda: self._spool.enforce(self._now()))
 
-    async def write_down(self, *, everything: bool = False) -> None:
+    async def record_unwritten(self, uncommitted: int) -> None:
+        """Record what is lost because it cannot be written before the daemon stops: readings in memory only."""
+        if uncommitted:
+            why = "stopped while the disk took nothing; what came from a broker with QoS 1 comes again"
+            structlog.get_logger().error("readings lost from memory", readings=uncommitted, why=why)
+            self._health.refuse("stopped", why, uncommitted, ())
+        try:
+            await self.record_refusals(everything=True)
+        except SpoolError as error:
+            structlog.get_logger().error("losses not recorded", problem=str(error))
+
+    async def record_refusals(self, *, everything: bool = False) -> None:
         """Enter into the loss ledger what was refused, where it is time to; raises `SpoolError`."""
         now = self._clock.monotonic()
         due = [rule for rule in self._health.refusals if everything or now >= self._entries[rule].due]
@@ -106,17 +128,55 @@ class Tending:
         for level in self._gauge.passed(pressure.fill):
             left = "unknown" if pressure.hours_left is None else say_hours(pressure.hours_left)
             if not level:
-                log.info("the spool has room again", filled=f"{pressure.fill:.0%}")
+                log.info("spool has room again", filled=f"{pressure.fill:.0%}")
             elif level < 1:
-                log.warning("the spool fills up", filled=f"{level:.0%}", left=left)
+                log.warning("spool filling", filled=f"{level:.0%}", left=left)
             else:
-                waits, room = format_size(pressure.undelivered), format_size(pressure.room)
-                log.error("the spool is full; see on_full in [spool]", undelivered=waits, room=room)
+                undelivered, room = format_size(pressure.undelivered), format_size(pressure.room)
+                log.error("spool full; see on_full in [spool]", undelivered=undelivered, room=room)
 
     async def _carry_out(self) -> None:
         for request, answer in await self._off(self._spool.carry_out_requests):
-            structlog.get_logger().info("asked", request=request, answer=answer)
+            structlog.get_logger().info("request carried out", request=request, answer=answer)
             self._changed()
 
     async def _off(self, do: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, do)
+
+
+async def keep_watch(timekeeper: Timekeeper, health: Health, watchdog: Watchdog, databases: Sequence[str]) -> None:
+    """Look at the clock once a second, and whether everything moves; only then feed the watchdog."""
+    log = structlog.get_logger()
+    while True:
+        stepped = timekeeper.check()
+        if stepped:
+            log.warning("clock stepped", seconds=stepped / 1e9)
+        if timekeeper.known and not health.clock_known:
+            log.info("clock right", source=timekeeper.source)
+        health.clock_known = timekeeper.known
+        health.clock_steps = timekeeper.steps
+        health.clock_source = timekeeper.source
+        watchdog.feed(status_line(health, databases))
+        await timekeeper.clock.sleep(1.0)
+
+
+def status_line(health: Health, databases: Sequence[str]) -> str:
+    """Return the gateway's state in one line, as systemd shows it."""
+    problems = health.problems()
+    pending = ", ".join(f"{name} {health.sink(name).pending}" for name in databases) or "no database"
+    what = f"{len(problems)} problems, first: {problems[0]}" if problems else "all well"
+    spool = "" if health.pressure is None else f"; spool {health.pressure.words()}"
+    return f"{len(health.sensors)} sensors; pending: {pending}{spool}; {what}"
+
+
+def report_recovery(spool: Spool) -> None:
+    """Log what the spool held at the start, and what of it was damaged."""
+    found = spool.recovery
+    log = structlog.get_logger()
+    log.info("spool recovered", readings=spool.next_seq, bytes=found.bytes, segments=len(found.segments))
+    for piece in (*found.cut, *found.damaged):
+        log.warning("spool damage set aside in damaged/", what=str(piece))
+    for problem in found.problems:
+        log.error("spool problem", problem=problem)
+    if left := spool.unfinished_replays():
+        log.warning("replays ignored; start them with `prehod spool replay`, and delete replays/", sinks=left)

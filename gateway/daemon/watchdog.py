@@ -1,4 +1,4 @@
-"""Feeds systemd's watchdog with progress, not with time.
+"""The watchdog: systemd's is fed with progress, not with time.
 
 A daemon that is alive and does nothing is what a watchdog is for. So it is fed only while every part that has
 something to do also does something: writing comes back from the disk (whatever it says: a full disk is a state to
@@ -11,15 +11,16 @@ from typing import NamedTuple
 
 import structlog
 
+from gateway.daemon.systemd import Notifier
 from gateway.delivery.forwarder import Forwarder
-from gateway.health import Health, Notifier
+from gateway.health import Health
 from gateway.ingest.committer import Committer
 
 COMMIT_PATIENCE = 30.0
 """Seconds beyond the commit interval that a write may take: an SD card that cleans up inside takes many."""
 
 FORWARD_PATIENCE = 120.0
-"""Seconds within which a forwarder tries something, or says that it waits."""
+"""Seconds within which a forwarder tries something, or sleeps on purpose."""
 
 
 class State(NamedTuple):
@@ -33,7 +34,9 @@ class Watch:
     """Tells a part that stands still with work to do; ``patience`` in seconds, ``look`` returns its state."""
 
     def __init__(self, what: str, patience: float, look: Callable[[], State]) -> None:
-        self._what, self._patience, self._look = what, patience, look
+        self._what = what
+        self._patience = patience
+        self._look = look
         self._steps: int | None = None
         self._since = 0.0
 
@@ -65,7 +68,7 @@ class Watchdog:
         ]
 
     def tell(self, *lines: str) -> None:
-        """Tell systemd something; see `gateway.health.Notifier`."""
+        """Tell systemd something; see `gateway.daemon.systemd.Notifier`."""
         self._notifier.tell(*lines)
 
     def feed(self, status: str) -> None:
@@ -75,13 +78,13 @@ class Watchdog:
         if bool(stuck) != bool(self._health.stuck):
             log = structlog.get_logger()
             if stuck:
-                log.error("stuck: the watchdog is not fed any more", problems=stuck)
+                log.error("stuck; the watchdog is not fed", problems=stuck)
             else:
-                log.info("everything moves again")
+                log.info("no longer stuck")
         self._health.stuck = stuck
         alive = () if stuck else ("WATCHDOG=1",)
         self._notifier.tell(*alive, f"STATUS={status}")
 
 
 def _forwarding(name: str, patience: float, forwarder: Forwarder) -> Watch:
-    return Watch(f"forwarding to {name}", patience, lambda: State(forwarder.behind, forwarder.steps))
+    return Watch(f"forwarding to {name}", patience, lambda: State(forwarder.has_pending, forwarder.steps))

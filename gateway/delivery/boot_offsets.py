@@ -1,8 +1,10 @@
-"""What turns the times of a boot into UTC, asked for by whoever sends its readings."""
+"""Boot offsets: what turns the times since a boot into UTC, and restamping by it."""
 
 import asyncio
 
+from gateway import line_protocol
 from gateway.clock import BootOffset, Stored, Timekeeper
+from gateway.contract import Quality
 from gateway.spool import SpoolReader
 
 
@@ -15,7 +17,7 @@ class Offsets:
         self._stored: dict[bytes, Stored] = {}
 
     async def of(self, boot: bytes) -> BootOffset | None:
-        """Return a boot's offset, fixed on disk; None while its readings have to wait."""
+        """Return a boot's offset, fixed on disk; None while its readings are clock-deferred."""
         known = self._timekeeper.offset_of(boot)
         if known is not None or boot == self._timekeeper.clock.boot_id:
             return known
@@ -39,3 +41,28 @@ class Offsets:
             return time
         known = self._timekeeper.offset_of(boot)
         return 0 if known is None else time + known.offset
+
+
+def restamp(text: bytes, offset: int, *, estimated: bool) -> bytes:
+    """Return line protocol with ``offset`` nanoseconds added to every time; comment lines are left out.
+
+    ``estimated`` marks each reading with `Quality.ESTIMATED_TIME`, where quality is the last field, as it is in those
+    of the gateway. A line without a time stays as it is.
+    """
+    lines = []
+    for line in line_protocol.split(text):
+        time = line_protocol.time_of(line)
+        if time is None:
+            lines.append(line + b"\n")
+        else:
+            head = line[: line.rindex(b" ")]
+            lines.append(b"%s %d\n" % (_marked(head) if estimated else head, time + offset))
+    return b"".join(lines)
+
+
+def _marked(head: bytes) -> bytes:
+    last = line_protocol.split_quality(head)
+    if last is None:
+        return head
+    others, quality = last
+    return b"%s%di" % (others, quality | int(Quality.ESTIMATED_TIME))

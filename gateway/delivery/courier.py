@@ -1,4 +1,4 @@
-"""One batch to one sink, until each of its readings is stored there or lies in the quarantine.
+"""Delivery of one batch to one sink, until each of its readings is stored there or lies in the quarantine.
 
 What a sink can answer decides what happens next:
 
@@ -6,37 +6,36 @@ What a sink can answer decides what happens next:
 taken                on to the next
 `SinkAway`           the same again, after the server's own Retry-After or a doubling wait with jitter
 `SinkSlow`           the same; what is large goes in halves, and requests stay smaller until they succeed again
-`SinkHeld`           the same again, seldom: a person must change a setting first
+`SinkBlocked`        the same again, seldom: a person must change a setting first
 `BatchTooLarge`      in halves
-`BatchRefused`       in halves, down to the single lines that the server refuses: those go to the quarantine
+`BatchRefused`       in halves, down to the single lines that the server refuses: dead letters, for the quarantine
 ===================  =================================================================================================
 
-A batch that goes in pieces may be stopped between any two of them. The cursor keeps how far it came (``settled``)
-and how large the quarantine was before it (``aside``), each with the number of the batch's first reading: so nothing
-of it is sent again without need, and no line gets into the quarantine twice. A quarantine that takes nothing more
-holds the sink, which says so, until a person makes room.
+A batch that goes in pieces may be stopped between any two of them. The sink's record keeps how far it is settled and
+how large the quarantine was before it, so that nothing of it is sent again without need, and no line gets into the
+quarantine twice. A quarantine that takes nothing more blocks the sink, which says so, until a person makes room.
 """
 
 import asyncio
 import gzip
 import zlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from gateway import line_protocol
 from gateway.back_off import BackOff
 from gateway.delivery.settings import Limits
-from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld, SinkSlow, SpoolError
+from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkBlocked, SinkSlow, SpoolError
 from gateway.health import SinkHealth
-from gateway.spool import Cursors, Quarantine
+from gateway.spool import InFlight
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
-HELD_WAIT = 30.0
+BLOCKED_WAIT = 30.0
 SLICE = 60.0
-"""Seconds after which a long wait counts as a step: who waits on purpose is alive."""
+"""Seconds after which a long wait counts as a step: a wait on purpose is a sign of life."""
 SMALL = 100
 """A request with so few lines is not slow for its size."""
 
@@ -44,11 +43,11 @@ SMALL = 100
 class Sink(Protocol):
     """A connection to a database."""
 
-    async def send(self, body: bytes) -> None:
-        """Store a gzip body of line protocol; raises a `gateway.errors.SinkError` where that failed."""
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        """Store a gzip body of line protocol; raises a `gateway.errors.SinkError` where that failed.
 
-    async def missing(self, body: bytes) -> bytes:
-        """Return what of a body, sent before with an unknown outcome, has to be sent again; b"" for nothing."""
+        ``in_doubt`` tells that an earlier attempt may have stored some of it: nothing may be there twice.
+        """
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -71,7 +70,8 @@ class Pace:
     """How many lines go into one request, and when the next may go. Times are seconds on the monotonic clock."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limit = self._most = limits.max_lines
+        self._limit = limits.max_lines
+        self._most = limits.max_lines
         self._rate = limits.max_rate
         self._free_at = 0.0
 
@@ -84,66 +84,67 @@ class Pace:
         """Return the seconds until the next request may go."""
         return max(0.0, self._free_at - now)
 
-    def taken(self, count: int, now: float) -> None:
+    def grow(self, count: int, now: float) -> None:
         """Note a request that succeeded; the next may be a little larger."""
         self._most = min(self._limit, self._most + max(1, self._limit // 20))
         if self._rate is not None:
             self._free_at = max(now, self._free_at) + count / self._rate
 
-    def slow(self, count: int) -> None:
+    def shrink(self, count: int) -> None:
         """Note a request that took too long."""
         self._most = min(self._most, max(SMALL, count // 2))
 
 
-class Courier:
-    """Delivers batches to one sink, one after the other."""
+class Record(Protocol):
+    """Where a courier notes down what became of a batch: `gateway.spool.Consumer`, and what stands in for it."""
 
-    def __init__(
-        self,
-        name: str,
-        sink: Sink,
-        limits: Limits,
-        *,
-        cursors: Cursors,
-        quarantine: Quarantine,
-        health: SinkHealth,
-    ) -> None:
+    name: str
+    """The sink's."""
+
+    def settle(self, batch: InFlight, to: int) -> None:
+        """Note that the readings of a batch below ``to`` are stored or quarantined."""
+
+    def quarantine(self, batch: InFlight, line: bytes, reason: str) -> None:
+        """Put a line of a batch into the quarantine, once. Raises `SpoolError`."""
+
+
+class Courier:
+    """Delivers batches to one sink, one after the other, with retries and back-off."""
+
+    def __init__(self, record: Record, sink: Sink, limits: Limits, health: SinkHealth) -> None:
         self.steps = 0
         """Rises with everything that is tried and with every wait: what is alive, steps."""
-        self._name, self._sink, self._join = name, sink, limits.join
-        self._cursors, self._quarantine, self._health = cursors, quarantine, health
+        self._record = record
+        self._sink = sink
+        self._join = limits.join
+        self._health = health
         self._pace = Pace(limits)
         self._clock = health.link.clock
         self._back_off = BackOff(FIRST_WAIT, LONGEST_WAIT)
-        self._begin = 0
-        self._unsure_below = 0
-        self._aside: set[bytes] | None = None
         self._refused = 0
-        self._log = structlog.get_logger().bind(sink=name)
+        self._log = structlog.get_logger().bind(sink=record.name)
 
-    async def deliver(self, parcels: Sequence[Parcel], *, unsure: bool) -> None:
-        """Deliver a batch; ``unsure`` tells that an earlier run may have sent it, or some of it."""
-        self._begin, end = parcels[0].first, parcels[-1].end
-        self._unsure_below = end if unsure else self._begin
-        self._aside, self._refused = None, 0
-        settled = self._noted("settled") or self._begin
+    async def deliver(self, batch: InFlight, parcels: Sequence[Parcel]) -> None:
+        """Deliver a batch, from where an earlier attempt has settled it."""
+        self._refused = 0
         count = sum(parcel.end - parcel.first for parcel in parcels)
-        if settled == self._begin and count <= self._pace.most:
+        if batch.settled_to == batch.first and count <= self._pace.most:
+            body = await asyncio.to_thread(self._body, parcels)
             try:
-                await self._send(await asyncio.to_thread(self._body, parcels), count, self._begin, end)
+                await self._send(batch, body, count, batch.first, batch.end)
             except (BatchTooLarge, BatchRefused) as error:
-                await self._divide(await asyncio.to_thread(_lines, parcels, settled), str(error))
+                await self._divide(batch, await asyncio.to_thread(_lines, parcels, batch.settled_to), str(error))
         else:
-            lines = await asyncio.to_thread(_lines, parcels, settled)
+            lines = await asyncio.to_thread(_lines, parcels, batch.settled_to)
             while lines:
                 piece = lines[: self._pace.most]
-                await self._deliver(piece)
+                await self._deliver_piece(batch, piece)
                 del lines[: len(piece)]
         if self._refused > 1:
-            self._log.error("lines refused; they are in the quarantine", lines=self._refused)
+            self._log.error("lines quarantined", lines=self._refused)
 
-    async def rest(self, seconds: float) -> None:
-        """Wait, visibly alive."""
+    async def sleep_with_progress(self, seconds: float) -> None:
+        """Sleep, with a step now and then: a wait on purpose is a sign of life."""
         while seconds > 0:
             self.steps += 1
             await self._clock.sleep(min(seconds, SLICE))
@@ -154,108 +155,81 @@ class Courier:
             return parcels[0].raw
         return _joined(parcels) if self._join else b"".join(parcel.raw for parcel in parcels)
 
-    async def _deliver(self, lines: list[_Line]) -> None:
+    async def _deliver_piece(self, batch: InFlight, lines: list[_Line]) -> None:
         body = await asyncio.to_thread(_packed, lines)
         end = lines[-1].number + 1
         try:
-            await self._send(body, len(lines), lines[0].number, end)
+            await self._send(batch, body, len(lines), lines[0].number, end)
         except (BatchTooLarge, BatchRefused) as error:
-            await self._divide(lines, str(error))
+            await self._divide(batch, lines, str(error))
         else:
-            await asyncio.to_thread(self._note, settled=end)
+            await asyncio.to_thread(self._record.settle, batch, end)
 
-    async def _divide(self, lines: list[_Line], reason: str) -> None:
+    async def _divide(self, batch: InFlight, lines: list[_Line], reason: str) -> None:
         if len(lines) == 1:
-            await self._put_aside(lines[0], reason)
+            await self._quarantine(batch, lines[0], reason)
             return
         middle = len(lines) // 2
-        await self._deliver(lines[:middle])
-        await self._deliver(lines[middle:])
+        await self._deliver_piece(batch, lines[:middle])
+        await self._deliver_piece(batch, lines[middle:])
 
-    async def _send(self, body: bytes, count: int, first: int, end: int) -> None:
+    async def _send(self, batch: InFlight, body: bytes, count: int, first: int, end: int) -> None:
         """Send until the sink has taken it; raises what says that it will never take it whole."""
-        unsure = first < self._unsure_below
         while True:
             self.steps += 1
             try:
-                if unsure:
-                    body = await self._sink.missing(body)
-                    unsure = False
-                if body:
-                    await self.rest(self._pace.wait(self._clock.monotonic()))
-                    await self._sink.send(body)
+                await self.sleep_with_progress(self._pace.wait(self._clock.monotonic()))
+                await self._sink.send(body, in_doubt=first < batch.in_doubt_to)
             except SinkAway as error:
-                if error.unsure:
-                    unsure, self._unsure_below = True, max(self._unsure_below, end)
+                if error.in_doubt:
+                    batch.in_doubt_to = max(batch.in_doubt_to, end)
                 await self._wait_after(error)
                 if isinstance(error, SinkSlow) and count > SMALL:
-                    self._pace.slow(count)
+                    self._pace.shrink(count)
                     raise BatchTooLarge(str(error)) from error
-            except SinkHeld as error:
-                self._down(str(error))
-                await self.rest(HELD_WAIT)
+            except SinkBlocked as error:
+                self._mark_down(str(error))
+                await self.sleep_with_progress(BLOCKED_WAIT)
             except (BatchTooLarge, BatchRefused):
                 self._back_off.reset()
                 raise
             else:
                 self._back_off.reset()
-                self._pace.taken(count, self._clock.monotonic())
+                self._pace.grow(count, self._clock.monotonic())
                 self._health.took(count)
                 self._health.link.went_up()
                 return
 
     async def _wait_after(self, error: SinkAway) -> None:
-        self._down(str(error))
+        self._mark_down(str(error))
         wait = self._back_off.next()
         # A server that asks for no wait at all would be asked without end.
-        await self.rest(wait if error.retry_after is None else max(error.retry_after, FIRST_WAIT))
+        await self.sleep_with_progress(wait if error.retry_after is None else max(error.retry_after, FIRST_WAIT))
 
-    async def _put_aside(self, line: _Line, reason: str) -> None:
-        """Put a refused line into the quarantine, once; while that takes nothing, wait and say so."""
+    async def _quarantine(self, batch: InFlight, line: _Line, reason: str) -> None:
+        """Put a refused line into the quarantine; while that takes nothing, the sink is blocked."""
         while True:
             try:
-                await asyncio.to_thread(self._quarantine_once, line.text, reason)
-                await asyncio.to_thread(self._note, settled=line.number + 1)
+                await asyncio.to_thread(self._record.quarantine, batch, line.text, reason)
             except SpoolError as error:
-                self._down(f"held: a line that the database refuses cannot be put aside: {error}")
-                await self.rest(HELD_WAIT)
+                self._mark_down(f"blocked: a line that the database refuses cannot be quarantined: {error}")
+                await self.sleep_with_progress(BLOCKED_WAIT)
             else:
                 break
+        await asyncio.to_thread(self._record.settle, batch, line.number + 1)
         self._health.quarantined += 1
         self._health.link.went_up()
         self._refused += 1
         if self._refused == 1:
             shown = line.text.decode(errors="replace")
-            self._log.error("line refused; it is in the quarantine", reason=reason, line=shown)
+            self._log.error("line quarantined", reason=reason, line=shown)
 
-    def _quarantine_once(self, line: bytes, reason: str) -> None:
-        if self._aside is None:
-            before = self._noted("aside")
-            if before is None:
-                self._note(durable=True, aside=self._quarantine.size(self._name))
-                self._aside = set()
-            else:
-                self._aside = self._quarantine.lines_since(self._name, before)
-        if line not in self._aside:
-            self._quarantine.append(self._name, line, reason)
-            self._aside.add(line)
-
-    def _noted(self, what: str) -> int | None:
-        """Return what an earlier run noted down of this very batch."""
-        match self._cursors.state(self._name).get(what):
-            case [self._begin, int(number)]:
-                return number
-        return None
-
-    def _note(self, *, durable: bool = False, **facts: int) -> None:
-        extra: dict[str, Any] = {what: [self._begin, number] for what, number in facts.items()}
-        self._cursors.save(self._name, self._cursors.next(self._name), durable=durable, extra=extra)
-
-    def _down(self, problem: str) -> None:
+    def _mark_down(self, problem: str) -> None:
         link = self._health.link
         if link.up or link.problem != problem:
-            self._log.warning("sink does not take readings; they wait in the spool", problem=problem)
-        link.up, link.problem = False, problem
+            self._log.warning("sink down; readings are pending in the spool", problem=problem)
+        link.up = False
+        link.problem = problem
 
 
 def _lines(parcels: Sequence[Parcel], since: int) -> list[_Line]:

@@ -1,17 +1,17 @@
-"""From the spool to one sink: in order, again and again until it is taken, and nothing twice without need.
+"""Delivery from the spool to one sink: in order, with retries until it is taken, and nothing twice without need.
 
 One `Forwarder` a sink. It reads whole members behind its cursor, has them delivered as they are on disk (what a sink
 may answer, and what happens then, is in `gateway.delivery.courier`), and moves the cursor on.
 
-Where the answer is lost, or the daemon dies before it can note it down, nobody knows whether a batch arrived. The
-cursor says beforehand how far a batch reaches, so that this is known after a restart too; the sink is then asked what
-is `missing`.
+Where the answer is lost, or the daemon dies before it can note it down, a batch is in doubt: it may have arrived,
+or not. The cursor says beforehand how far a batch reaches, so that this is known after a restart too; the sink is
+then told that the batch is in doubt.
 
 A server that was restored from nothing, or from a backup, gets what is new: nothing tells a gateway that it forgot
 what it had confirmed. What the spool still keeps is sent again by ``prehod spool replay``.
 
-Members whose times are still *since boot* wait until that boot's offset is known, and others go ahead of them: the
-front moves on, and what waits behind it is noted in the cursor (`gateway.spool.Progress`).
+Members whose times are still *since boot* are clock-deferred until that boot's offset is known, and others go ahead
+of them: the front moves on, and what is deferred below it stands in the cursor (`gateway.spool.cursors`).
 """
 
 import asyncio
@@ -21,55 +21,39 @@ from contextlib import suppress
 import structlog
 
 from gateway.clock import Timekeeper
-from gateway.delivery.boot_offsets import Offsets
+from gateway.delivery.boot_offsets import Offsets, restamp
 from gateway.delivery.courier import Courier, Parcel, Sink
-from gateway.delivery.restamp import restamp
 from gateway.delivery.settings import Limits
+from gateway.errors import SpoolError
 from gateway.health import SinkHealth
-from gateway.spool import Cursors, Member, Progress, Quarantine, SpoolReader, Waiting, decode_member
+from gateway.spool import Consumer, Deferred, Header, Member, decode_member
 
 __all__ = ["Forwarder", "Limits", "Sink"]
 
 LOOK = 1.0
-"""Seconds between looks at whether the clock is right, while readings wait for that."""
+"""Seconds between looks at whether the clock is right, while readings are deferred for that."""
 
 
 class Forwarder:
     """Drains the spool into one sink for ever."""
 
     def __init__(
-        self,
-        name: str,
-        sink: Sink,
-        limits: Limits,
-        *,
-        reader: SpoolReader,
-        cursors: Cursors,
-        quarantine: Quarantine,
-        timekeeper: Timekeeper,
-        health: SinkHealth,
-        committed: int,
+        self, consumer: Consumer, sink: Sink, limits: Limits, timekeeper: Timekeeper, health: SinkHealth
     ) -> None:
-        self.name = name
         self._turns = 0
+        self._consumer = consumer
         self._sink = sink
-        self._courier = Courier(name, sink, limits, cursors=cursors, quarantine=quarantine, health=health)
+        self._courier = Courier(consumer, sink, limits, health)
         self._limits = limits
-        self._reader = reader
-        self._cursors = cursors
-        self._offsets = Offsets(timekeeper, reader)
+        self._offsets = Offsets(timekeeper, consumer.reader)
         self._health = health
-        self._end = committed
-        self._progress = Progress({})
-        self._sending = 0
         self._more = asyncio.Event()
         self._moved = asyncio.Event()
-        self._log = structlog.get_logger().bind(sink=name)
+        self._log = structlog.get_logger().bind(sink=consumer.name)
 
-    def committed(self, end: int) -> None:
-        """Hear that readings below sequence number ``end`` are durable."""
-        self._end = end
-        self._count_waiting()
+    def wake(self) -> None:
+        """Look again: there are more durable readings."""
+        self._health.pending = self._consumer.pending
         self._more.set()
 
     @property
@@ -78,111 +62,98 @@ class Forwarder:
         return self._turns + self._courier.steps
 
     @property
-    def behind(self) -> bool:
-        """Tell whether committed readings wait for the sink; those that wait for the clock do not count."""
-        return self._progress.front < self._end
+    def has_pending(self) -> bool:
+        """Tell whether committed readings are pending; those that are clock-deferred do not count."""
+        return self._consumer.cursor.front < self._consumer.end
 
     async def caught_up(self) -> None:
-        """Return once everything committed was taken, but for what waits for the clock."""
-        while self.behind:
+        """Return once everything committed was taken, but for what is clock-deferred."""
+        while self.has_pending:
             self._moved.clear()
             await self._moved.wait()
 
     async def drained(self) -> None:
         """Return once everything committed was taken."""
-        while self.behind or self._progress.boots:
+        while self.has_pending or self._consumer.cursor.deferred:
             self._moved.clear()
             await self._moved.wait()
 
-    async def close(self) -> None:
-        """Close the sink's connections."""
+    async def stop(self) -> None:
+        """Note a stop in good order, after `run` was cancelled, and close the sink's connections."""
+        await asyncio.to_thread(self._consumer.mark_clean_stop)
         await self._sink.close()
 
     async def run(self) -> None:
-        """Forward for ever."""
-        self._progress = Progress(self._cursors.state(self.name))
-        self._sending = int(self._cursors.state(self.name).get("sending", 0))
+        """Forward for ever; raises `SpoolError` where the sink's cursor cannot be used before a person has a look."""
+        self._turns += 1
+        if self._consumer.problem:
+            raise SpoolError(self._consumer.problem)
         while True:
             self._turns += 1
             self._more.clear()
-            self._count_waiting()
+            self._health.pending = self._consumer.pending
             self._moved.set()
-            # New readings and those that waited take turns: neither has to wait for all of the other.
+            # New readings and those that were deferred take turns: neither has to wait for all of the other.
             released = await self._release()
-            if self.behind:
+            if self.has_pending:
                 await self._advance()
             elif not released:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK if self._progress.boots else None):
+                    async with asyncio.timeout(LOOK if self._consumer.cursor.deferred else None):
                         await self._more.wait()
 
     async def _advance(self) -> None:
-        """Send the next batch at the front, without what has to wait for the clock."""
-        progress, end = self._progress, self._end
-        members = await asyncio.to_thread(self._read, progress.front, end)
+        """Send the next batch at the front, without what is clock-deferred."""
+        consumer, before, end = self._consumer, self._consumer.cursor, self._consumer.end
+        members = await asyncio.to_thread(self._read, before.front, end)
         if not members:
             # Nothing readable before `end`: set aside as damaged, or deleted by the bound. Recovery told of it.
-            progress.front = end
-            await self._save()
+            await asyncio.to_thread(consumer.advance, end)
             return
-        ready = []
-        waited = bool(progress.boots)
-        unsure = progress.front < self._sending
+        ready: list[Member] = []
+        deferred: list[Header] = []
         for member in members:
             if member.header.boot is None or await self._offsets.of(member.header.boot) is not None:
                 ready.append(member)
             else:
-                progress.hold(member.header, unsure=unsure)
-        to = members[-1].header.end
+                deferred.append(member.header)
         if ready:
-            self._sending = max(self._sending, to)
-            await self._save()
-            await self._deliver(ready, unsure=unsure)
-        progress.front = to
-        if progress.boots and not waited:
-            self._log.info("readings wait until the clock is right; others go ahead", readings=progress.count)
-        await self._save()
+            await self._deliver(ready)
+        to = members[-1].header.end
+        await asyncio.to_thread(consumer.advance, to, deferred, in_doubt_to=before.in_doubt_to)
+        if deferred and not before.deferred:
+            count = consumer.cursor.deferred_count
+            self._log.info("readings clock-deferred; others go ahead until the clock is right", readings=count)
 
     async def _release(self) -> bool:
-        """Send the next batch of what waited for a clock that is right by now; return whether there was one."""
-        for waiting in self._progress.boots:
-            if await self._offsets.of(waiting.boot) is not None:
-                await self._send_waiting(waiting)
+        """Send the next batch of what was deferred for a clock that is right by now; return whether there was one."""
+        for deferred in self._consumer.cursor.deferred:
+            if await self._offsets.of(deferred.boot) is not None:
+                await self._send_deferred(deferred)
                 return True
         return False
 
-    async def _send_waiting(self, waiting: Waiting) -> None:
-        members = await asyncio.to_thread(self._read, waiting.first, waiting.end)
-        to = members[-1].header.end if members else waiting.end
+    async def _send_deferred(self, deferred: Deferred) -> None:
+        members = await asyncio.to_thread(self._read, deferred.first, deferred.end)
+        to = members[-1].header.end if members else deferred.end
         # The others between them have gone ahead.
-        mine = [member for member in members if member.header.boot == waiting.boot]
+        mine = [member for member in members if member.header.boot == deferred.boot]
         if mine:
-            unsure = waiting.first < waiting.sending
-            waiting.sending = max(waiting.sending, to)
-            await self._save()
-            await self._deliver(mine, unsure=unsure)
-        self._progress.sent(waiting, to, sum(member.header.count for member in mine))
-        if not self._progress.boots:
-            self._log.info("readings that waited for the clock were sent")
-        await self._save()
+            await self._deliver(mine, deferred.boot)
+        count = sum(member.header.count for member in mine)
+        await asyncio.to_thread(self._consumer.release, deferred.boot, to, count)
+        if not self._consumer.cursor.deferred:
+            self._log.info("clock-deferred readings sent")
 
     def _read(self, start: int, end: int) -> list[Member]:
         limits = self._limits
-        return self._reader.read(start, until=end, max_lines=limits.max_lines, max_bytes=limits.max_bytes)
+        return self._consumer.read(start, end, max_lines=limits.max_lines, max_bytes=limits.max_bytes)
 
-    async def _save(self) -> None:
-        progress = self._progress
-        extra = {**progress.state(), "sending": self._sending}
-        await asyncio.to_thread(self._cursors.save, self.name, progress.lowest, extra=extra)
-        self._count_waiting()
-
-    def _count_waiting(self) -> None:
-        self._health.waiting = max(0, self._end - self._progress.front) + self._progress.count
-
-    async def _deliver(self, members: list[Member], *, unsure: bool) -> None:
-        """Deliver members whose times are known; ``unsure`` tells that an earlier run may have sent them."""
+    async def _deliver(self, members: list[Member], boot: bytes | None = None) -> None:
+        """Deliver members whose times are known, at the front or of a deferred boot."""
         parcels = [Parcel(one.header.first, one.header.end, await self._stamped(one)) for one in members]
-        await self._courier.deliver(parcels, unsure=unsure)
+        batch = await asyncio.to_thread(self._consumer.begin, parcels[0].first, parcels[-1].end, boot)
+        await self._courier.deliver(batch, parcels)
 
     async def _stamped(self, member: Member) -> bytes:
         """Return a member as it is on disk, or anew where its times were since boot."""

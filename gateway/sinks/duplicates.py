@@ -1,4 +1,4 @@
-"""Sending again to a database that keeps duplicates: what to ask it, and what its answer leaves to be sent. Pure.
+"""Idempotent writes to a database that keeps duplicates: a sink around a sink asks before it sends again.
 
 InfluxDB overwrites: a point is its measurement, tags and time, and sending it again changes nothing. VictoriaMetrics
 keeps both. So where it is not known whether a batch arrived (the answer was lost, or the daemon was killed before it
@@ -7,27 +7,124 @@ could note it down), VictoriaMetrics is asked first which of the readings it has
 It stores each field as a metric of its own, ``measurement_field``, with times in milliseconds, cut off. One field
 speaks for the whole reading: ``quality``, which every reading of ours has; for a line that some hand has written
 without, its first field. Where a name for the database was sent (InfluxDB's v1 API), it is kept as the tag ``db``.
+
+Only VictoriaMetrics is asked, through ``/api/v1/export``; whatever answers otherwise overwrites, as InfluxDB does.
+
+=========================================  ===========================================================================
+the url of the sink                        where the export is
+=========================================  ===========================================================================
+``http://vm:8428``, with a path or not     ``http://vm:8428/api/v1/export``
+``http://vm:8428/influx``                  the same: that path is for writing only
+``http://proxy/insert/0/influx``           ``http://proxy/select/0/prometheus/api/v1/export``: a cluster behind one
+                                           address (vmauth). Where vmselect has an address of its own, it is not asked
+=========================================  ===========================================================================
+
+Source: VictoriaMetrics' documentation, "How to export data in JSON line format" and "URL format" (cluster).
 """
 
+import gzip
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
+import aiohttp
 import orjson
+import structlog
 
 from gateway import line_protocol
+from gateway.clock import Clock
+from gateway.errors import SinkAway
 
 Parameters = list[tuple[str, str]]
 
 MOST_QUESTIONS = 20
 """Each covers a stretch of time; more stretches than this are joined where the gaps between them are smallest."""
 
+SETTLE = 1.0
+"""Seconds for a server that was stuck to deal with what was sent before; it may answer us before it has."""
+UNFLUSHED = 3.0
+"""The same where it cannot be told to make new samples searchable, as it does by itself every second or two."""
+
+_CLUSTER = re.compile(r"/insert/([^/]+)/influx\Z")
+_NO_SUCH_PAGE = {400, 404, 405}
+_REFUSED = {401, 403}
+
 _MILLISECOND = 1_000_000
 _GAP = 60_000  # milliseconds between two readings that are asked for together
 _LONGEST_NAMES = 1500  # bytes of sensor names in one question: proxies refuse long addresses
 _DATABASE = "db"
+
+
+class Database(Protocol):
+    """The sink that a guard wraps: it writes, and lets its server be asked."""
+
+    @property
+    def url(self) -> str:
+        """The address that it writes to."""
+
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        """Store a gzip body of line protocol."""
+
+    def get(self, url: str, parameters: Parameters) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Ask the same server for a page."""
+
+    async def close(self) -> None:
+        """Give the connection back."""
+
+
+class DuplicateGuard:
+    """A sink around a sink: of a body in doubt it sends only what the database lacks, where that keeps duplicates.
+
+    Whether it keeps them is found out at the first body in doubt: a server that answers no export overwrites, and is
+    not asked again.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._overwrites = False
+        self._warned = False
+
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        """Store a gzip body of line protocol; what an earlier attempt has stored of a body in doubt stays out."""
+        if in_doubt:
+            body = await self.missing(body)
+        if body:
+            await self._database.send(body)
+
+    async def close(self) -> None:
+        """Close the connections of the sink within."""
+        await self._database.close()
+
+    async def missing(self, body: bytes) -> bytes:
+        """Return what of a body has to be sent: all of it where the database overwrites; b"" for nothing of it."""
+        if self._overwrites:
+            return body
+        url = self._database.url
+        try:
+            answer = await ask(self._database, line_protocol.split(gzip.decompress(body)), self._clock)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise SinkAway(f"{url}: asked which readings it has: {error!r}", in_doubt=True) from error
+        match answer:
+            case Busy(status):
+                raise SinkAway(f"{url}: {status}, asked which readings it has", in_doubt=True)
+            case "overwrites":
+                self._overwrites = True
+                return body
+            case "not told":
+                self._warn(url)
+                return body
+        return gzip.compress(only_lines(answer), 1) if answer else b""
+
+    def _warn(self, url: str) -> None:
+        if not self._warned:
+            self._warned = True
+            structlog.get_logger().warning(
+                "the database does not let us ask what it has: if it keeps duplicates, it may get some", url=url
+            )
 
 
 class Key(NamedTuple):
@@ -123,3 +220,63 @@ def _quoted(text: str) -> str:
 def only_lines(lines: Iterable[bytes]) -> bytes:
     """Return lines as one body, each with its end."""
     return b"".join([line + b"\n" for line in lines])
+
+
+class Busy(NamedTuple):
+    """The server cannot answer now; its status."""
+
+    status: int
+
+
+Answer = list[bytes] | Busy | Literal["overwrites", "not told"]
+"""The lines it lacks; or that it cannot say now, that it overwrites, or that it does not let us ask."""
+
+
+async def ask(database: Database, lines: Sequence[bytes], clock: Clock) -> Answer:
+    """Return what a database lacks of ``lines``; raises ``aiohttp.ClientError`` and ``TimeoutError``."""
+    base, cluster = _where(database.url.rstrip("/"))
+    if cluster:
+        await clock.sleep(UNFLUSHED)
+    elif await _flush(database, base):
+        await clock.sleep(SETTLE)
+        await _flush(database, base)
+    comparison = Comparison(lines)
+    for question in comparison.questions():
+        async with database.get(f"{base}/api/v1/export", question) as answer:
+            kind = answer.headers.get("Content-Type", "")
+            if answer.status == 200 and kind.startswith("application/stream+json"):
+                async for line in _long_lines(answer):
+                    comparison.add(line)
+            elif answer.status in _REFUSED or 300 <= answer.status < 400:
+                return "not told"
+            elif answer.status < 300 or answer.status in _NO_SUCH_PAGE:
+                # VictoriaMetrics gives its name with every answer; then it is the address that we do not know.
+                return "not told" if cluster or "X-Server-Hostname" in answer.headers else "overwrites"
+            else:
+                return Busy(answer.status)
+    return comparison.missing()
+
+
+def _where(url: str) -> tuple[str, bool]:
+    """Return the address below which the export is, and whether it is a cluster's."""
+    if found := _CLUSTER.search(url):
+        return f"{url[: found.start()]}/select/{found[1]}/prometheus", True
+    return url.removesuffix("/influx"), False
+
+
+async def _flush(database: Database, base: str) -> bool:
+    """Make samples searchable that have just come; return whether the server did so."""
+    async with database.get(f"{base}/internal/force_flush", []) as answer:
+        return answer.status == 200
+
+
+async def _long_lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Yield the lines of a body, however long; aiohttp's own reader refuses beyond 64 KiB."""
+    rest = b""
+    async for chunk in answer.content.iter_any():
+        *complete, rest = (rest + chunk).split(b"\n")
+        for line in complete:
+            if line:
+                yield line
+    if rest:
+        yield rest

@@ -6,11 +6,11 @@ nothing.
 
 =====================  ==============================================================
 204                    stored
-other 2xx              `SinkHeld`: a captive portal, a proxy's page; no database says it so
-400, 422               `BatchRefused`, with the server's words; but `SinkHeld` where those are not about lines
+other 2xx              `SinkBlocked`: a captive portal, a proxy's page; no database says it so
+400, 422               `BatchRefused`, with the server's words; but `SinkBlocked` where those are not about lines
                        ("database is required") or not in JSON (some proxy's): no reason to quarantine readings
-401, 403, 404, 3xx     `SinkHeld`: our token, organisation, bucket or address is wrong; and so for 500, where InfluxDB
-                       1.x does not know the retention policy
+401, 403, 404, 3xx     `SinkBlocked`: our token, organisation, bucket or address is wrong; and so for 500, where
+                       InfluxDB 1.x does not know the retention policy
 413                    `BatchTooLarge`
 429, 5xx, no answer    `SinkAway`, with Retry-After in seconds or as a date
 =====================  ==============================================================
@@ -20,25 +20,23 @@ Source: the InfluxDB 2.x API reference (``/api/v2/write``) and InfluxDB 1.x (``/
 
 import base64
 import email.utils
-import gzip
 import json
 import re
 import ssl
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
-import structlog
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
-from gateway import line_protocol
 from gateway.clock import Clock
 from gateway.credentials import read_secret, tls_context, tls_problem
-from gateway.errors import BatchRefused, BatchTooLarge, CredentialsError, SinkAway, SinkHeld, SinkSlow
-from gateway.sinks.duplicates import only_lines
-from gateway.sinks.duplicates_query import Busy, ask
+from gateway.errors import BatchRefused, BatchTooLarge, CredentialsError, SinkAway, SinkBlocked, SinkSlow
 from gateway.sinks.settings import InfluxSettings
+
+Parameters = list[tuple[str, str]]
 
 _ABOUT_LINES = re.compile(
     r"partial write|\bpars(e|ing)\b|\b(line|point|field|tag|serie|timestamp|value)s?\b|conflict|beyond retention"
@@ -46,7 +44,10 @@ _ABOUT_LINES = re.compile(
 
 
 class InfluxSink:
-    """One database. Secrets are read at the first request and again after a refusal, so that they can be changed."""
+    """A connection to one database.
+
+    Secrets are read at the first request and again after a refusal, so that they can be changed.
+    """
 
     def __init__(self, settings: InfluxSettings, clock: Clock) -> None:
         self._settings = settings
@@ -54,11 +55,18 @@ class InfluxSink:
         self._client: InfluxDBClientAsync | None = None
         self._password: str | None = None
         self._token: str | None = None
-        self._overwrites = False
-        self._told = False
 
-    async def send(self, body: bytes) -> None:
-        """Store a gzip body of line protocol with times in nanoseconds."""
+    @property
+    def url(self) -> str:
+        """The address in the configuration."""
+        return self._settings.url
+
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        """Store a gzip body of line protocol with times in nanoseconds.
+
+        A body ``in_doubt`` goes out like any other: a point that is written again overwrites itself.
+        """
+        del in_doubt
         try:
             client = self._client or self._open()
             if self._settings.database is None:
@@ -72,37 +80,12 @@ class InfluxSink:
         except aiohttp.ClientConnectorError as error:
             raise SinkAway(f"{self._settings.url}: {_why_not_connected(error)}") from error
         except aiohttp.ClientError as error:
-            raise SinkAway(f"{self._settings.url}: {error}", unsure=True) from error
+            raise SinkAway(f"{self._settings.url}: {error}", in_doubt=True) from error
 
-    async def missing(self, body: bytes) -> bytes:
-        """Return what of a body, sent before with an unknown outcome, has to be sent again; b"" for nothing of it.
-
-        That is all of it, since writing a point twice is harmless, unless the server keeps duplicates: see `resend`.
-        """
-        if self._overwrites:
-            return body
-        lines = line_protocol.split(gzip.decompress(body))
-        session = (self._client or self._open()).api_client.rest_client.pool_manager
-        url = self._settings.url
-        try:
-            answer = await ask(session, url, self._authorization(), lines, self._clock)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise SinkAway(f"{url}: asked which readings it has: {error!r}", unsure=True) from error
-        match answer:
-            case Busy(status):
-                raise SinkAway(f"{url}: {status}, asked which readings it has", unsure=True)
-            case "overwrites":
-                self._overwrites = True
-                return body
-            case "not told":
-                if not self._told:
-                    self._told = True
-                    structlog.get_logger().warning(
-                        "the database does not let us ask what it has: if it keeps duplicates, it may get some",
-                        url=url,
-                    )
-                return body
-        return gzip.compress(only_lines(answer), 1) if answer else b""
+    def get(self, url: str, parameters: Parameters) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Ask the same server for a page, signed in as for a write, over the same connection."""
+        session: aiohttp.ClientSession = (self._client or self._open()).api_client.rest_client.pool_manager
+        return session.get(url, params=parameters, headers=self._authorization(), allow_redirects=False)
 
     def _authorization(self) -> dict[str, str]:
         """Return the header that tells who we are, as it goes with every write."""
@@ -125,7 +108,7 @@ class InfluxSink:
             self._password = read_secret("password_file", settings.password_file) if settings.password_file else None
             context = tls_context(settings.ca_file)
         except CredentialsError as error:
-            raise SinkHeld(f"{settings.url}: {error}") from error
+            raise SinkBlocked(f"{settings.url}: {error}") from error
         self._client = InfluxDBClientAsync(
             settings.url.rstrip("/"),
             token=self._token or "",  # an empty one is not sent
@@ -166,7 +149,7 @@ class InfluxSink:
         """Look at what influxdb-client gives for a success: body, status, headers."""
         status = answer[1]
         if status != 204:
-            raise SinkHeld(f"{self._settings.url}: {status} where a database answers 204; is this its address?")
+            raise SinkBlocked(f"{self._settings.url}: {status} where a database answers 204; is this its address?")
 
     async def _explain(self, error: ApiException) -> None:
         """Turn an answer that is no success into one of our errors."""
@@ -178,23 +161,22 @@ class InfluxSink:
                 raise BatchRefused(f"{status}: {words}") from None
             case 400 | 422:
                 why = "and not because of a reading" if json_words else "and not in a database's words"
-                raise SinkHeld(f"{url}: {status}, {why}; are address and names right? {words}") from None
+                raise SinkBlocked(f"{url}: {status}, {why}; are address and names right? {words}") from None
             case 500 if "retention policy not found" in words:
-                raise SinkHeld(f"{url}: {words}") from None
+                raise SinkBlocked(f"{url}: {words}") from None
             case 413:
                 raise BatchTooLarge(f"{status}: {words}") from None
             case 401 | 403:
                 await self.close()
-                raise SinkHeld(f"{url}: {status}, the database refuses our token or password: {words}") from None
+                raise SinkBlocked(f"{url}: {status}, the database refuses our token or password: {words}") from None
             case 404:
-                raise SinkHeld(f"{url}: 404, no such organisation, bucket or database: {words}") from None
+                raise SinkBlocked(f"{url}: 404, no such organisation, bucket or database: {words}") from None
             case _ if 300 <= status < 400:
                 where = dict(error.headers or {}).get("Location", "elsewhere")
-                raise SinkHeld(f"{url}: {status}, the server sends us to {where}: correct the url") from None
-        unsure = status in {500, 502, 504}
-        raise SinkAway(
-            f"{url}: {status}: {words}", _retry_after(error.headers, self._clock.wall() / 1e9), unsure=unsure
-        ) from None
+                raise SinkBlocked(f"{url}: {status}, the server sends us to {where}: correct the url") from None
+        in_doubt = status in {500, 502, 504}
+        wait = _retry_after(error.headers, self._clock.wall() / 1e9)
+        raise SinkAway(f"{url}: {status}: {words}", wait, in_doubt=in_doubt) from None
 
 
 def _why_not_connected(error: aiohttp.ClientConnectorError) -> str:

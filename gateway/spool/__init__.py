@@ -12,12 +12,11 @@ On disk
           lock                         flock'ed by the owner; holds its pid, for people
           00000000000000000000.lp.gz   segments, named by the sequence number of their first reading
           00000000000000081920.lp.gz
-          cursors/influx.json          {"next": 90112, ...}: the sink has everything below
+          cursors/influx.json          {"version": 1, "next": 90112, ...}: the sink has everything below
           damaged/                     pieces that are no good members, named SEGMENT-OFFSET; never deleted by us
           quarantine/influx.lp         lines that the server will never take, with its words above them
           quarantine/held.lp           lines of sensors that nobody configured
           quarantine/held.json         how much of that counts: see `holding`
-          replays/influx.json          a second cursor, over what is sent to the sink once more
           requests/                    what people ask of the owner: see `requests`
           losses.jsonl                 the loss ledger: what is gone, and why
 
@@ -35,11 +34,12 @@ Hold (`holding`, `quarantine`)
     Lines of sensors that nobody configured wait for a person. They become durable together with the readings that
     came with them, or not at all.
 
-Read (`reader`, `cursors`)
+Read (`reader`, `cursors`, `consumer`)
     The segment is found by its name, the member by walking headers; a reader that goes on knows its place. A member
     is verified by the checksum over its compressed bytes and handed on as it is. After damage the walk continues at
-    the next good member. Each sink has its own cursor; only after it has stored everything below does that move, by
-    write-temporary-and-rename. It may be lost: sending again is harmless, because times were fixed before.
+    the next good member. Each sink has its own cursor, which only its `Consumer` writes; only after the sink has
+    stored everything below does that move, by write-temporary-and-rename. It may be lost: sending again is harmless,
+    because times were fixed before.
 
 Delete (`retention`, `ledger`)
     Whole segments, never the newest. Those that every sink has go after ``keep``, and first when room is needed
@@ -53,9 +53,9 @@ Recovery (`recovery`)
     have left it in memory only. The next number is the highest end of a member or of a cursor.
 
 Ask (`requests`)
-    The daemon has the lock, and people have wishes: to requeue what is in quarantine, to send a range once more. They
-    put a small file into ``requests/``; whoever has the lock carries it out and answers. `requests` says how each of
-    them is done once, whenever the owner is killed.
+    The daemon has the lock, and people have wishes: to requeue what is in quarantine, or to drop it. They put a small
+    file into ``requests/``; whoever has the lock carries it out and answers. `requests` says how each of them is done
+    once, whenever the owner is killed. To send a range once more takes no lock: `SpoolView` is enough.
 
 Press (`pressure`)
     How full it is with what nobody took, and how long that lasts.
@@ -64,7 +64,8 @@ Everything here is synchronous and meant for worker threads. `Spool.open` is for
 everybody else: it takes no lock and changes nothing.
 """
 
-from gateway.spool.cursors import Cursors
+from gateway.spool.consumer import Consumer, InFlight
+from gateway.spool.cursors import Cursor, Cursors, Deferred
 from gateway.spool.ledger import Ledger, Loss, format_time
 from gateway.spool.member import (
     MAX_IDENTITIES,
@@ -77,7 +78,6 @@ from gateway.spool.member import (
     encode_member,
 )
 from gateway.spool.pressure import Gauge, Levels, Pressure
-from gateway.spool.progress import Progress, Waiting
 from gateway.spool.quarantine import Quarantine
 from gateway.spool.quarantine_lines import Held, of_boot
 from gateway.spool.reader import SpoolReader
@@ -85,17 +85,21 @@ from gateway.spool.recovery import Recovery
 from gateway.spool.segments import Piece
 from gateway.spool.settings import Policy, SpoolSettings, SpoolTuning
 from gateway.spool.store import Spool
-from gateway.spool.view import ReplayStatus, SinkStatus, SpoolStatus, SpoolView, Verification
+from gateway.spool.view import SinkStatus, SpoolStatus, SpoolView, Verification
 from gateway.spool.writer import SpoolWriter
 
 __all__ = [
     "MAX_IDENTITIES",
     "Batch",
+    "Consumer",
+    "Cursor",
     "Cursors",
+    "Deferred",
     "Gauge",
     "Header",
     "Held",
     "Identity",
+    "InFlight",
     "Ledger",
     "Levels",
     "Loss",
@@ -104,10 +108,8 @@ __all__ = [
     "Piece",
     "Policy",
     "Pressure",
-    "Progress",
     "Quarantine",
     "Recovery",
-    "ReplayStatus",
     "SinkStatus",
     "Spool",
     "SpoolReader",
@@ -117,7 +119,6 @@ __all__ = [
     "SpoolView",
     "SpoolWriter",
     "Verification",
-    "Waiting",
     "decode_member",
     "encode_member",
     "format_time",

@@ -9,13 +9,16 @@ Everything raises `OSError` as the system does. What the spool relies on, and no
 """
 
 import errno
+import fcntl
+import json
 import os
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from gateway.spool.lock import lock_directory
+from gateway.errors import SpoolError, SpoolLocked
 
 _BLOCK = 4096
 
@@ -162,7 +165,7 @@ class OsFilesystem:
         return state.f_bavail * state.f_frsize
 
     def lock(self, path: Path) -> Callable[[], None]:
-        """Take the lock; see `gateway.spool.lock`."""
+        """Take the lock; the kernel holds it, so a killed owner leaves nothing to clean up."""
         return lock_directory(path)
 
 
@@ -210,6 +213,41 @@ def replace_file(filesystem: Filesystem, path: Path, data: bytes, *, durable: bo
         filesystem.sync_directory(path.parent)
 
 
+def save_checked(filesystem: Filesystem, path: Path, state: Mapping[str, Any], *, durable: bool) -> None:
+    """Give ``path`` a JSON object with its check, in one step.
+
+    Only a ``durable`` one is certain to survive a power cut, and only that raises `SpoolError` when the disk fails;
+    else the content is overwritten in place, which takes no room: should a power cut tear it, the check tells.
+    """
+    data = json.dumps({**state, "check": _check(state)}).encode()
+    try:
+        replace_file(filesystem, path, data + b"\n", durable=durable)
+    except OSError as error:
+        if durable:
+            raise SpoolError(f"cannot write {path}: {error.strerror}") from error
+        with suppress(OSError):
+            file = filesystem.open(path)
+            try:
+                file.write(data.ljust(filesystem.size(path) - 1) + b"\n", 0)
+            finally:
+                file.close()
+
+
+def read_checked(filesystem: Filesystem, path: Path) -> dict[str, Any]:
+    """Return the JSON object in ``path``; raises `OSError`, and `ValueError` where it or its check is wrong."""
+    state = json.loads(filesystem.read(path))
+    if not isinstance(state, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - the caller sorts out good from bad, not types
+    check = state.pop("check", None)
+    if check is not None and check != _check(state):
+        raise ValueError("the check does not match")
+    return state
+
+
+def _check(state: Mapping[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(state, sort_keys=True, separators=(',', ':')).encode()):08x}"
+
+
 def append_to_file(filesystem: Filesystem, path: Path, data: bytes, end: int | None = None) -> int:
     """Add ``data`` to the end of ``path``, durably, creating it if needed; return where it ends now.
 
@@ -239,3 +277,32 @@ def append_to_file(filesystem: Filesystem, path: Path, data: bytes, end: int | N
         file.close()
     filesystem.sync_directory(path.parent)  # also when it was there: whoever created it may have failed at this step
     return end + len(data)
+
+
+def lock_directory(path: Path) -> Callable[[], None]:
+    """Take the lock file ``path``, write our pid into it, and return what releases it.
+
+    Raises `SpoolLocked`, with the owner's pid where the file tells it, if another process has it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        pid = _owner(os.pread(descriptor, 32, 0))
+        os.close(descriptor)
+        who = f"process {pid}" if pid else "another process"
+        raise SpoolLocked(
+            f"{path.parent} is in use by {who}: stop it, or give this one another data_dir", pid
+        ) from error
+    except OSError:
+        os.close(descriptor)
+        raise
+    with suppress(OSError):  # a full disk must not keep the daemon from starting; the pid is only for people
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    return lambda: os.close(descriptor)
+
+
+def _owner(content: bytes) -> int | None:
+    text = content.strip()
+    return int(text) if text.isdigit() else None

@@ -26,12 +26,13 @@ Until it succeeds nobody takes lines out of the file, and nothing else goes into
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from threading import RLock
+from typing import Any
 
 from gateway.errors import SpoolError
-from gateway.spool.cursors import Cursors
-from gateway.spool.filesystem import Filesystem
+from gateway.spool.filesystem import Filesystem, read_checked, save_checked
 from gateway.spool.member import (
     MAX_IDENTITIES,
     Batch,
@@ -61,7 +62,7 @@ class Holding:
     ) -> None:
         """Put in order what an earlier run left."""
         self._filesystem, self._quarantine, self._writer = filesystem, quarantine, writer
-        self._notes = Cursors(filesystem, quarantine.directory)
+        self._path = quarantine.directory / f"{HELD}.json"
         self._lock = RLock()
         self._before: int | None = None
         """The size of the file before the lines of a group that does not count yet."""
@@ -90,7 +91,7 @@ class Holding:
         """
         with self._lock, self._quarantine.lock:
             if self._before is None:
-                text = self._quarantine.fitting(HELD, held)
+                text = self._quarantine.encode(HELD, held)
                 before = self._quarantine.size(HELD)
                 self._note(self.identities, size=before, text=None if batch is None else _check(batch))
                 self._before, self._to_put = before, text
@@ -126,11 +127,19 @@ class Holding:
         text: int | None = None,
         durable: bool = True,
     ) -> None:
-        extra = {"size": size, "text": text, "identities": pack_identities(identities).hex()}
-        self._notes.save(HELD, self._writer.next_seq, durable=durable, extra=extra)
+        packed = pack_identities(identities).hex()
+        note = {"next": self._writer.next_seq, "size": size, "text": text, "identities": packed}
+        save_checked(self._filesystem, self._path, note, durable=durable)
+
+    def _noted(self) -> dict[str, Any]:
+        """Return the note, empty where there is none or it makes no sense."""
+        with suppress(OSError, ValueError):
+            return read_checked(self._filesystem, self._path)
+        return {}
 
     def _recover(self, reader: SpoolReader) -> tuple[Identity, ...]:
-        state, noted = self._notes.state(HELD), self._notes.next(HELD)
+        state = self._noted()
+        noted = state.get("next", 0)
         size, text = state.get("size"), state.get("text")
         beyond = self._writer.next_seq > noted
         if not state or (beyond and (size is None or (text is not None and _may_begin(reader, noted, text)))):

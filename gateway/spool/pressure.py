@@ -1,7 +1,7 @@
-"""How hard the spool is pressed: how full it is with what nobody took yet, how fast that changes, how long it lasts.
+"""Pressure on the spool: how full it is with what is pending, how fast that changes, and how long the room lasts.
 
 Readings that every sink has may be deleted any time, so they take no room here: a spool that keeps a week of
-delivered readings up to its last byte is empty in this sense. Pure: whoever samples brings figures and time.
+delivered readings up to its last byte is empty in this sense. Pure: the caller brings figures and time.
 """
 
 from collections import deque
@@ -77,9 +77,9 @@ class Pressure(NamedTuple):
         return words if self.hours_left is None else f"{words}, for {say_hours(self.hours_left)} at this rate"
 
 
-def room_left(held: int, undelivered: int, free: int, *, max_bytes: int, min_free_bytes: int) -> int:
-    """Return the bytes that may be written before a bound is met, if ``held - undelivered`` bytes may go first."""
-    return max(0, min(max_bytes - held, free - min_free_bytes) + held - undelivered)
+def room_left(stored: int, undelivered: int, free: int, *, max_bytes: int, min_free_bytes: int) -> int:
+    """Return the bytes that may be written before a bound is met, if ``stored - undelivered`` bytes may go first."""
+    return max(0, min(max_bytes - stored, free - min_free_bytes) + stored - undelivered)
 
 
 def say_hours(hours: float) -> str:
@@ -106,10 +106,10 @@ class Gauge:
         seconds = max(now - began, 1e-9)
         readings_in = (levels.next_seq - first.next_seq) / seconds
         bytes_in = (levels.written - first.written) / seconds
-        # A cursor that jumps back (somebody lost it) is no negative rate.
+        # A cursor that jumps back, because its file was lost, is no negative rate.
         out = {sink: max(0, to - first.taken.get(sink, to)) / seconds for sink, to in levels.taken.items()}
-        behind = 1 - min(out.values(), default=0.0) / readings_in if readings_in else 0.0
-        growing = bytes_in * behind if behind > STEADY else 0.0
+        lag = 1 - min(out.values(), default=0.0) / readings_in if readings_in else 0.0
+        growing = bytes_in * lag if lag > STEADY else 0.0
         whole = levels.undelivered + levels.room
         return Pressure(
             fill=1.0 if levels.full else levels.undelivered / whole if whole else 0.0,

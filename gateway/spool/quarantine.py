@@ -81,9 +81,9 @@ class Quarantine:
         they are not kept, and the caller must not move on.
         """
         with self.lock:
-            self.put(sink, self.fitting(sink, {reason: [lines.rstrip(b"\n")]}))
+            self.put(sink, self.encode(sink, {reason: [lines.rstrip(b"\n")]}))
 
-    def fitting(self, sink: str, held: Mapping[str, Sequence[bytes]]) -> bytes:
+    def encode(self, sink: str, held: Mapping[str, Sequence[bytes]]) -> bytes:
         """Return lines, by the reason above them, as they will stand in the file, once that is in order.
 
         Raises `QuarantineFull` at the bound, and `SpoolError`.
@@ -105,7 +105,7 @@ class Quarantine:
         return text
 
     def put(self, sink: str, text: bytes, end: int | None = None) -> None:
-        """Add what `fitting` returned, durably; ``end`` cuts off first what an earlier attempt may have left beyond.
+        """Add what `encode` returned, durably; ``end`` cuts off first what an earlier attempt may have left beyond.
 
         Raises `SpoolFull` on a full disk, `SpoolError` for any other failure.
         """

@@ -22,7 +22,7 @@ class _Mark(NamedTuple):
 class SpoolReader:
     """One reader with its place; give each sink and each thread its own.
 
-    ``on_damage`` is told of every damaged piece that is passed over, again each time somebody passes.
+    ``on_damage`` is told of every damaged piece that is passed over, again each time it is.
     """
 
     def __init__(
@@ -32,7 +32,10 @@ class SpoolReader:
         index: SegmentIndex,
         on_damage: Callable[[Piece], None] = lambda _piece: None,
     ) -> None:
-        self._filesystem, self._root, self._index, self._on_damage = filesystem, root, index, on_damage
+        self._filesystem = filesystem
+        self._root = root
+        self._index = index
+        self._on_damage = on_damage
         self._marks: list[_Mark] = []  # where the last read began and ended: to go on, or to do it again
 
     def read(

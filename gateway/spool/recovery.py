@@ -201,7 +201,7 @@ class _Mending:
         """Remove temporaries of replacements that were not finished."""
         for directory in (
             self._root,
-            *(self._root / name for name in ("cursors", "damaged", "quarantine", "replays")),
+            *(self._root / name for name in ("cursors", "damaged", "quarantine")),
         ):
             with suppress(OSError):
                 for name in self._filesystem.names(directory):

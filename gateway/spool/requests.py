@@ -1,10 +1,9 @@
-"""What people ask of a spool, carried out by whoever owns it: the daemon while it runs, else the command itself.
+"""Requests to a spool, carried out by its owner: the daemon while it runs, else the command itself.
 
 A request is a file ``requests/<id>.json``, put there in one step::
 
     {"do": "requeue", "sink": "held", "match": "spot-17"}     lines of the quarantine back into the spool
     {"do": "drop", "sink": "influx", "match": null}           lines of the quarantine into the loss ledger
-    {"do": "replay", "sink": "influx", "since": 17..., "until": 17...}
     {"do": "repair"}                                          set damaged pieces aside
 
 The owner of the lock looks there once a second, does it, writes ``requests/done/<id>.json`` and deletes the request.
@@ -14,9 +13,8 @@ requeue  The lines are taken out of the quarantine (`gateway.spool.quarantine`) 
          spool's next reading had. Each portion is stored as a member with an identity of its own, and the file's name
          moves on. Only the portion whose storing may have been interrupted is looked for in the spool.
 drop     The ledger's line carries the request's id; then the lines go.
-replay   ``replays/<sink>.json`` is a cursor over the wanted range; the daemon runs a second forwarder along it.
 repair   Pieces go to ``damaged/`` and into the ledger. Readers pass over the place; the segment itself is rewritten
-         at the next start, for nobody may move bytes that a reader is walking over.
+         at the next start, for bytes that a reader is walking over must not move.
 """
 
 import json
@@ -26,18 +24,17 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from gateway import line_protocol
 from gateway.errors import SpoolError
 from gateway.spool.filesystem import Filesystem, replace_file
-from gateway.spool.ledger import Loss
+from gateway.spool.ledger import Ledger, Loss
 from gateway.spool.member import Batch, Identity
-from gateway.spool.quarantine import Taken
+from gateway.spool.quarantine import Quarantine, Taken
 from gateway.spool.quarantine_lines import Held
-
-if TYPE_CHECKING:
-    from gateway.spool.store import Spool
+from gateway.spool.reader import SpoolReader
+from gateway.spool.segments import Piece
 
 PORTION = 2_000
 PORTION_BYTES = 8 * 1024 * 1024
@@ -79,16 +76,45 @@ def answer_to(filesystem: Filesystem, root: Path, name: str) -> Answer | None:
     return None
 
 
+class Appends(Protocol):
+    """What makes readings durable."""
+
+    def append(self, batch: Batch) -> object:
+        """Make a batch durable. Raises `SpoolError`."""
+
+
+class OpenSpool(Protocol):
+    """What requests need of the spool that they are for."""
+
+    root: Path
+    ledger: Ledger
+    quarantine: Quarantine
+
+    @property
+    def holding(self) -> Appends:
+        """The way in for readings."""
+
+    @property
+    def next_seq(self) -> int:
+        """The sequence number that the next reading gets."""
+
+    def reader(self) -> SpoolReader:
+        """Return a new reader."""
+
+    def set_aside_damage(self) -> list[Piece]:
+        """Put every damaged piece into ``damaged/`` and the ledger. Raises `SpoolError`."""
+
+
 class Clerk:
     """Carries out the requests to one open spool; one thread."""
 
-    def __init__(self, spool: "Spool", filesystem: Filesystem) -> None:
-        self._spool, self._filesystem = spool, filesystem
+    def __init__(self, spool: OpenSpool, filesystem: Filesystem) -> None:
+        self._spool = spool
+        self._filesystem = filesystem
         self._directory = spool.root / "requests"
         self._verbs: dict[str, Callable[[str, Request], Answer]] = {
             "requeue": self._requeue,
             "drop": self._drop,
-            "replay": self._replay,
             "repair": self._repair,
         }
 
@@ -101,7 +127,7 @@ class Clerk:
                 answer = self._do(name, request)
                 self._answer(name, answer)
                 done.append(Done(request, answer))
-            if "error" not in answer:  # else what was taken out lies there, for somebody to look into
+            if "error" not in answer:  # else what was taken out lies there, for a person to look into
                 for taken in self._taken(name):
                     self._spool.quarantine.forget(taken)
             with suppress(OSError):  # then it is answered already when it is seen again
@@ -163,10 +189,10 @@ class Clerk:
         for out in self._take_out(name, request, f"{self._spool.next_seq}-0", "requeue"):
             taken = out
             seq, portion = map(int, taken.mark.split("-"))
-            unsure = self._stored(seq)
+            stored = self._stored(seq)
             for number, batch in enumerate(_portions(self._spool.quarantine.read_taken(taken))):
                 count += batch.count
-                if number < portion or (number == portion and batch.identities[0] in unsure):
+                if number < portion or (number == portion and batch.identities[0] in stored):
                     continue
                 self._spool.holding.append(batch)
                 taken = self._spool.quarantine.move_on(taken, f"{self._spool.next_seq}-{number + 1}")
@@ -185,7 +211,7 @@ class Clerk:
             count += len(lines)
             try:
                 if not self._spool.ledger.knows("dropped", taken.path.name, None):
-                    why = f"somebody dropped it from the quarantine of {taken.sink}"
+                    why = f"a person dropped it from the quarantine of {taken.sink}"
                     span = min(times, default=None), max(times, default=None)
                     sensors = line_protocol.sensors_in(b"\n".join(lines))
                     self._spool.ledger.record(
@@ -198,10 +224,6 @@ class Clerk:
 
     def _left(self, request: Request) -> int:
         return self._spool.quarantine.size(str(request["sink"]))
-
-    def _replay(self, name: str, request: Request) -> Answer:
-        since, until = int(request["since"]), int(request["until"])
-        return self._spool.begin_replay(name, str(request["sink"]), since, until)
 
     def _repair(self, name: str, request: Request) -> Answer:
         del name, request

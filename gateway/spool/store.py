@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+from urllib.parse import unquote
 
 from gateway.errors import SpoolError
+from gateway.spool.consumer import Consumer
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
 from gateway.spool.holding import Holding
@@ -16,7 +18,6 @@ from gateway.spool.pressure import Levels
 from gateway.spool.quarantine import Quarantine
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Recovery, recover, set_aside, survey
-from gateway.spool.replay import RangeReader, numbers_between
 from gateway.spool.requests import Clerk, Done
 from gateway.spool.retention import Retention
 from gateway.spool.segments import Piece, SegmentIndex
@@ -24,7 +25,7 @@ from gateway.spool.settings import SpoolSettings, SpoolTuning
 from gateway.spool.view import SpoolView
 from gateway.spool.writer import SpoolWriter
 
-_DIRECTORIES = ("cursors", "damaged", "quarantine", "replays", "requests", "requests/done")
+_DIRECTORIES = ("cursors", "damaged", "quarantine", "requests", "requests/done")
 
 
 class Spool(SpoolView):
@@ -33,10 +34,9 @@ class Spool(SpoolView):
     recovery    what was found at the start; ``recovery.identities`` are the MQTT packets stored already
     writer      for one thread
     holding     the same, for readings that come with held lines
-    cursors     one thread a sink
+    cursors     how far each sink is; `consumer` gives a sink what it needs to move its own
     ledger      the losses
     quarantine  the lines that sinks refused
-    replays     cursors over what is sent once more
     """
 
     def __init__(
@@ -134,6 +134,10 @@ class Spool(SpoolView):
 
         return super().reader(take_note)
 
+    def consumer(self, sink: str) -> Consumer:
+        """Return what ``sink`` needs: a reader of its own, its position, and its dead letters; one a sink."""
+        return Consumer(sink, self.cursors, self.reader(), self.quarantine, lambda: self.next_seq)
+
     def enforce(self, now: int | None = None) -> None:
         """Delete what the bounds no longer allow; the writer does the urgent part by itself.
 
@@ -159,29 +163,12 @@ class Spool(SpoolView):
         full = room < self.writer.segment_bytes
         return Levels(undelivered, room, full, next_seq, self.writer.written, taken)
 
-    def begin_replay(self, request: str, sink: str, since: int, until: int) -> dict[str, Any]:
-        """Lay a second cursor for ``sink`` over the readings with ``since`` <= time < ``until``; return the answer.
-
-        What the sink has not got yet comes to it anyway. Raises `SpoolError`.
-        """
-        known = self._sinks or self.cursors.sinks
-        if sink not in known:
-            return {"error": f"there is no database called {sink!r}; there are: {', '.join(known) or 'none'}"}
-        if self.replays.state(sink).get("request") != request:
-            first, end = numbers_between(self._index, since, until)
-            end = min(end, self.cursors.next(sink))
-            if first >= end:
-                return {"readings": 0}
-            # Sent before, all of it: a database that keeps duplicates is asked what it has.
-            plan = {"first": first, "end": end, "since": since, "until": until, "request": request}
-            self.replays.save(sink, first, durable=True, extra={**plan, "sending": end})
-        state = self.replays.state(sink)
-        return {"readings": state["end"] - state["first"]}
-
-    def replay_reader(self, sink: str) -> SpoolReader:
-        """Return a reader for the range that is replayed to ``sink``."""
-        state = self.replays.state(sink)
-        return RangeReader(self._filesystem, self.root, self._index, state["since"], state["until"])
+    def unfinished_replays(self) -> list[str]:
+        """Return the sinks of replays that an earlier version left in ``replays/``: nobody goes on with them."""
+        with suppress(OSError):
+            names = self._filesystem.names(self.root / "replays")
+            return sorted(unquote(name.removesuffix(".json")) for name in names if name.endswith(".json"))
+        return []
 
     def set_aside_damage(self) -> list[Piece]:
         """Read everything; put every damaged piece into ``damaged/`` and the ledger. Raises `SpoolError`.

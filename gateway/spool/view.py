@@ -1,7 +1,7 @@
-"""A spool as anybody may see it: read-only, without a lock, beside a running daemon or on a card reader."""
+"""A read-only view of a spool: without a lock, beside a running daemon or on a card reader."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,6 @@ from gateway.errors import SpoolError
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
 from gateway.spool.ledger import Ledger
-from gateway.spool.progress import Progress
 from gateway.spool.quarantine import held_in, sinks_held
 from gateway.spool.quarantine_lines import Held
 from gateway.spool.reader import SpoolReader
@@ -22,25 +21,14 @@ from gateway.spool.segments import Piece, Segment, SegmentIndex
 
 @dataclass(frozen=True, slots=True)
 class SinkStatus:
-    """How one sink stands: its cursor, how many readings wait, and the time of the oldest of them.
+    """How one sink stands: its cursor, how many readings are pending, and the time of the oldest of them.
 
-    Time is nanoseconds UTC, ``None`` when nothing waits or what waits has no UTC time yet.
+    Time is nanoseconds UTC, ``None`` when nothing is pending or what is pending has no UTC time yet.
     """
 
     next_seq: int
-    waiting: int
-    oldest_undelivered: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayStatus:
-    """How far a replay is: the numbers it goes through, the next one, and the time range asked for."""
-
-    first: int
-    end: int
-    next_seq: int
-    since: int
-    until: int
+    pending: int
+    oldest_pending: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +51,17 @@ class SpoolStatus:
     losses: int
     lost_readings: int
     sinks: dict[str, SinkStatus]
-    replays: dict[str, ReplayStatus] = field(default_factory=dict)
     undelivered_bytes: int = 0
     quarantined_bytes: dict[str, int] = field(default_factory=dict)
     """Bytes in the quarantine, by sink; readings of unknown sensors under ``held``."""
 
     def ages(self, now: int) -> dict[str, float]:
-        """Return for each sink that waits the seconds since the time of the oldest reading it has not got.
+        """Return for each sink the seconds since the time of the oldest reading that is pending.
 
         ``now`` is nanoseconds UTC. A time that is not known is left out; one in the future (a device's clock) has no
         age.
         """
-        oldest = {name: sink.oldest_undelivered for name, sink in self.sinks.items()}
+        oldest = {name: sink.oldest_pending for name, sink in self.sinks.items()}
         return {name: max(0, now - moment) / 1e9 for name, moment in oldest.items() if moment is not None}
 
 
@@ -99,11 +86,12 @@ class SpoolView:
         ledger: Ledger,
         sinks: tuple[str, ...],
     ) -> None:
-        self._filesystem, self._index, self._sinks = filesystem, index, sinks
+        self._filesystem = filesystem
+        self._index = index
+        self._sinks = sinks
         self.root = root
         self.cursors = cursors
         self.ledger = ledger
-        self.replays = Cursors(filesystem, root / "replays")
         self.problems: list[str] = []
         """Files that could not be read, a sentence each."""
 
@@ -116,7 +104,7 @@ class SpoolView:
         cursors = Cursors(filesystem, root / "cursors")
         ledger = Ledger(filesystem, root / "losses.jsonl", time.time_ns)
         view = SpoolView(filesystem, root, index=index, cursors=cursors, ledger=ledger, sinks=cursors.sinks)
-        view.problems = found.problems
+        view.problems = [*found.problems, *cursors.refused.values()]
         return view
 
     @property
@@ -177,19 +165,11 @@ class SpoolView:
             losses=self.ledger.lines,
             lost_readings=self.ledger.readings,
             sinks={sink: self._sink_status(sink) for sink in self._sinks},
-            replays=dict(self._replays()),
             undelivered_bytes=sum(
                 segment.size for segment in segments if segment.end > self.cursors.lowest(self._sinks)
             ),
             quarantined_bytes=self._quarantined(),
         )
-
-    def _replays(self) -> Iterator[tuple[str, ReplayStatus]]:
-        for sink in self.replays.sinks:
-            state = self.replays.state(sink)
-            with suppress(KeyError, TypeError):
-                numbers = [int(state[key]) for key in ("first", "end", "next", "since", "until")]
-                yield sink, ReplayStatus(*numbers)
 
     def _quarantined(self) -> dict[str, int]:
         directory = self.root / "quarantine"
@@ -200,21 +180,20 @@ class SpoolView:
         return sizes
 
     def _sink_status(self, sink: str) -> SinkStatus:
-        progress = Progress(self.cursors.state(sink))
-        cursor = progress.front
-        begun = self._index.at(cursor)
+        cursor = self.cursors.of(sink)
+        begun = self._index.at(cursor.front)
         if begun is None:
-            return SinkStatus(progress.lowest, progress.count, None)
+            return SinkStatus(cursor.next, cursor.deferred_count, None)
         later = (segment.readings for segment in self._index.all() if segment.first > begun.first)
-        waiting = progress.count + sum(later)
+        pending = cursor.deferred_count + sum(later)
         oldest: int | None = None
-        for header in self.reader().headers(cursor):
+        for header in self.reader().headers(cursor.front):
             if header.first >= begun.end:
                 break
-            waiting += header.end - max(cursor, header.first)
+            pending += header.end - max(cursor.front, header.first)
             if oldest is None and header.boot is None:
                 oldest = header.t_min
-        return SinkStatus(progress.lowest, waiting, oldest)
+        return SinkStatus(cursor.next, pending, oldest)
 
     def _count_damaged(self) -> int:
         try:

@@ -96,15 +96,15 @@ class _Metrics(Collector):
 
     def _sinks(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("prehod_sink_up", "1 while the sink takes readings", labels=["sink"])
-        waiting = GaugeMetricFamily("prehod_sink_waiting_readings", "Readings not yet delivered", labels=["sink"])
+        pending = GaugeMetricFamily("prehod_sink_pending_readings", "Readings not yet delivered", labels=["sink"])
         readings = CounterMetricFamily("prehod_sink_readings", "Readings delivered", labels=["sink"])
         quarantined = CounterMetricFamily("prehod_sink_quarantined", "Readings refused for good", labels=["sink"])
-        oldest = GaugeMetricFamily("prehod_sink_oldest_waiting_seconds", "Age of the next reading", labels=["sink"])
+        oldest = GaugeMetricFamily("prehod_sink_oldest_pending_seconds", "Age of the next reading", labels=["sink"])
         for name in self._health.sinks.keys() & self._spool.sinks.keys():
             oldest.add_metric([name], self._ages.get(name, 0.0))
         for name, sink in self._health.sinks.items():
             up.add_metric([name], sink.link.up)
-            waiting.add_metric([name], sink.waiting)
+            pending.add_metric([name], sink.pending)
             readings.add_metric([name], sink.readings)
             quarantined.add_metric([name], sink.quarantined)
-        yield from (up, waiting, readings, quarantined, oldest)
+        yield from (up, pending, readings, quarantined, oldest)

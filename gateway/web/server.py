@@ -52,10 +52,6 @@ def _plain(status: SpoolStatus, now: int) -> dict[str, Any]:
         "damaged": status.damaged,
         "lost_readings": status.lost_readings,
         "quarantined_bytes": status.quarantined_bytes,
-        "waiting": {name: sink.waiting for name, sink in status.sinks.items()},
-        "oldest_waiting_s": {name: round(age, 1) for name, age in status.ages(now).items()},
-        "replays": {
-            name: {"from": replay.first, "next": replay.next_seq, "to": replay.end}
-            for name, replay in status.replays.items()
-        },
+        "pending": {name: sink.pending for name, sink in status.sinks.items()},
+        "oldest_pending_s": {name: round(age, 1) for name, age in status.ages(now).items()},
     }

@@ -197,6 +197,7 @@ def test_a_command_imports_only_what_it_needs() -> None:
         "influxdb_client",
         "rich",
         "gateway.daemon.app",
+        "gateway.daemon.process",
         "firmware_sim",
         "asyncio",
     }

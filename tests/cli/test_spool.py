@@ -42,7 +42,7 @@ def text(root: Path, batches: Batches) -> str:
     with Spool.open(root, tuning=SpoolTuning(segment_bytes=1), sinks=["influx"]) as spool:
         for batch in made:
             spool.writer.append(batch)
-        spool.cursors.save("influx", 8)
+        spool.consumer("influx").seek(8)
     return b"".join(batch.lines for batch in made).decode()
 
 
@@ -71,7 +71,7 @@ def test_status_for_machines(place: str, root: Path, text: str, run: Run, capsys
     assert run(*options, "status") == 0 if place == "before" else run("status", *options) == 0
     status = json.loads(capsys.readouterr().out)
     assert (status["readings"], status["segments"], status["next_seq"]) == (24, 3, 24)
-    assert status["sinks"]["influx"] == {"next_seq": 8, "waiting": 16, "oldest_undelivered": T0}
+    assert status["sinks"]["influx"] == {"next_seq": 8, "pending": 16, "oldest_pending": T0}
     assert (status["damaged"], status["losses"], status["problems"]) == (0, 0, [])
 
 

@@ -9,6 +9,7 @@ import time
 import tty
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,11 @@ import structlog
 from firmware_sim.patience import patience
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.influx.faults import Hang, Refusal
-from gateway.cli.spool_ask import ask
 from gateway.config.models import Configuration
 from gateway.daemon import app
 from gateway.daemon.app import Daemon
 from gateway.errors import SpoolFull, SpoolLocked
-from gateway.spool import Batch, SpoolView
+from gateway.spool import Batch, Cursor, Deferred, SpoolView
 from tests.support.until import until
 
 
@@ -121,7 +121,7 @@ async def test_a_reading_goes_all_the_way(
         assert first.tags == {"city": "Koper", "gateway": "koper-01", "sensor": "aq-tito"}
         assert {name: first.fields[name] for name in ("pm25", "pm10")} == {"pm25": 12.5, "pm10": 20}
         assert first.time < second.time
-        await until(lambda: daemon.health.sink("influx").waiting == 0)
+        await until(lambda: daemon.health.sink("influx").pending == 0)
         assert daemon.health.problems() == []
     assert set(database.write_counts.values()) == {1}
 
@@ -174,7 +174,7 @@ async def test_systemd_hears_of_the_start_the_state_and_the_stop(
         async with _running(configuration) as (_, stop):
             await until(lambda: says("READY=1"))
             await until(lambda: says("WATCHDOG=1"))
-            await until(lambda: says("STATUS=") and "waiting: influx 0" in "".join(heard))
+            await until(lambda: says("STATUS=") and "pending: influx 0" in "".join(heard))
             assert not says("STOPPING=1")
             stop.set()
             await until(lambda: says("STOPPING=1"))
@@ -231,42 +231,15 @@ async def test_everything_is_on_disk_for_a_stranger_to_read(
     assert status.next_seq == 1
 
 
-async def test_a_replay_sends_again_what_was_delivered_and_leaves_the_cursor_alone(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint
-) -> None:
-    root = configuration.gateway.data_dir / "spool"
-    wish = {"do": "replay", "sink": "influx", "since": 0, "until": 2**62}
-    async with _running(configuration) as (daemon, _):
-        await until(lambda: daemon.health.source("tito").link.up)
-        sensor.reports(12.5, 20.0)
-        await until(lambda: set(database.write_counts.values()) == {1})
-        await until(lambda: daemon.spool.cursors.next("influx") == 1)
-        assert await asyncio.to_thread(ask, root, wish) == {"readings": 1}
-        await until(lambda: set(database.write_counts.values()) == {2})
-        await until(lambda: daemon.spool.replays.next("influx") == 1)
-        assert daemon.spool.cursors.next("influx") == 1
-        # The one who asks for a database that is not there hears it.
-        answer = await asyncio.to_thread(ask, root, {**wish, "sink": "inflix"})
-        assert answer is not None
-        assert "there are: influx" in answer["error"]
-
-
-async def test_a_replay_that_was_broken_off_goes_on_after_a_restart(
-    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint
-) -> None:
-    root = configuration.gateway.data_dir / "spool"
-    async with _running(configuration) as (daemon, _):
-        await until(lambda: daemon.health.source("tito").link.up)
-        sensor.reports(12.5, 20.0)
-        await until(lambda: daemon.spool.cursors.next("influx") == 1)
-        database.fail_with(Hang())
-        wish = {"do": "replay", "sink": "influx", "since": 0, "until": 2**62}
-        assert await asyncio.to_thread(ask, root, wish) == {"readings": 1}
-    assert set(database.write_counts.values()) == {1}
-    database.recover()
-    async with _running(configuration) as (daemon, _):
-        await until(lambda: set(database.write_counts.values()) == {2})
-        await until(lambda: daemon.spool.status().replays["influx"].next_seq == 1)
+async def test_replays_that_an_earlier_version_left_are_ignored_and_said_so(configuration: Configuration) -> None:
+    left = configuration.gateway.data_dir / "spool" / "replays" / "influx.json"
+    left.parent.mkdir(parents=True)
+    left.write_text('{"next": 0, "first": 0, "end": 5, "since": 0, "until": 9, "sending": 5}')
+    with structlog.testing.capture_logs() as logs:
+        async with _running(configuration):
+            pass
+    assert [one["sinks"] for one in logs if one["event"].startswith("replays ignored")] == [["influx"]]
+    assert left.exists()
 
 
 async def test_what_only_memory_held_when_it_stops_on_a_full_disk_is_owned_up_to(
@@ -302,22 +275,36 @@ async def test_after_a_power_cut_a_database_that_keeps_duplicates_is_asked_and_a
     configuration: Configuration,
 ) -> None:
     async with _running(configuration) as (daemon, _):
-        cursors = daemon.spool.cursors
-        assert cursors.state("influx")["stopped"] is False
+        assert daemon.spool.cursors.of("influx").stopped is False
     daemon = Daemon(configuration)
     daemon.spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
     daemon.close()
-    assert daemon.spool.cursors.state("influx")["stopped"] is False, "this one did not come to an orderly end"
-    waits = {"boot": bytes(16).hex(), "from": 0, "to": 1, "count": 1, "sending": 0}
-    cursors.save("influx", 0, extra={"boot": "another", "stopped": False, "front": 1, "held": [waits]})
+    assert daemon.spool.cursors.of("influx").stopped is False, "this one did not come to an orderly end"
+    waits = Deferred(bytes(16), 0, 1, 1)
+    daemon.spool.cursors.update("influx", lambda _: Cursor(1, deferred=(waits,), boot="another"))
     again = Daemon(configuration)
-    state = again.spool.cursors.state("influx")
-    assert (state["sending"], state["held"]) == (1, [{**waits, "sending": 1}])
-    again.spool.cursors.save("influx", 0, extra={"boot": "another", "stopped": True, "sending": 0})
+    cursor = again.spool.cursors.of("influx")
+    assert (cursor.in_doubt_to, cursor.deferred) == (1, (replace(waits, in_doubt_to=1),))
+    again.spool.cursors.update("influx", lambda _: Cursor(0, boot="another", stopped=True))
     again.close()
     orderly = Daemon(configuration)
-    assert orderly.spool.cursors.state("influx")["sending"] == 0
+    assert orderly.spool.cursors.of("influx").in_doubt_to == 0
     orderly.close()
+
+
+async def test_a_cursor_of_a_newer_version_makes_its_sink_wait_and_is_a_problem(
+    configuration: Configuration, sensor: Sensor, database: InfluxEndpoint
+) -> None:
+    path = configuration.gateway.data_dir / "spool" / "cursors" / "influx.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"version": 99, "next": 0}')
+    async with _running(configuration) as (daemon, _):
+        await until(lambda: daemon.health.source("tito").link.up)
+        sensor.reports(12.5, 20.0)
+        await until(lambda: daemon.health.committed == 1)
+        await until(lambda: any("is of version 99" in problem for problem in daemon.health.problems()))
+    assert not database.writes
+    assert path.read_text() == '{"version": 99, "next": 0}'
 
 
 async def test_a_device_whose_clock_is_ahead_moves_nobody_elses_times_at_a_restart(

@@ -11,7 +11,7 @@ import structlog
 from gateway.clock import Timekeeper
 from gateway.config.models import Gateway
 from gateway.contract import Measurement
-from gateway.daemon.housekeeping import Tending
+from gateway.daemon.housekeeping import Housekeeping
 from gateway.errors import QuarantineFull
 from gateway.health import Health
 from gateway.ingest.committer import Committer
@@ -39,10 +39,10 @@ def told() -> list[int]:
 
 
 @pytest.fixture
-def tending(spool: Spool, health: Health, told: list[int]) -> Iterator[Tending]:
-    tending = Tending(spool, health, lambda: AT, lambda: told.append(spool.next_seq))
-    yield tending
-    tending.close()
+def housekeeping(spool: Spool, health: Health, told: list[int]) -> Iterator[Housekeeping]:
+    housekeeping = Housekeeping(spool, health, lambda: AT, lambda: told.append(spool.next_seq))
+    yield housekeeping
+    housekeeping.close()
 
 
 def ledger(spool: Spool) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_
     timekeeper: Timekeeper,
     health: Health,
     spool: Spool,
-    tending: Tending,
+    housekeeping: Housekeeping,
     clock: FakeClock,
 ) -> None:
     intake = Intake(Gateway(id="g", city="c"), {}, committer=committer, timekeeper=timekeeper, health=health)
@@ -70,7 +70,7 @@ async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_
     committer.most_lines = 0
     for _ in range(3):
         intake.accept(Measurement("air_quality", {"pm10": 1.0}), origin)
-    await tending.look()
+    await housekeeping.look()
     [entry] = ledger(spool)
     assert (entry["rule"], entry["count"], entry["sensors"]) == ("serial_refused", 3, ["aq-1"])
     assert (entry["from"], entry["to"], entry["segment"]) == (None, None, None)
@@ -79,10 +79,10 @@ async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_
     for second in range(4 * 3600):
         intake.accept(Measurement("air_quality", {"pm10": 1.0}), origin)
         clock.pass_by(10**9)
-        await tending.write_down()
+        await housekeeping.record_refusals()
         assert second < 59 or len(ledger(spool)) > 1
     assert 6 < len(ledger(spool)) < 14
-    await tending.write_down(everything=True)
+    await housekeeping.record_refusals(everything=True)
     assert sum(entry["count"] for entry in ledger(spool)) == health.refused == 3 + 4 * 3600
 
 
@@ -92,67 +92,73 @@ async def test_what_the_quarantine_does_not_take_is_in_the_ledger(
     store: FakeStore,
     health: Health,
     spool: Spool,
-    tending: Tending,
+    housekeeping: Housekeeping,
 ) -> None:
     store.hold_trouble = QuarantineFull("64 MiB")
     running.hold("unknown sensor x", b"air_quality,sensor=x pm10=1 5")
     running.hold("unknown sensor y", b"air_quality,sensor=y pm10=1 5")
     running.hurry()
     await until(lambda: health.refused == 2)
-    await tending.look()
+    await housekeeping.look()
     [entry] = ledger(spool)
     assert (entry["rule"], entry["count"], entry["sensors"]) == ("quarantine_full", 2, ["x", "y"])
 
 
 async def test_counts_wait_in_memory_while_the_ledger_cannot_be_written(
-    health: Health, spool: Spool, tending: Tending, monkeypatch: pytest.MonkeyPatch
+    health: Health, spool: Spool, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full() -> None:
         raise OSError(28, "No space left on device")
 
     health.refuse("serial_refused", "why", 5, ["a"])
     monkeypatch.setattr(spool.ledger, "flush", full)
-    await tending.look()
+    await housekeeping.look()
     health.refuse("serial_refused", "why", 2, ["b"])
     monkeypatch.undo()
-    await tending.look()
+    await housekeeping.look()
     [entry] = ledger(spool)
     assert (entry["count"], entry["sensors"]) == (7, ["a", "b"])
 
 
-async def test_each_level_that_the_spool_passes_is_one_line_in_the_log(spool: Spool, tending: Tending) -> None:
+async def test_each_level_that_the_spool_passes_is_one_line_in_the_log(
+    spool: Spool, housekeeping: Housekeeping
+) -> None:
     with structlog.testing.capture_logs() as log:
         for _ in range(3):
-            await tending.look()
+            await housekeeping.look()
         while not spool.levels().full:
             spool.writer.append(batch(20))
-            await tending.look()
-            await tending.look()
-        spool.cursors.save("influx", spool.next_seq)
-        await tending.look()
+            await housekeeping.look()
+            await housekeeping.look()
+        spool.consumer("influx").seek(spool.next_seq)
+        await housekeeping.look()
     assert [(entry["event"], entry.get("filled")) for entry in log] == [
-        ("the spool fills up", "50%"),
-        ("the spool fills up", "80%"),
-        ("the spool is full; see on_full in [spool]", None),
-        ("the spool has room again", "0%"),
+        ("spool filling", "50%"),
+        ("spool filling", "80%"),
+        ("spool full; see on_full in [spool]", None),
+        ("spool has room again", "0%"),
     ]
 
 
-async def test_a_spool_that_is_nearly_full_is_a_problem(spool: Spool, health: Health, tending: Tending) -> None:
+async def test_a_spool_that_is_nearly_full_is_a_problem(
+    spool: Spool, health: Health, housekeeping: Housekeeping
+) -> None:
     health.clock_known = True
     while not spool.levels().full:
         spool.writer.append(batch(20))
-    await tending.look()
+    await housekeeping.look()
     [problem] = health.problems()
     assert problem.startswith("spool: full, ")
     assert health.snapshot()["pressure"]["fill"] == 1
 
 
-async def test_requeued_readings_are_told_to_the_forwarders(spool: Spool, tending: Tending, told: list[int]) -> None:
+async def test_requeued_readings_are_told_to_the_forwarders(
+    spool: Spool, housekeeping: Housekeeping, told: list[int]
+) -> None:
     spool.quarantine.append("influx", b"a x=1 1", "no")
     (spool.root / "requests" / "1.json").write_text('{"do": "requeue", "sink": "influx"}')
     with structlog.testing.capture_logs() as log:
-        await tending.look()
-        await tending.look()
+        await housekeeping.look()
+        await housekeeping.look()
     assert told == [1]
-    assert [entry["event"] for entry in log] == ["asked"]
+    assert [entry["event"] for entry in log] == ["request carried out"]

@@ -50,11 +50,8 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd
 class AwaySink:
     """A database that is not there."""
 
-    async def send(self, body: bytes) -> None:
-        raise SinkAway(f"no route for {len(body)} bytes")
-
-    async def missing(self, body: bytes) -> bytes:
-        return body
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        raise SinkAway(f"no route for {len(body)} bytes, {in_doubt=}")
 
     async def close(self) -> None:
         pass
@@ -66,29 +63,16 @@ class HangingSink:
     def __init__(self) -> None:
         self.sent = 0
 
-    async def send(self, body: bytes) -> None:
-        self.sent += bool(body)
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        self.sent += bool(body) and not in_doubt
         await asyncio.Event().wait()
-
-    async def missing(self, body: bytes) -> bytes:
-        return body
 
     async def close(self) -> None:
         pass
 
 
-def a_forwarder(spool: Spool, sink: Sink, timekeeper: Timekeeper, health: Health, *, committed: int) -> Forwarder:
-    return Forwarder(
-        "influx",
-        sink,
-        Limits(),
-        reader=spool.reader(),
-        cursors=spool.cursors,
-        quarantine=spool.quarantine,
-        timekeeper=timekeeper,
-        health=health.sink("influx"),
-        committed=committed,
-    )
+def a_forwarder(spool: Spool, sink: Sink, timekeeper: "Timekeeper", health: Health) -> Forwarder:
+    return Forwarder(spool.consumer("influx"), sink, Limits(), timekeeper, health.sink("influx"))
 
 
 async def test_messages_that_give_nothing_to_write_feed_it(
@@ -185,7 +169,7 @@ async def test_a_database_that_is_away_feeds_it(
     clock.jumps = True
     with Spool.open(tmp_path / "spool", sinks=["influx"]) as spool:
         spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
-        forwarder = a_forwarder(spool, AwaySink(), timekeeper, health, committed=1)
+        forwarder = a_forwarder(spool, AwaySink(), timekeeper, health)
         task = asyncio.create_task(forwarder.run())
         dog = Watchdog(health, committer, {"influx": forwarder}, {"influx": 10.0})
         for _ in range(5):
@@ -210,7 +194,7 @@ async def test_a_forwarder_that_never_returns_or_died_starves_it(
 ) -> None:
     with Spool.open(tmp_path / "spool", sinks=["influx"]) as spool:
         sink = HangingSink()
-        forwarder = a_forwarder(spool, sink, timekeeper, health, committed=0)
+        forwarder = a_forwarder(spool, sink, timekeeper, health)
         task = asyncio.create_task(forwarder.run())
         dog = Watchdog(health, committer, {"influx": forwarder}, {"influx": 10.0})
         pass_by(clock, 1_000_000)
@@ -219,7 +203,7 @@ async def test_a_forwarder_that_never_returns_or_died_starves_it(
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         spool.writer.append(Batch(b"a x=1 1\n", 1, 1, 1))
-        forwarder.committed(1)
+        forwarder.wake()
         if alive:
             await until(lambda: sink.sent == 1)
         assert systemd.fed(dog)

@@ -18,7 +18,7 @@ from gateway.delivery import forwarder as forward
 from gateway.delivery.forwarder import Forwarder, Limits
 from gateway.errors import SinkAway
 from gateway.health import SinkHealth
-from gateway.spool import Batch, Progress, Spool, SpoolSettings, SpoolView
+from gateway.spool import Batch, Cursor, Spool, SpoolSettings, SpoolView
 from gateway.supervise import Liveness
 from tests.support.clock import FakeClock
 from tests.support.until import until
@@ -39,12 +39,14 @@ class Database:
         self.gate.set()
         self.begun = 0
 
-    async def send(self, body: bytes) -> None:
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        if in_doubt and not (body := self._missing(body)):
+            return
         self.begun += 1
         await self.gate.wait()
         self.taken += gzip.decompress(body).splitlines()
 
-    async def missing(self, body: bytes) -> bytes:
+    def _missing(self, body: bytes) -> bytes:
         self.asked_for_missing += 1
         rest = [line for line in gzip.decompress(body).splitlines() if line not in self.taken]
         return gzip.compress(b"\n".join(rest) + b"\n") if rest else b""
@@ -91,21 +93,12 @@ class Board:
             line = b"a,s=1 n=%di,quality=0i %d\n" % (number, at)
             self.spool.writer.append(Batch(line, 1, at, at, self.clock.boot_id if now is None else None))
         if self.task is not None:
-            self.forwarder.committed(self.spool.next_seq)
+            self.forwarder.wake()
         return numbers
 
     def start(self, **limits: Any) -> None:  # noqa: ANN401 -- any limit
-        self.forwarder = Forwarder(
-            "influx",
-            self.database,
-            Limits(**limits),
-            reader=self.spool.reader(),
-            cursors=self.spool.cursors,
-            quarantine=self.spool.quarantine,
-            timekeeper=self.timekeeper,
-            health=self.health,
-            committed=self.spool.next_seq,
-        )
+        consumer = self.spool.consumer("influx")
+        self.forwarder = Forwarder(consumer, self.database, Limits(**limits), self.timekeeper, self.health)
         self.task = asyncio.create_task(self.forwarder.run())
 
     async def stop(self) -> None:
@@ -159,14 +152,14 @@ async def test_readings_wait_until_the_clock_is_right_and_then_have_the_right_ti
     early = board.take(3)
     board.start()
     await board.caught_up()
-    assert (board.database.taken, board.health.waiting) == ([], 3)
+    assert (board.database.taken, board.health.pending) == ([], 3)
     board.sync(NOW + HOUR)
     late = board.take(1)
     await board.drained()
     booted = NOW + HOUR - first - 3 * SECOND
     assert board.database.times() == {n: booted + first + (n + 1) * SECOND for n in (*early, *late)}
     assert not board.database.marked()
-    assert board.health.waiting == 0
+    assert board.health.pending == 0
 
 
 async def test_a_reading_with_its_own_time_does_not_wait_for_those_without(board: Board) -> None:
@@ -180,14 +173,14 @@ async def test_a_reading_with_its_own_time_does_not_wait_for_those_without(board
             board.take(1)
             await board.caught_up()
         assert list(board.database.times()) == own
-        assert board.health.waiting == 52
+        assert board.health.pending == 52
         board.sync(NOW + HOUR)
         await board.drained()
     assert sorted(board.database.times()) == list(range(board.written))
     said = [entry["event"] for entry in logs if "clock" in entry["event"]]
     assert said == [
-        "readings wait until the clock is right; others go ahead",
-        "readings that waited for the clock were sent",
+        "readings clock-deferred; others go ahead until the clock is right",
+        "clock-deferred readings sent",
     ]
 
 
@@ -198,8 +191,8 @@ async def test_the_cursor_stays_small_however_long_the_clock_is_wrong(board: Boa
         board.take(1, own_time=NOW + number)
         await board.caught_up()
     state = json.loads((board.directory / "spool" / "cursors" / "influx.json").read_text())
-    assert (state["next"], state["front"], len(state["held"])) == (0, 200, 1)
-    assert (state["held"][0]["count"], state["held"][0]["to"]) == (100, 199)
+    assert (state["next"], state["front"], len(state["deferred"])) == (0, 200, 1)
+    assert (state["deferred"][0]["count"], state["deferred"][0]["to"]) == (100, 199)
 
 
 async def test_what_waits_counts_as_undelivered_for_the_spool_and_what_went_ahead_does_not(board: Board) -> None:
@@ -211,7 +204,7 @@ async def test_what_waits_counts_as_undelivered_for_the_spool_and_what_went_ahea
     assert board.spool.cursors.lowest(["influx"]) == 0
     assert board.spool.cursors.highest() == 7
     status = SpoolView.look(board.directory / "spool").status().sinks["influx"]
-    assert (status.next_seq, status.waiting) == (0, 3)
+    assert (status.next_seq, status.pending) == (0, 3)
 
 
 async def test_a_restart_sends_nothing_twice_and_forgets_nobody_who_waits(board: Board) -> None:
@@ -245,23 +238,24 @@ async def test_a_crash_while_those_who_waited_are_sent_sends_them_once_and_with_
     assert board.database.times()[1] == NOW + HOUR - 2 * SECOND
 
 
-@pytest.mark.parametrize("already_held", [True, False])
-async def test_after_a_power_cut_those_who_waited_are_asked_about_too(board: Board, *, already_held: bool) -> None:
+@pytest.mark.parametrize("already_deferred", [True, False])
+async def test_after_a_power_cut_those_who_waited_are_asked_about_too(
+    board: Board, *, already_deferred: bool
+) -> None:
     board.take(2)
     board.take(2, own_time=NOW)
-    older = {"next": 0, "front": 0}
+    older = Cursor()
     board.start()
     await board.caught_up()
-    if already_held:
-        older = dict(board.spool.cursors.state("influx"))
+    if already_deferred:
+        older = board.spool.cursors.of("influx")
     board.sync(NOW + HOUR)
     await board.drained()
     await board.stop()
 
     # What the disk has of the cursor is older than what the database has.
-    progress = Progress(older)
-    progress.doubt()
-    board.spool.cursors.save("influx", 0, extra={**progress.state(), "sending": board.spool.next_seq})
+    board.spool.cursors.update("influx", lambda _: older)
+    board.spool.consumer("influx").mark_in_doubt(b"another boot")
     board.clock.right = False
     board.timekeeper = Timekeeper(board.clock, board.directory / "another-clock")  # nor has it the offset
     board.start()
@@ -356,11 +350,10 @@ async def test_a_boot_that_left_no_file_gets_a_bound_too_and_the_same_one_again(
     await board.drained()
     times = board.database.times()
     assert times[1] <= NOW + 2 * HOUR - board.clock.up
-    state = board.spool.cursors.state("influx")
-    assert state["held"] == []
+    assert board.spool.cursors.of("influx").deferred == ()
     board.database.taken.clear()
     await board.stop()
-    board.spool.cursors.save("influx", 0, extra={"front": 0, "sending": 0})
+    board.spool.consumer("influx").seek(0)
     board.start()
     await board.drained()
     assert board.database.times() == times
@@ -376,7 +369,7 @@ async def test_what_waited_and_is_gone_from_the_disk_holds_nobody_up(board: Boar
     board.sync(NOW + HOUR)
     await board.drained()
     assert list(board.database.times()) == [2]
-    assert board.health.waiting == 0
+    assert board.health.pending == 0
 
 
 async def test_an_outage_while_those_who_waited_are_sent_loses_nothing(
@@ -385,15 +378,15 @@ async def test_an_outage_while_those_who_waited_are_sent_loses_nothing(
     board.take(3)
     board.start()
     await board.caught_up()
-    really, troubles = board.database.send, [SinkAway("gone"), SinkAway("lost the answer", unsure=True)]
+    really, troubles = board.database.send, [SinkAway("gone"), SinkAway("lost the answer", in_doubt=True)]
 
-    async def send(body: bytes) -> None:
+    async def send(body: bytes, *, in_doubt: bool = False) -> None:
         if troubles:
             trouble = troubles.pop()
-            if trouble.unsure:
-                await really(body)
+            if trouble.in_doubt:
+                await really(body, in_doubt=in_doubt)
             raise trouble
-        await really(body)
+        await really(body, in_doubt=in_doubt)
 
     monkeypatch.setattr(board.database, "send", send)
     board.sync(NOW)

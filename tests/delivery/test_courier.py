@@ -14,8 +14,9 @@ from gateway.delivery.courier import SMALL, Courier, Pace, Parcel
 from gateway.delivery.settings import Limits
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkSlow
 from gateway.health import SinkHealth
-from gateway.spool import Cursors, Quarantine
+from gateway.spool import Consumer, Cursor, Cursors, InFlight, Quarantine, SpoolReader
 from gateway.spool.filesystem import OsFilesystem
+from gateway.spool.segments import SegmentIndex
 from gateway.supervise import Liveness
 from tests.support.clock import FakeClock
 from tests.support.until import until
@@ -56,22 +57,25 @@ class World:
         filesystem = OsFilesystem()
         self.cursors = _Watched(filesystem, self.directory / "cursors", self)
         self.quarantine = _WatchedQuarantine(self)
-        self.courier = Courier(
-            "influx",
-            self,
-            Limits(**limits),
-            cursors=self.cursors,
-            quarantine=self.quarantine,
-            health=self.health,
-        )
+        reader = SpoolReader(filesystem, self.directory, SegmentIndex([]))
+        self.consumer = Consumer("influx", self.cursors, reader, self.quarantine, lambda: 10**6)
+        self.courier = Courier(self.consumer, self, Limits(**limits), self.health)
         return self.courier
+
+    async def deliver(self, parcels: list[Parcel]) -> InFlight:
+        """Deliver a batch as the forwarder does, but for moving on."""
+        batch = self.consumer.begin(parcels[0].first, parcels[-1].end)
+        await self.courier.deliver(batch, parcels)
+        return batch
 
     def step(self) -> None:
         self.steps += 1
         if self.steps == self.crash_at:
             raise Crash
 
-    async def send(self, body: bytes) -> None:
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        if in_doubt and not (body := self._missing(body)):
+            return
         self.step()
         lines = gzip.decompress(body).splitlines()
         self.requests.append(len(lines))
@@ -84,7 +88,7 @@ class World:
         self.stored.update(lines)
         self.step()
 
-    async def missing(self, body: bytes) -> bytes:
+    def _missing(self, body: bytes) -> bytes:
         self.asked += 1
         if self.overwrites:
             return body
@@ -104,10 +108,11 @@ class _Watched(Cursors):
         super().__init__(filesystem, directory)
         self._world = world
 
-    def save(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 -- passed on
+    def update(self, *args: Any, **more: Any) -> Cursor:  # noqa: ANN401 -- passed on
         self._world.step()
-        super().save(*args, **more)
+        cursor = super().update(*args, **more)
         self._world.step()
+        return cursor
 
 
 class _WatchedQuarantine(Quarantine):
@@ -136,15 +141,13 @@ def parcel(count: int, first: int = 0) -> Parcel:
 
 async def _whole(world: World) -> None:
     """Deliver one batch of two members, as a forwarder does that is started again after each crash."""
-    batch, unsure = [parcel(5), parcel(4, 5)], False
+    parcels = [parcel(5), parcel(4, 5)]
     while world.cursors.next("influx") < 9:
         try:
-            world.cursors.save("influx", world.cursors.next("influx"), extra={"sending": 9})
-            await world.courier.deliver(batch, unsure=unsure)
-            world.cursors.save("influx", 9)
+            await world.courier.deliver(world.consumer.begin(0, 9), parcels)
+            world.consumer.advance(9)
         except Crash:
             world.start()
-            unsure = world.cursors.state("influx").get("sending", 0) == 9
 
 
 def _crashes() -> Iterator[int]:
@@ -172,29 +175,30 @@ async def test_wherever_a_search_is_interrupted_each_line_lies_in_one_place_once
 
 async def test_after_a_stop_in_mid_search_what_was_settled_is_not_sent_again(world: World) -> None:
     world.most, world.crash_at = 2, 1 << 30
-    stopped = asyncio.create_task(world.courier.deliver([parcel(8)], unsure=False))
+    stopped = asyncio.create_task(world.deliver([parcel(8)]))
     while len(world.stored) < 4:  # noqa: ASYNC110 -- nobody is told
         await asyncio.sleep(0)
     stopped.cancel()
     await asyncio.gather(stopped, return_exceptions=True)
     world.start()
-    await world.courier.deliver([parcel(8)], unsure=True)
+    batch = await world.deliver([parcel(8)])
+    assert batch.in_doubt_to == 8
     assert world.stored.keys() == set(lines(8))
     assert sum(world.stored.values()) <= 10, "at most the piece that was under way is sent twice"
 
 
 async def test_what_was_settled_of_another_batch_is_not_taken_for_this_one(world: World) -> None:
     world.most = 2
-    await world.courier.deliver([parcel(4)], unsure=False)
-    await world.courier.deliver([parcel(4, 2)], unsure=False)
+    await world.deliver([parcel(4)])
+    await world.deliver([parcel(4, 2)])
     assert world.stored == Counter([*lines(4), *lines(4, 2)])
 
 
-async def test_a_full_quarantine_holds_the_sink_says_so_and_sends_nothing_again(world: World) -> None:
+async def test_a_full_quarantine_blocks_the_sink_says_so_and_sends_nothing_again(world: World) -> None:
     world.bad, world.quarantine_bytes = {lines(4)[1]}, 10
     world.start()
-    delivering = asyncio.create_task(world.courier.deliver([parcel(4)], unsure=False))
-    await until(lambda: not world.health.link.up and "cannot be put aside" in world.health.link.problem)
+    delivering = asyncio.create_task(world.deliver([parcel(4)]))
+    await until(lambda: not world.health.link.up and "cannot be quarantined" in world.health.link.problem)
     assert "quarantine/influx.lp has reached 10 bytes" in world.health.link.problem
     requests = list(world.requests)
     await asyncio.sleep(0.02)
@@ -209,31 +213,31 @@ async def test_a_full_quarantine_holds_the_sink_says_so_and_sends_nothing_again(
 async def test_a_request_that_times_out_goes_in_halves_and_each_is_asked_for_first(world: World) -> None:
     world.overwrites = False
     world.says = [SinkSlow("no answer within 10 s")]
-    await world.courier.deliver([parcel(4 * SMALL)], unsure=False)
+    await world.deliver([parcel(4 * SMALL)])
     assert world.requests == [4 * SMALL, 2 * SMALL, 2 * SMALL]
     assert world.asked == 2
     assert set(world.stored.values()) == {1}
-    await world.courier.deliver([parcel(4 * SMALL, 1000)], unsure=False)
+    await world.deliver([parcel(4 * SMALL, 1000)])
     assert max(world.requests[3:]) < 4 * SMALL + 1
     assert world.asked == 2, "what was never sent before needs no asking"
 
 
 async def test_a_small_request_that_times_out_is_not_cut_further(world: World) -> None:
     world.says = [SinkSlow("no answer within 10 s")] * 5
-    await world.courier.deliver([parcel(SMALL)], unsure=False)
+    await world.deliver([parcel(SMALL)])
     assert world.requests == [SMALL] * 6
 
 
 async def test_a_database_that_is_away_does_not_change_the_size(world: World) -> None:
     world.says = [SinkAway("connection refused"), SinkAway("429: slow down", 0.0)]
-    await world.courier.deliver([parcel(4 * SMALL)], unsure=False)
+    await world.deliver([parcel(4 * SMALL)])
     assert world.requests == [4 * SMALL] * 3
 
 
 async def test_a_rate_cuts_a_batch_into_pieces_of_a_second(world: World) -> None:
-    courier = world.start(max_rate=100)
-    await courier.deliver([parcel(150), parcel(100, 150)], unsure=False)
-    await courier.deliver([parcel(20, 250)], unsure=False)
+    world.start(max_rate=100)
+    await world.deliver([parcel(150), parcel(100, 150)])
+    await world.deliver([parcel(20, 250)])
     assert world.requests == [100, 100, 50, 20]
     assert world.clock.waits == pytest.approx([1.0, 1.0, 0.5])
     assert set(world.stored.values()) == {1}
@@ -241,19 +245,19 @@ async def test_a_rate_cuts_a_batch_into_pieces_of_a_second(world: World) -> None
 
 def test_after_a_quiet_time_a_rate_allows_no_burst() -> None:
     pace = Pace(Limits(max_rate=10))
-    pace.taken(10, now=1000.0)
+    pace.grow(10, now=1000.0)
     assert pace.wait(1000.0) == 1.0
     assert pace.wait(5000.0) == 0.0
-    pace.taken(10, now=5000.0)
+    pace.grow(10, now=5000.0)
     assert pace.wait(5000.0) == 1.0
 
 
 def test_the_size_shrinks_to_half_and_comes_back_step_by_step() -> None:
     pace = Pace(Limits(max_lines=1000))
-    pace.slow(1000)
+    pace.shrink(1000)
     assert pace.most == 500
-    pace.slow(150)
+    pace.shrink(150)
     assert pace.most == SMALL
     for _ in range(100):
-        pace.taken(1, now=0.0)
+        pace.grow(1, now=0.0)
     assert pace.most == 1000

@@ -15,7 +15,7 @@ from firmware_sim.servers.influx.endpoint import gunzip
 from gateway.back_off import BackOff, steady
 from gateway.clock import Timekeeper
 from gateway.delivery.forwarder import Forwarder, Limits
-from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkHeld
+from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkBlocked
 from gateway.health import SinkHealth
 from gateway.spool import Batch, Spool, SpoolSettings
 from gateway.supervise import Liveness
@@ -41,7 +41,9 @@ class FakeSink:
         self.lose_answers = 0
         self.closed = False
 
-    async def send(self, body: bytes) -> None:
+    async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
+        if in_doubt and not (body := self._missing(body)):
+            return
         self.asked += 1
         await self.gate.wait()
         if self.says:
@@ -56,9 +58,9 @@ class FakeSink:
         self.taken += lines
         if self.lose_answers:
             self.lose_answers -= 1
-            raise SinkAway("connection reset", unsure=True)
+            raise SinkAway("connection reset", in_doubt=True)
 
-    async def missing(self, body: bytes) -> bytes:
+    def _missing(self, body: bytes) -> bytes:
         """Answer as a database that keeps duplicates: what it has need not come again."""
         self.asked_for_missing += 1
         rest = [line for line in gzip.decompress(body).splitlines() if line not in self.taken]
@@ -95,21 +97,12 @@ class Rig:
         text = b"\n".join(lines) + b"\n"
         self.spool.writer.append(Batch(text, count, at, at + count, boot))
         if self.task is not None:
-            self.forwarder.committed(self.spool.next_seq)
+            self.forwarder.wake()
         return lines
 
     def start(self, **limits: Any) -> None:  # noqa: ANN401 -- any limit
-        self.forwarder = Forwarder(
-            "influx",
-            self.sink,
-            Limits(**limits),
-            reader=self.spool.reader(),
-            cursors=self.spool.cursors,
-            quarantine=self.spool.quarantine,
-            timekeeper=self.timekeeper,
-            health=self.health,
-            committed=self.spool.next_seq,
-        )
+        consumer = self.spool.consumer("influx")
+        self.forwarder = Forwarder(consumer, self.sink, Limits(**limits), self.timekeeper, self.health)
         self.task = asyncio.create_task(self.forwarder.run())
 
     async def stop(self) -> None:
@@ -163,7 +156,7 @@ async def test_members_arrive_in_order_and_the_cursor_follows(rig: Rig) -> None:
     await rig.drained()
     assert rig.sink.taken == lines
     assert rig.cursor == 9
-    assert (rig.health.readings, rig.health.waiting, rig.health.link.up) == (9, 0, True)
+    assert (rig.health.readings, rig.health.pending, rig.health.link.up) == (9, 0, True)
 
 
 async def test_the_cursor_moves_only_once_the_sink_has_it(rig: Rig) -> None:
@@ -237,7 +230,7 @@ async def test_a_restart_goes_on_at_the_cursor(rig: Rig) -> None:
 
 async def test_the_same_bytes_go_again_until_the_sink_is_back(rig: Rig) -> None:
     lines = rig.write(3)
-    rig.sink.says = [SinkAway("no answer"), SinkAway("503: busy"), SinkHeld("401: token"), SinkAway("gone", 0.0)]
+    rig.sink.says = [SinkAway("no answer"), SinkAway("503: busy"), SinkBlocked("401: token"), SinkAway("gone", 0.0)]
     rig.start()
     await rig.drained()
     assert rig.sink.taken == lines
@@ -277,7 +270,7 @@ async def test_the_waits_of_a_sink_that_is_away_are_from_a_quarter_of_a_second_t
 
 async def test_a_held_sink_says_why_and_goes_on_when_the_setting_is_right(rig: Rig) -> None:
     lines = rig.write(2)
-    rig.sink.says = [SinkHeld("401: the database refuses our token")] * 10_000
+    rig.sink.says = [SinkBlocked("401: the database refuses our token")] * 10_000
     rig.start()
     await until(lambda: rig.sink.asked > 2)
     assert not rig.health.link.up
@@ -398,7 +391,8 @@ async def test_what_is_gone_from_the_disk_is_passed_over(rig: Rig) -> None:
     assert rig.sink.taken == later
 
 
-async def test_closing_gives_the_connection_back(rig: Rig) -> None:
+async def test_stopping_gives_the_connection_back_and_is_noted(rig: Rig) -> None:
     rig.start()
-    await rig.forwarder.close()
+    await rig.forwarder.stop()
     assert rig.sink.closed
+    assert rig.spool.cursors.of("influx").stopped

@@ -7,7 +7,7 @@ from firmware_sim.servers.influx.line_protocol import parse
 from firmware_sim.truth.points import StoredPoint
 from gateway import line_protocol
 from gateway.contract import Quality
-from gateway.delivery.restamp import restamp
+from gateway.delivery.boot_offsets import restamp
 
 HELD = b'# boot 00\nair,sensor=a pm25=1,quality=0i 5\n\nair,sensor=b\\ c event="x 7",quality=3i 6\n'
 NAMES = st.text(st.sampled_from("ab ,=\"'é"), min_size=1, max_size=5)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from firmware_sim.servers.influx.line_protocol import parse
 from firmware_sim.truth.points import StoredPoint
 from gateway.contract import VOCABULARY, FieldValue, Quality, field
-from gateway.delivery.restamp import restamp
+from gateway.delivery.boot_offsets import restamp
 from gateway.ingest.fields import FieldEncoder
 
 ENCODER = FieldEncoder({})

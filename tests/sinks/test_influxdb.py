@@ -16,7 +16,7 @@ from aiohttp import web
 
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.influx.faults import Hang, Poison, Redirect, Refusal, Reset
-from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkError, SinkHeld, SinkSlow
+from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkBlocked, SinkError, SinkSlow
 from gateway.sinks.influxdb import InfluxSink
 from tests.support.certificates import Certificates
 from tests.support.clock import NOW, FakeClock
@@ -89,11 +89,11 @@ async def test_many_writes_use_one_connection(make: MakeSink, endpoint: InfluxEn
 @pytest.mark.parametrize(
     ("status", "kind", "words"),
     [
-        (400, SinkHeld, "400, and not because of a reading; are address and names right? the servers words"),
+        (400, SinkBlocked, "400, and not because of a reading; are address and names right? the servers words"),
         (422, BatchRefused, "422: the servers words"),
-        (401, SinkHeld, "401, the database refuses our token or password: the servers words"),
-        (403, SinkHeld, "403, the database refuses our token or password: the servers words"),
-        (404, SinkHeld, "404, no such organisation, bucket or database: the servers words"),
+        (401, SinkBlocked, "401, the database refuses our token or password: the servers words"),
+        (403, SinkBlocked, "403, the database refuses our token or password: the servers words"),
+        (404, SinkBlocked, "404, no such organisation, bucket or database: the servers words"),
         (413, BatchTooLarge, "413: the servers words"),
         (429, SinkAway, "429: the servers words"),
         (500, SinkAway, "500: the servers words"),
@@ -128,10 +128,10 @@ async def test_each_answer_has_its_meaning_and_the_servers_words(  # noqa: PLR09
         ("partial write of line protocol occurred", BatchRefused),
         ("parsing failed for write_lp endpoint", BatchRefused),
         # about us
-        ("database is required", SinkHeld),
-        ("gzipped HTTP body contains an invalid header", SinkHeld),
-        ("unexpected EOF", SinkHeld),
-        ("invalid precision; valid precision units are ns, us, ms, and s", SinkHeld),
+        ("database is required", SinkBlocked),
+        ("gzipped HTTP body contains an invalid header", SinkBlocked),
+        ("unexpected EOF", SinkBlocked),
+        ("invalid precision; valid precision units are ns, us, ms, and s", SinkBlocked),
     ],
 )
 async def test_readings_are_refused_only_where_the_words_are_about_them(
@@ -144,7 +144,7 @@ async def test_readings_are_refused_only_where_the_words_are_about_them(
 async def test_a_retention_policy_that_is_not_there_holds_the_sink(make: MakeSink, endpoint: InfluxEndpoint) -> None:
     endpoint.fail_with(Refusal(500, "retention policy not found: year"), times=1)
     error = await _refusal(make())
-    assert isinstance(error, SinkHeld)
+    assert isinstance(error, SinkBlocked)
     assert str(error).endswith("retention policy not found: year")
 
 
@@ -177,7 +177,7 @@ async def test_a_changed_token_is_read_after_a_refusal(
     sink = make()
     await sink.send(BODY)
     endpoint.token = "rotated"
-    assert isinstance(await _refusal(sink), SinkHeld)
+    assert isinstance(await _refusal(sink), SinkBlocked)
     (tmp_path / "token").write_text("rotated", encoding="utf-8")
     await sink.send(BODY)
 
@@ -189,7 +189,7 @@ async def test_a_file_that_cannot_be_read_holds_the_sink_by_its_name(
     missing = tmp_path / "missing"
     v1 = {"database": "city", "username": "prehod", "token_file": None} if setting == "password_file" else {}
     error = await _refusal(make(**v1, **{setting: missing}))
-    assert isinstance(error, SinkHeld)
+    assert isinstance(error, SinkBlocked)
     assert f"{setting}: {missing}: no such file; create it, or correct the path" in str(error)
 
 
@@ -205,7 +205,7 @@ async def test_v1_signs_in_with_a_name_and_a_password(
     assert write.headers["Authorization"] == "Basic cHJlaG9kOnNlY3JldA=="
     password.write_text("wrong", encoding="utf-8")
     await sink.close()
-    assert isinstance(await _refusal(sink), SinkHeld)
+    assert isinstance(await _refusal(sink), SinkBlocked)
 
 
 async def test_without_a_token_none_is_sent(make: MakeSink, endpoint: InfluxEndpoint) -> None:
@@ -246,7 +246,7 @@ async def test_a_redirect_is_not_followed(make: MakeSink, endpoint: InfluxEndpoi
     async with InfluxEndpoint() as elsewhere:
         endpoint.fail_with(Redirect(f"{elsewhere.url}/api/v2/write?bucket=city", status))
         error = await _refusal(make())
-        assert isinstance(error, SinkHeld)
+        assert isinstance(error, SinkBlocked)
         assert elsewhere.url in str(error)
         assert not elsewhere.writes
 
@@ -262,7 +262,7 @@ async def test_a_portal_that_says_fine_to_everything_is_no_database(unused_tcp_p
     await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
     sink = InfluxSink(influx_settings(f"http://127.0.0.1:{unused_tcp_port}"), FakeClock())
     try:
-        with pytest.raises(SinkHeld, match="200 where a database answers 204"):
+        with pytest.raises(SinkBlocked, match="200 where a database answers 204"):
             await sink.send(BODY)
     finally:
         await sink.close()
@@ -275,7 +275,7 @@ async def test_a_server_that_hangs_is_away_after_the_time_out(make: MakeSink, en
     began = time.monotonic()
     error = await _refusal(sink)
     assert isinstance(error, SinkSlow)
-    assert error.unsure
+    assert error.in_doubt
     assert str(error) == f"{endpoint.url}: no answer within 0.2 s"
     assert time.monotonic() - began >= 0.2
     await sink.send(BODY)
@@ -339,8 +339,8 @@ def _http(status: str, body: bytes, *headers: str) -> bytes:
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (_http("400 Bad Request", _PAGE), SinkHeld),  # readings must not be quarantined for a proxy's page
-        (_http("422 Unprocessable", b""), SinkHeld),
+        (_http("400 Bad Request", _PAGE), SinkBlocked),  # readings must not be quarantined for a proxy's page
+        (_http("422 Unprocessable", b""), SinkBlocked),
         (_http("413 Too Large", _PAGE), BatchTooLarge),
         (_http("502 Bad Gateway", _PAGE), SinkAway),
         (_http("503 Busy", b"", "Retry-After: soon"), SinkAway),

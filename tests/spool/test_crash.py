@@ -144,7 +144,7 @@ def test_a_whole_segment_of_garbage_is_a_loss_by_the_numbers_around_it(
 
 def test_damage_that_every_sink_has_already_is_no_loss(disk: SimulatedDisk, ends: dict[int, bytes]) -> None:
     with opened(disk) as spool:
-        spool.cursors.save("influx", 4, durable=True)
+        spool.consumer("influx").seek(4, durable=True)
     disk.content(SEGMENT)[70] ^= 1
     disk.content(SEGMENT)[sorted(ends)[2] + 70] ^= 1
     with opened(disk) as spool:
@@ -190,8 +190,8 @@ def test_a_cursor_that_is_missing_or_broken_starts_at_the_oldest_reading(
         assert spool.cursors.next("influx") == 0
         assert spool.cursors.broken == (() if content is None else ("influx",))
         assert read_all(spool.reader(), spool.cursors.next("influx")) == max(ends.values(), key=len)
-        spool.cursors.save("influx", 10)
-        assert spool.status().sinks["influx"].waiting == 0
+        spool.consumer("influx").seek(10)
+        assert spool.status().sinks["influx"].pending == 0
 
 
 def test_a_cursor_without_a_check_is_what_somebody_wrote_by_hand(disk: SimulatedDisk, ends: dict[int, bytes]) -> None:
@@ -199,21 +199,20 @@ def test_a_cursor_without_a_check_is_what_somebody_wrote_by_hand(disk: Simulated
     disk.put(ROOT / "cursors" / "influx.json", b'{"next": 6, "boot": {"offset": 12}}')
     with opened(disk) as spool:
         assert spool.cursors.next("influx") == 6
-        spool.cursors.save("influx", 8, extra={"note": "kept too"})
+        spool.consumer("influx").seek(8)
     written = json.loads(bytes(disk.content(ROOT / "cursors" / "influx.json")))
     assert written.pop("check")
-    assert written == {"next": 8, "boot": {"offset": 12}, "note": "kept too"}
+    assert (written["version"], written["next"], written["boot"]) == (1, 8, ""), "a boot is a text"
     with opened(disk) as spool:
         assert spool.cursors.next("influx") == 8
-        assert spool.cursors.state("influx")["boot"] == {"offset": 12}
 
 
 def test_a_cursor_ahead_of_the_data_keeps_its_numbers_from_being_given_again(
     disk: SimulatedDisk, ends: dict[int, bytes], batches: Batches, read_all: ReadAll
 ) -> None:
     with opened(disk) as spool:
-        spool.cursors.save("influx", 10, durable=True)
-        spool.cursors.save("removed-long-ago", 9, durable=True)
+        spool.consumer("influx").seek(10, durable=True)
+        spool.consumer("removed-long-ago").seek(9, durable=True)
     disk.put(SEGMENT, bytes(disk.content(SEGMENT)[: sorted(ends)[3]]))
     with opened(disk) as spool:
         assert spool.next_seq == 10
@@ -324,9 +323,9 @@ def test_a_disk_that_takes_nothing_is_still_read_from(
         assert spool.recovery.problems
         assert spool.recovery.identities == (), "nothing is acknowledged on the strength of what may not be on disk"
         assert read_all(spool.reader()) == b"".join(lines[:2] + lines[4:8])
-        spool.cursors.save("influx", 8)
+        spool.consumer("influx").seek(8)
         with pytest.raises(SpoolError):
-            spool.cursors.save("influx", 8, durable=True)
+            spool.consumer("influx").seek(8, durable=True)
     disk.heal()
     with opened(disk) as spool:
         assert not spool.recovery.problems

@@ -80,7 +80,7 @@ class SpoolMachine(RuleBasedStateMachine):
             self.delivered.update(range(first, end))
             self.position = end
         try:
-            self.spool.cursors.save(SINK, self.position, durable=durable)
+            self.spool.consumer(SINK).seek(self.position, durable=durable)
         except SpoolError:
             assert durable
 

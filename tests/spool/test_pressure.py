@@ -94,9 +94,9 @@ def test_an_open_spool_tells_its_levels(disk: SimulatedDisk, batches: Batches) -
         spool.writer.append(batches(10))
         size = spool.status().bytes
         assert spool.levels() == Levels(size, 8_000 - size, False, 10, size, {"influx": 0})
-        spool.cursors.save("influx", 10)
+        spool.consumer("influx").seek(10)
         assert spool.levels() == Levels(0, 8_000, False, 10, size, {"influx": 10})
-        spool.cursors.save("influx", 0)
+        spool.consumer("influx").seek(0)
         while not spool.levels().full:
             spool.writer.append(batches(10))
         assert not spool.ledger.entries, "told before anything is dropped"

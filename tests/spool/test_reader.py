@@ -140,13 +140,13 @@ def test_readings_without_utc_times_wait_for_theirs_and_are_not_chosen_by_time(
         spool.writer.append(batches(3, boot=b"b" * 16, time=0))
         status = spool.status()
         assert (status.oldest_time, status.newest_time) == (None, None)
-        assert status.sinks["influx"].oldest_undelivered is None
+        assert status.sinks["influx"].oldest_pending is None
         batch = batches(2)
         spool.writer.append(batch)
         assert [member.header.boot for member in spool.reader().read(0)] == [b"b" * 16, None]
         assert [member.header.first for member in spool.reader().members(0)] == [3]
         assert read_all(spool.reader()).startswith(b"# prehod: times are CLOCK_BOOTTIME")
-        assert spool.status().sinks["influx"].oldest_undelivered == batch.t_min
+        assert spool.status().sinks["influx"].oldest_pending == batch.t_min
 
 
 def test_bad_sectors_read_as_damage_and_cost_only_what_lies_in_them(
@@ -174,13 +174,13 @@ def test_status_counts_what_waits_for_each_sink(root: Path, batches: Batches) ->
     with Spool.open(root, tuning=SpoolTuning(segment_bytes=1_000), sinks=["a", "b"]) as spool:
         for _ in range(12):
             spool.writer.append(batches(10))
-        spool.cursors.save("a", 37)
+        spool.consumer("a").seek(37)
         status = spool.status()
         assert (status.readings, status.oldest_seq, status.next_seq) == (120, 0, 120)
         assert (status.oldest_time, status.newest_time) == (T0, T0 + 119 * 10**9)
-        assert (status.sinks["a"].waiting, status.sinks["b"].waiting) == (83, 120)
-        assert status.sinks["a"].oldest_undelivered == T0 + 30 * 10**9
-        spool.cursors.save("b", 120)
-        assert (spool.status().sinks["b"].waiting, spool.status().sinks["b"].oldest_undelivered) == (0, None)
+        assert (status.sinks["a"].pending, status.sinks["b"].pending) == (83, 120)
+        assert status.sinks["a"].oldest_pending == T0 + 30 * 10**9
+        spool.consumer("b").seek(120)
+        assert (spool.status().sinks["b"].pending, spool.status().sinks["b"].oldest_pending) == (0, None)
         assert status.bytes == sum(path.stat().st_size for path in root.glob("*.lp.gz"))
         assert status.segments == len(list(root.glob("*.lp.gz")))

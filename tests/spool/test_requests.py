@@ -190,56 +190,6 @@ def test_old_answers_go(disk: SimulatedDisk) -> None:
     assert len([path for path in disk.files() if path.parent.name == "done"]) == ANSWERS_KEPT
 
 
-def test_a_replay_is_a_cursor_over_the_segments_of_its_time(disk: SimulatedDisk, batches: Batches) -> None:
-    with opened(disk, segment_bytes=1) as spool:
-        for _ in range(5):
-            spool.writer.append(batches(10))
-        spool.cursors.save("influx", 35)
-        name = ask(disk, do="replay", sink="influx", since=T0 + 12 * 10**9, until=T0 + 45 * 10**9)
-        spool.carry_out_requests()
-        assert answer_to(disk, ROOT, name) == {"readings": 25}
-        assert spool.cursors.next("influx") == 35
-        status = spool.status().replays["influx"]
-        assert (status.first, status.next_seq, status.end) == (10, 10, 35)
-        reader = spool.replay_reader("influx")
-        assert [member.header.first for member in reader.read(10, until=35)] == [10, 20]
-    with opened(disk) as spool:
-        assert spool.replays.state("influx")["sending"] == 35
-
-
-def test_a_replay_reader_passes_over_what_lies_between(disk: SimulatedDisk, batches: Batches) -> None:
-    with opened(disk) as spool:
-        for _ in range(3):
-            spool.writer.append(batches(2))
-        spool.writer.append(batches(2, boot=BOOT))
-        spool.writer.append(batches(2, time=T0 + 10**15))
-        spool.writer.append(batches(2, time=T0 - 10))
-        spool.cursors.save("influx", 12)
-        spool.begin_replay("r", "influx", T0, T0 + 2 * 10**9)
-        reader = spool.replay_reader("influx")
-        assert [member.header.first for member in reader.read(0, until=12, max_lines=1)] == [0]
-        assert [member.header.first for member in reader.read(2, until=12, max_lines=1)] == [6]
-        assert not reader.read(8, until=12)
-
-
-def test_a_replay_to_nobody_and_of_nothing_is_said_so(disk: SimulatedDisk, batches: Batches) -> None:
-    with opened(disk) as spool:
-        spool.writer.append(batches(10))
-        assert spool.begin_replay("r", "influx", 0, 2**62) == {"readings": 0}, "it has nothing yet"
-        assert "there are: influx" in spool.begin_replay("r", "inflix", 0, 2**62)["error"]
-        assert not spool.status().replays
-
-
-def test_the_same_replay_is_begun_once(disk: SimulatedDisk, batches: Batches) -> None:
-    with opened(disk) as spool:
-        spool.writer.append(batches(10))
-        spool.cursors.save("influx", 10)
-        assert spool.begin_replay("r", "influx", 0, 2**62) == {"readings": 10}
-        spool.replays.save("influx", 10)
-        assert spool.begin_replay("r", "influx", 0, 2**62) == {"readings": 10}
-        assert spool.replays.next("influx") == 10, "killed before the request was deleted, it would start again"
-
-
 def test_a_repair_beside_readers_sets_aside_and_the_next_start_closes_the_hole(
     disk: SimulatedDisk, batches: Batches
 ) -> None:

@@ -48,14 +48,14 @@ def test_delivered_segments_go_by_age_and_others_never(disk: SimulatedDisk, five
     with opened(disk) as spool:
         spool.enforce(T0 + 365 * DAY)
         assert firsts(spool) == [0, 10, 20, 30, 40]
-        spool.cursors.save("influx", 29)
+        spool.consumer("influx").seek(29)
         spool.enforce(None)
         assert firsts(spool) == [0, 10, 20, 30, 40], "an untrusted clock deletes nothing"
         spool.enforce(T0 + DAY + 10 * 10**9)
         assert firsts(spool) == [10, 20, 30, 40]
         spool.enforce(T0 + 365 * DAY)
         assert firsts(spool) == [20, 30, 40]
-        spool.cursors.save("influx", 50)
+        spool.consumer("influx").seek(50)
         spool.enforce(T0 + 365 * DAY)
         assert firsts(spool) == [40], "the newest segment stays"
         assert not spool.ledger.entries
@@ -65,7 +65,7 @@ def test_delivered_segments_go_by_age_and_others_never(disk: SimulatedDisk, five
 def test_delivered_means_by_every_sink_and_without_sinks_nothing_is(disk: SimulatedDisk, five: int) -> None:
     assert five
     with opened(disk, sinks=("influx", "other")) as spool:
-        spool.cursors.save("influx", 50)
+        spool.consumer("influx").seek(50)
         spool.enforce(T0 + 365 * DAY)
         assert len(firsts(spool)) == 5
     with opened(disk, sinks=()) as spool:
@@ -79,7 +79,7 @@ def test_segments_without_utc_times_go_with_the_one_after_them(disk: SimulatedDi
         spool.writer.append(batches(10))
         spool.writer.append(batches(10, boot=b"c" * 16, time=0))
         spool.writer.append(batches(10))
-        spool.cursors.save("influx", 40)
+        spool.consumer("influx").seek(40)
         spool.enforce(T0 + 365 * DAY)
         assert firsts(spool) == [20, 30]
 
@@ -88,7 +88,7 @@ def test_at_the_bound_delivered_segments_go_first_and_are_no_loss(
     disk: SimulatedDisk, five: int, batches: Batches
 ) -> None:
     with opened(disk, max_bytes=five + 60) as spool:
-        spool.cursors.save("influx", 20)
+        spool.consumer("influx").seek(20)
         spool.writer.append(batches(10))
         spool.writer.append(batches(10))
         assert firsts(spool) == [20, 30, 40, 50, 60]
@@ -99,8 +99,8 @@ def test_then_the_oldest_goes_and_the_ledger_says_exactly_what_was_lost(
     disk: SimulatedDisk, five: int, batches: Batches, read_all: ReadAll
 ) -> None:
     with opened(disk, max_bytes=five + 60, sinks=("influx", "other")) as spool:
-        spool.cursors.save("influx", 4)
-        spool.cursors.save("other", 50)
+        spool.consumer("influx").seek(4)
+        spool.consumer("other").seek(50)
         spool.writer.append(batches(10))
         assert firsts(spool) == [10, 20, 30, 40, 50]
         assert read_all(spool.reader(), spool.cursors.next("influx")).count(b"\n") == 50
@@ -132,7 +132,7 @@ def test_refuse_new_keeps_what_there_is(disk: SimulatedDisk, five: int, batches:
             spool.writer.append(batch)
         spool.enforce(None)
         assert firsts(spool) == [0, 10, 20, 30, 40]
-        spool.cursors.save("influx", 10)
+        spool.consumer("influx").seek(10)
         assert spool.writer.append(batch).first == 50
         assert firsts(spool) == [10, 20, 30, 40, 50]
         assert not spool.ledger.entries
@@ -191,7 +191,7 @@ def test_a_deletion_broken_off_after_its_line_is_finished_at_the_next_start(
     survives: bool, disk: SimulatedDisk, five: int, batches: Batches
 ) -> None:
     with opened(disk, max_bytes=five + 60) as spool:
-        spool.cursors.save("influx", 3, durable=True)
+        spool.consumer("influx").seek(3, durable=True)
         content = bytes(disk.content(ROOT / f"{0:020}.lp.gz"))
         spool.writer.append(batches(10))
     if survives:

@@ -5,12 +5,13 @@ import sys
 import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import SpoolError, SpoolFull, SpoolLocked
-from gateway.spool import Cursors, Quarantine, Spool, SpoolTuning
+from gateway.spool import Cursor, Cursors, Quarantine, Spool, SpoolTuning
 from gateway.spool.filesystem import OsFile, OsFilesystem
 from tests.support.spool import Batches
 
@@ -60,7 +61,7 @@ def test_no_file_stays_open(root: Path, batches: Batches) -> None:
         for _ in range(5):
             spool.writer.append(batches(2))
             spool.reader().read(0)
-        spool.cursors.save("influx", 4, durable=True)
+        spool.consumer("influx").seek(4, durable=True)
         spool.quarantine.append("influx", b"x y=1 2\n", "because")
         assert open_files() <= before + 2
     assert open_files() == before
@@ -116,6 +117,10 @@ def test_a_reason_cannot_swallow_the_line_after_it(root: Path) -> None:
     assert b"\\" not in comment
 
 
+def _stopped_at_seven(cursor: Cursor) -> Cursor:
+    return replace(cursor, front=7, stopped=True)
+
+
 def test_a_cursor_is_saved_by_one_at_a_time(root: Path) -> None:
     class Watched(OsFilesystem):
         """Holds the first rename up."""
@@ -134,14 +139,14 @@ def test_a_cursor_is_saved_by_one_at_a_time(root: Path) -> None:
     disk = Watched()
     cursors = Cursors(disk, root)
     with ThreadPoolExecutor(2) as threads:
-        cancelled = threads.submit(cursors.save, "influx", 5)
+        cancelled = threads.submit(cursors.update, "influx", lambda cursor: cursor.with_front(5))
         assert disk.created[0].wait(10)
-        last = threads.submit(cursors.save, "influx", 7, durable=True, extra={"stopped": True})
+        last = threads.submit(cursors.update, "influx", _stopped_at_seven, durable=True)
         assert not disk.created[1].wait(0.1), "one would take away what the other renames"
         disk.go_on.set()
         cancelled.result()
         last.result()
-    assert Cursors(OsFilesystem(), root).state("influx") == {"next": 7, "stopped": True}
+    assert Cursors(OsFilesystem(), root).of("influx") == Cursor(7, stopped=True)
 
 
 @pytest.mark.parametrize("shorter", [5, 123_456_789_012])
@@ -153,12 +158,12 @@ def test_on_a_full_disk_a_cursor_moves_all_the_same(root: Path, shorter: int) ->
             raise OSError(errno.ENOSPC, f"no room for {path}")
 
     root.mkdir()
-    Cursors(OsFilesystem(), root).save("influx", 1_000, extra={"boot": "ab"})
+    Cursors(OsFilesystem(), root).update("influx", lambda _: Cursor(1_000, boot="ab"))
     full = Cursors(Full(), root)
-    full.save("influx", shorter, extra={"sending": 9})
-    full.save("new", 7)
+    full.update("influx", lambda cursor: replace(cursor, front=shorter, in_doubt_to=9))
+    full.update("new", lambda _: Cursor(7))
     again = Cursors(OsFilesystem(), root)
-    assert (again.state("influx"), again.broken) == ({"next": shorter, "boot": "ab", "sending": 9}, ())
+    assert (again.of("influx"), again.broken) == (Cursor(shorter, in_doubt_to=9, boot="ab"), ())
     assert again.sinks == ("influx",)
     with pytest.raises(SpoolError):
-        full.save("influx", 8, durable=True)
+        full.update("influx", lambda _: Cursor(8), durable=True)

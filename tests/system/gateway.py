@@ -102,7 +102,7 @@ class Gateway(RealServer):
     async def holds(self, readings: int, seconds: float = 60.0) -> State:
         """Wait until so many readings are in the spool, and every database has them."""
         return await self.until(
-            lambda state: state["spool"]["readings"] >= readings and not any(state["spool"]["waiting"].values()),
+            lambda state: state["spool"]["readings"] >= readings and not any(state["spool"]["pending"].values()),
             seconds,
         )
 

@@ -168,7 +168,7 @@ async def test_a_board_that_boots_in_1970_stores_what_has_a_time_and_dates_the_r
         stream.send(500)
         await stream.sent()
         state = await gateway.until(lambda state: state["spool"]["readings"] >= 503)
-        await gateway.until(lambda state: state["sinks"]["influxd"]["waiting"] == 3)
+        await gateway.until(lambda state: state["sinks"]["influxd"]["pending"] == 3)
         assert not stream.differences(await others(database)), "readings with a time of their own do not wait"
         assert not await stored(database)
         assert any("clock" in problem for problem in state["problems"])
@@ -176,13 +176,13 @@ async def test_a_board_that_boots_in_1970_stores_what_has_a_time_and_dates_the_r
         await gateway.start()
         await gateway.listening()
         station.says(2)
-        await gateway.until(lambda state: state["sinks"]["influxd"]["waiting"] == 5)
+        await gateway.until(lambda state: state["sinks"]["influxd"]["pending"] == 5)
         machine.believe(0)
         machine.synchronize()
         await gateway.until(lambda state: state["clock_known"])
         station.says(2)
         await gateway.until(
-            lambda state: state["spool"]["readings"] >= 507 and not state["sinks"]["influxd"]["waiting"]
+            lambda state: state["spool"]["readings"] >= 507 and not state["sinks"]["influxd"]["pending"]
         )
         found = await stored(database)
         assert found.keys() == station.sent.keys()
@@ -191,7 +191,7 @@ async def test_a_board_that_boots_in_1970_stores_what_has_a_time_and_dates_the_r
             assert before - SECOND <= found[number].time <= after + SECOND
             assert found[number].fields["quality"] == 0
         assert not stream.differences(await others(database))
-        assert len(gateway.logged(event="readings that waited for the clock were sent")) == 1
+        assert len(gateway.logged(event="clock-deferred readings sent")) == 1
     finally:
         station.close()
 
@@ -214,7 +214,7 @@ async def test_a_boot_that_never_knew_the_time_is_dated_by_the_next_one_marked_a
         machine.believe(0)
         machine.synchronize()
         await gateway.until(
-            lambda state: state["spool"]["readings"] >= 5 and not state["sinks"]["influxd"]["waiting"]
+            lambda state: state["spool"]["readings"] >= 5 and not state["sinks"]["influxd"]["pending"]
         )
         found = await stored(database)
         assert found.keys() == station.sent.keys()
@@ -278,7 +278,7 @@ async def test_a_clock_that_jumps_ahead_and_back_is_told_and_loses_nothing(rig: 
         station.says(3)
         await gateway.holds(15)
         assert (await stored(database)).keys() == station.sent.keys()
-        told = [round(entry["seconds"] / 60) for entry in gateway.logged(event="the clock stepped")]
+        told = [round(entry["seconds"] / 60) for entry in gateway.logged(event="clock stepped")]
         assert told == [120, -120, -2, 2]
     finally:
         station.close()

@@ -74,7 +74,7 @@ async def _live(new_rig: Callable[[Path], Rig], directory: Path) -> Day:
             with suppress(AssertionError):  # a test tells who stays silent
                 await until(lambda: not _silent(devices))
             assert await devices.stop_measuring()
-            await gateway.until(lambda state: not any(state["spool"]["waiting"].values()))
+            await gateway.until(lambda state: not any(state["spool"]["pending"].values()))
             await gateway.stop()
         assert gateway.exit_code == 0
         assert not gateway.logged(level="error"), gateway.logged(level="error")

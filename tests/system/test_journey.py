@@ -79,7 +79,7 @@ async def _travel(new_rig: Callable[[Path], Rig], directory: Path) -> Journey:
                 while min(city.truth.counts[kind] for kind in KINDS) < ENOUGH:  # noqa: ASYNC110 -- it tells nobody
                     await asyncio.sleep(0.1)
             assert await city.stop_measuring()
-            await gateway.until(lambda state: not any(state["spool"]["waiting"].values()))
+            await gateway.until(lambda state: not any(state["spool"]["pending"].values()))
             await gateway.stop()
         assert gateway.exit_code == 0
         assert not gateway.logged(level="error"), gateway.logged(level="error")

@@ -49,7 +49,7 @@ async def test_a_database_that_hangs_dies_and_comes_back_gets_everything_in_orde
     assert _memory(gateway.pid, peak=True) - before <= 20 * MEGABYTE
 
     assert stream.differences(await read_influxdb(database.url, database.database)) == {}
-    assert len(gateway.logged(event="sink does not take readings; they wait in the spool")) <= 2  # it hung, it died
+    assert len(gateway.logged(event="sink down; readings are pending in the spool")) <= 2  # it hung, it died
 
 
 async def _watch_the_order(database: Influxd, until_stored: int) -> int:

@@ -150,7 +150,7 @@ async def test_what_a_power_cut_left_is_delivered_once_though_its_cursor_is_olde
     another_boot(gateway.spool / "cursors" / f"{database.name}.json")
     gateway._parts = rig.sink(database)
     await gateway.start()
-    await gateway.until(lambda state: state["spool"]["readings"] and not any(state["spool"]["waiting"].values()))
+    await gateway.until(lambda state: state["spool"]["readings"] and not any(state["spool"]["pending"].values()))
     kept = [round(float(point.fields["pm25"]) * 100) for point in gateway.spooled()]
     assert kept == list(range(len(kept)))
     stored = await read_victoria_metrics(database.url)

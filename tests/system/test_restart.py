@@ -24,7 +24,7 @@ async def test_a_stop_in_a_stream_flushes_and_the_next_start_goes_on(rig: Rig) -
         await gateway.until(lambda state: state["readings"]["committed"] > 500)
         gateway.signal(signal.SIGTERM)
         assert await gateway.ended(STOPS_WITHIN) == 0
-        assert gateway.logged(event="stopped")[-1]["waiting"] == {database.name: 0}
+        assert gateway.logged(event="stopped")[-1]["pending"] == {database.name: 0}
         await gateway.start()
         await stream.sent()
     await gateway.holds(6_000)
@@ -43,10 +43,10 @@ async def test_a_stop_while_a_backlog_goes_to_the_database_leaves_the_rest_to_th
     stream.send(10_000)
     await gateway.until(lambda state: state["spool"]["readings"] == 10_000)
     await database.start()
-    await gateway.until(lambda state: 0 < state["spool"]["waiting"][database.name] < 10_000)
+    await gateway.until(lambda state: 0 < state["spool"]["pending"][database.name] < 10_000)
     gateway.signal(signal.SIGTERM)
     assert await gateway.ended(STOPS_WITHIN) == 0
-    assert 0 < gateway.logged(event="stopped")[-1]["waiting"][database.name] < 10_000, "it stopped beside the backlog"
+    assert 0 < gateway.logged(event="stopped")[-1]["pending"][database.name] < 10_000, "it stopped beside the backlog"
 
     gateway._parts = source + sink
     await gateway.start()

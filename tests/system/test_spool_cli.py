@@ -56,8 +56,8 @@ async def test_looking_into_the_spool_agrees_with_the_health_page_and_changes_no
     page = (await gateway.state())["spool"]
 
     assert everything(gateway.spool) == before
-    waiting = {name: sink["waiting"] for name, sink in status.pop("sinks").items()}
-    assert waiting == page.pop("waiting") == {"victoria-metrics": WAITING}
+    pending = {name: sink["pending"] for name, sink in status.pop("sinks").items()}
+    assert pending == page.pop("pending") == {"victoria-metrics": WAITING}
     del page["free_bytes"]
     assert {name: status[name] for name in page if name in status} == {
         name: value for name, value in page.items() if name in status

@@ -117,7 +117,7 @@ async def _unplugged_for_good(site: Site, _: Random) -> AsyncIterator[None]:
 async def _loses_its_segments(site: Site, _: Random) -> AsyncIterator[None]:
     await site.database.stop()
     yield
-    await _until(site, lambda state: state["sinks"]["database"]["waiting"] > 100)
+    await _until(site, lambda state: state["sinks"]["database"]["pending"] > 100)
     site.kill_gateway()
     for segment in (site.gateway.data / "spool").glob("*.lp.gz"):
         segment.unlink()
@@ -134,7 +134,7 @@ async def _forgets_what_it_took(site: Site, _: Random) -> AsyncIterator[None]:
     yield
     await _until(
         site,
-        lambda state: state["readings"]["committed"] > before + 100 and not state["sinks"]["database"]["waiting"],
+        lambda state: state["readings"]["committed"] > before + 100 and not state["sinks"]["database"]["pending"],
     )
     site.kill_gateway()
     shutil.rmtree(site.gateway.data / "spool")  # with the identities of what was taken

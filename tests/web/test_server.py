@@ -15,7 +15,7 @@ from firmware_sim.servers.process import free_port
 from gateway.contract import Reject
 from gateway.errors import LinkDown
 from gateway.health import GnssHealth, Health
-from gateway.spool import Pressure, ReplayStatus, SinkStatus, SpoolStatus
+from gateway.spool import Pressure, SinkStatus, SpoolStatus
 from gateway.web.server import serve
 from gateway.web.settings import WebSettings
 from tests.support.clock import NOW, FakeClock
@@ -87,7 +87,7 @@ def well(page: Page) -> Page:
     influx.link.went_up()
     air.readings, air.repeated = 41, 3
     air.rejected(Reject("checksum", b"\xff"))
-    influx.readings, influx.waiting, influx.quarantined = 38, 2, 1
+    influx.readings, influx.pending, influx.quarantined = 38, 2, 1
     return page
 
 
@@ -95,7 +95,6 @@ async def test_a_well_gateway_answers_200_with_its_state(well: Page) -> None:
     well.status = replace(
         STATUS,
         sinks={"influx": SinkStatus(58, 2, NOW - 12_500_000_000)},
-        replays={"influx": ReplayStatus(10, 40, 20, 0, 1)},
         quarantined_bytes={"influx": 90},
     )
     status, kind, text = await well.get("/healthz")
@@ -110,9 +109,8 @@ async def test_a_well_gateway_answers_200_with_its_state(well: Page) -> None:
         "damaged": 1,
         "lost_readings": 7,
         "quarantined_bytes": {"influx": 90},
-        "waiting": {"influx": 2},
-        "oldest_waiting_s": {"influx": 12.5},
-        "replays": {"influx": {"from": 10, "next": 20, "to": 40}},
+        "pending": {"influx": 2},
+        "oldest_pending_s": {"influx": 12.5},
     }
     assert state.keys() == well.health.snapshot().keys() | {"spool"}
 
@@ -141,7 +139,7 @@ async def test_the_metrics_are_the_daemons_numbers(well: Page) -> None:
         ("prehod_source_repeated_total", "air"): 3,
         ("prehod_source_rejects_total", "checksum,air"): 1,
         ("prehod_sink_up", "influx"): 1,
-        ("prehod_sink_waiting_readings", "influx"): 2,
+        ("prehod_sink_pending_readings", "influx"): 2,
         ("prehod_sink_readings_total", "influx"): 38,
         ("prehod_sink_quarantined_total", "influx"): 1,
     }
@@ -177,7 +175,7 @@ async def test_back_pressure_is_in_the_metrics(well: Page) -> None:
     assert samples["prehod_spool_undelivered_bytes", ""] == 100
     assert samples["prehod_spool_room_bytes", ""] == 300
     assert samples["prehod_spool_full_in_seconds", ""] == 7200
-    assert samples["prehod_sink_oldest_waiting_seconds", "influx"] == 0
+    assert samples["prehod_sink_oldest_pending_seconds", "influx"] == 0
 
 
 async def test_metrics_are_those_of_the_moment_of_the_scrape(well: Page) -> None:

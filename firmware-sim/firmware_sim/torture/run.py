@@ -160,7 +160,7 @@ class _Run:
         while time.monotonic() - since < 2.0:
             state = await self._site.gateway.health()
             now = -2 if state is None else sum(source["messages"] for source in state["sources"].values())
-            waits = state is None or any(sink["waiting"] for sink in state["sinks"].values())
+            waits = state is None or any(sink["pending"] for sink in state["sinks"].values())
             if now != before or waits:
                 before, since = now, time.monotonic()
             await asyncio.sleep(_LOOK)

@@ -159,7 +159,7 @@ class Site:
             return False
         if any(problem.startswith("spool:") for problem in state["problems"]):
             return False
-        return all(sink["up"] and not sink["waiting"] for sink in state["sinks"].values())
+        return all(sink["up"] and not sink["pending"] for sink in state["sinks"].values())
 
     async def save_broker(self) -> None:
         """Let the broker save (SIGUSR1); returns once it has."""

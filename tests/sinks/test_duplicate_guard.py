@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from aiohttp import web
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Influxd, VictoriaMetrics
 from gateway.errors import SinkAway
+from gateway.sinks.duplicates import DuplicateGuard
 from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.settings import InfluxSettings
 from tests.support.clock import FakeClock
@@ -26,6 +28,12 @@ SECOND = b"air_quality,gateway=g,sensor=a pm25=2.5,quality=0i %d\n" % (NOW + 10*
 BOTH = gzip.compress(FIRST + SECOND)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def guarded(settings: InfluxSettings) -> DuplicateGuard:
+    """Return a database with its guard; nothing is waited for."""
+    clock = FakeClock(jumps=True)
+    return DuplicateGuard(InfluxSink(settings, clock), clock)
 
 
 class Locked(VictoriaMetrics):
@@ -62,7 +70,7 @@ async def _serving(handler: Handler) -> AsyncIterator[str]:
 
 async def _missing_of_both(settings: InfluxSettings) -> bytes:
     """Store the first of two readings, and ask what is missing of both."""
-    sink = InfluxSink(settings, FakeClock(jumps=True))
+    sink = guarded(settings)
     await sink.send(gzip.compress(FIRST))
     try:
         return gzip.decompress(await sink.missing(BOTH))
@@ -116,7 +124,7 @@ async def test_a_cluster_behind_one_address_is_asked_where_it_is_read(tmp_path: 
 @pytest.mark.system
 async def test_many_series_over_a_long_time_are_compared_within_bounds(tmp_path: Path) -> None:
     async with _victoria_metrics(tmp_path) as server:
-        sink = InfluxSink(influx_settings(server.url), FakeClock(jumps=True))
+        sink = guarded(influx_settings(server.url))
         # 200 sensors over 30 days; of the batch that is asked about, each second reading is there.
         line = b"air_quality,gateway=g,sensor=s%d pm25=1,quality=0i %d\n"
         hour = 3600 * 10**9
@@ -132,7 +140,7 @@ async def test_many_series_over_a_long_time_are_compared_within_bounds(tmp_path:
 @pytest.mark.requires("influxd")
 async def test_influxdb_is_sent_everything_again_and_not_asked_twice(tmp_path: Path) -> None:
     async with Influxd(tmp_path / "influxd") as server:
-        sink = InfluxSink(influx_settings(server.url, database=server.database), FakeClock(jumps=True))
+        sink = guarded(influx_settings(server.url, database=server.database))
         await sink.send(gzip.compress(FIRST))
         assert await sink.missing(BOTH) == BOTH
         await server.stop()
@@ -146,7 +154,7 @@ async def test_who_does_not_let_us_ask_gets_everything_and_the_log_says_so_once(
         return web.Response(status=status)
 
     async with _serving(refuse) as url:
-        sink = InfluxSink(influx_settings(url), FakeClock(jumps=True))
+        sink = guarded(influx_settings(url))
         with structlog.testing.capture_logs() as logs:
             assert await sink.missing(BOTH) == BOTH
             assert await sink.missing(BOTH) == BOTH
@@ -160,7 +168,7 @@ async def test_a_victoria_metrics_at_another_address_is_not_taken_for_influxdb()
         return web.Response(status=400, headers={"X-Server-Hostname": "vminsert-1"})
 
     async with _serving(no_such_path) as url:
-        sink = InfluxSink(influx_settings(url), FakeClock(jumps=True))
+        sink = guarded(influx_settings(url))
         with structlog.testing.capture_logs() as logs:
             assert await sink.missing(BOTH) == BOTH
         await sink.close()
@@ -173,11 +181,11 @@ async def test_who_cannot_answer_now_is_asked_again_later(status: int) -> None:
         return web.Response(status=status)
 
     async with _serving(busy) as url:
-        sink = InfluxSink(influx_settings(url), FakeClock(jumps=True))
+        sink = guarded(influx_settings(url))
         with pytest.raises(SinkAway, match=f"{status}, asked which readings it has") as caught:
             await sink.missing(BOTH)
         await sink.close()
-    assert caught.value.unsure
+    assert caught.value.in_doubt
 
 
 async def test_an_answer_that_breaks_off_or_makes_no_sense_stores_nothing_and_loses_nothing() -> None:
@@ -191,11 +199,11 @@ async def test_an_answer_that_breaks_off_or_makes_no_sense_stores_nothing_and_lo
         return answer
 
     async with _serving(torn) as url:
-        sink = InfluxSink(influx_settings(url, timeout="5s"), FakeClock(jumps=True))
+        sink = guarded(influx_settings(url, timeout="5s"))
         with pytest.raises(SinkAway) as caught:
             await sink.missing(BOTH)
         await sink.close()
-    assert caught.value.unsure
+    assert caught.value.in_doubt
 
 
 async def test_a_server_that_never_answers_is_away() -> None:
@@ -204,7 +212,7 @@ async def test_a_server_that_never_answers_is_away() -> None:
         raise AssertionError
 
     async with _serving(hang) as url:
-        sink = InfluxSink(influx_settings(url, timeout="100ms"), FakeClock(jumps=True))
+        sink = guarded(influx_settings(url, timeout="100ms"))
         with pytest.raises(SinkAway):
             await sink.missing(BOTH)
         await sink.close()
@@ -213,9 +221,35 @@ async def test_a_server_that_never_answers_is_away() -> None:
 @pytest.mark.system
 async def test_what_is_missing_and_sent_again_is_there_once(tmp_path: Path) -> None:
     async with _victoria_metrics(tmp_path) as server:
-        sink = InfluxSink(influx_settings(server.url, database="city"), FakeClock(jumps=True))
+        sink = guarded(influx_settings(server.url, database="city"))
         await sink.send(gzip.compress(FIRST))
-        await sink.send(await sink.missing(BOTH))
+        for _ in range(2):
+            await sink.send(BOTH, in_doubt=True)
         assert await sink.missing(BOTH) == b""
         await sink.close()
         assert len(await read_victoria_metrics(server.url)) == 4, "two readings of two fields"
+
+
+async def test_only_a_body_in_doubt_is_asked_about_and_goes_on_without_what_is_there() -> None:
+    asked: list[str] = []
+    written: list[bytes] = []
+    series = {"metric": {"__name__": "air_quality_quality", "gateway": "g", "sensor": "a"}, "values": [0]}
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            written.append(gzip.decompress(await request.read()))
+            return web.Response(status=204)
+        asked.append(request.path)
+        body = json.dumps({**series, "timestamps": [NOW // 1_000_000]})
+        return web.Response(text=body, content_type="application/stream+json")
+
+    async with _serving(answer) as url:
+        sink = guarded(influx_settings(url))
+        await sink.send(BOTH)
+        assert (written, asked) == ([FIRST + SECOND], [])
+        await sink.send(BOTH, in_doubt=True)
+        assert written[1:] == [SECOND]
+        await sink.send(gzip.compress(FIRST), in_doubt=True)
+        await sink.close()
+    assert len(written) == 2, "there was nothing left to be sent"
+    assert asked.count("/api/v1/export") == 2
