@@ -48,58 +48,42 @@ class Special:
     """By how much a number may differ from the ledger's: the driver rounds, or the device speaks in other units."""
     skipped: int = 0
     """So many of the first entries are not read: they are of the interval that the driver finds when it comes."""
-    rejected: frozenset[str] = frozenset()
-    """Why frames of a sound device are rejected: it has no fix yet, no interval, or is not ready."""
+    rejected: frozenset[str] = frozenset({"unsupported"})
+    """Why frames of a sound device may be rejected: it has no fix yet, no interval, or is not ready."""
     seconds: int = 600
     faulty: float = 0.2
     """The share of frames with each fault: what the driver still is to read without a mistake."""
     corrupt: bool = True
     """Whether single bytes may be damaged, too: not where text without a sum takes any digit for the right one."""
-    invented: int = 0
+    invented: int = 3
     """So many damaged frames may pass for good ones: a sum of eight bits lets one in 256 through."""
     lost: float = 0.0
     """The share of what was measured that may be lost beside: the frame behind a torn one goes with it."""
 
 
-UNSUPPORTED = frozenset({"unsupported"})
-SUMMED = Special(invented=3)
+EXACT = Special(invented=0)
+"""Its check lets nothing through."""
+RANGING = Special(invented=6, lost=0.25)
 SIX_DECIMALS = 5.1e-7
-INTERVALS = Special(tolerance=SIX_DECIMALS, skipped=3, rejected=UNSUPPORTED, invented=3, lost=0.25, seconds=660)
+INTERVALS = Special(tolerance=SIX_DECIMALS, skipped=3, lost=0.25, seconds=660)
 
 SPECIAL: Mapping[str, Special] = {
-    "a02yyuw": Special(invented=6, lost=0.25),
-    "aj_sr04m": Special(invented=6, lost=0.25),
-    "hpma115": SUMMED,
-    "hpma115c0": SUMMED,
-    "houston_dr500": Special(tolerance=0.005),
-    "jsn_sr04t": Special(invented=6, lost=0.25),
-    "mhz19": SUMMED,
-    "mhz19_without_abc": SUMMED,
-    "natch": Special(corrupt=False),
-    "natch_clock": Special(corrupt=False),
-    "nextpm": SUMMED,
-    "nextpm_by_address": Special(rejected=UNSUPPORTED),
-    "nextpm_modbus": Special(rejected=UNSUPPORTED),
-    "nextpm_modbus_10s": Special(rejected=UNSUPPORTED),
-    "nmea0183": Special(rejected=UNSUPPORTED, invented=15, lost=0.25),
-    "pms3003": SUMMED,
-    "rtms_g4": Special(faulty=0.1),
-    "rtms_g4_periods": Special(skipped=3, rejected=UNSUPPORTED, faulty=0.02, lost=0.25, seconds=660),
+    **dict.fromkeys(("modbus", "senseair_k30", "senseair_s8", "senseair_s8_without_abc", "sm300d2_modbus"), EXACT),
+    **dict.fromkeys(("nextpm_by_address", "nextpm_modbus", "nextpm_modbus_10s"), EXACT),
+    **dict.fromkeys(("pms5003", "pms5003s", "pms5003st", "pms5003t", "sds011", "sds198"), EXACT),
+    **dict.fromkeys(("a02yyuw", "aj_sr04m", "jsn_sr04t", "tfmini"), RANGING),
+    **dict.fromkeys(("natch", "natch_clock"), Special(rejected=frozenset(), corrupt=False, invented=0)),
+    **dict.fromkeys(("wavetronix_ss125", "wavetronix_ss125_7"), INTERVALS),
+    "houston_dr500": Special(tolerance=0.005, invented=0),
+    "nmea0183": Special(invented=15, lost=0.25),
+    "rtms_g4": Special(faulty=0.1, invented=0),
+    "rtms_g4_periods": Special(skipped=3, faulty=0.02, invented=0, lost=0.25, seconds=660),
     "sm300d2": Special(invented=6),
-    "sps30": Special(tolerance=SIX_DECIMALS, invented=3),
-    "tfmini": Special(invented=6, lost=0.25),
-    "wavetronix_ss105": Special(skipped=2, rejected=UNSUPPORTED, lost=0.25, seconds=660),
-    "wavetronix_ss105_clock": Special(rejected=UNSUPPORTED, lost=0.25, seconds=660),
-    "wavetronix_ss125": INTERVALS,
-    "wavetronix_ss125_7": INTERVALS,
-    "wavetronix_ss125_clock": Special(
-        tolerance=SIX_DECIMALS, rejected=UNSUPPORTED, invented=3, lost=0.25, seconds=660
-    ),
-    "wavetronix_ss125_events": Special(invented=3, lost=0.25),
-    "winsen_ze": SUMMED,
-    "winsen_ze_asked": SUMMED,
-    "winsen_ze_no2": SUMMED,
-    "winsen_zh": SUMMED,
+    "sps30": Special(tolerance=SIX_DECIMALS),
+    "wavetronix_ss105": Special(skipped=2, invented=0, lost=0.25, seconds=660),
+    "wavetronix_ss105_clock": Special(invented=0, lost=0.25, seconds=660),
+    "wavetronix_ss125_clock": Special(tolerance=SIX_DECIMALS, lost=0.25, seconds=660),
+    "wavetronix_ss125_events": Special(rejected=frozenset(), lost=0.25),
 }
 
 UNGUARDED = {
