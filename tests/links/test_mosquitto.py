@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
 from tests.support.certificates import Certificates
 from tests.support.requirements import require_program
+from tests.support.until import until
 
 pytestmark = pytest.mark.system
 
@@ -87,9 +88,7 @@ async def test_what_was_not_acknowledged_comes_again_first_and_marked(mosquitto:
     connection.close()
 
 
-async def test_acknowledgements_given_before_closing_arrive(
-    mosquitto: Mosquitto, protocol: str, until: Callable[[Callable[[], bool]], Awaitable[None]]
-) -> None:
+async def test_acknowledgements_given_before_closing_arrive(mosquitto: Mosquitto, protocol: str) -> None:
     connection = _connection(mosquitto.port, protocol)
     await connection.open()
     await _publish(mosquitto.port, *(b"%d" % number for number in range(100)))
