@@ -14,6 +14,7 @@ import grp
 import os
 import pwd
 import re
+import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ FORM = "usb:VID:PID[:SERIAL][@LOCATION], as in usb:1a86:7523@1-1.2"
 
 _USB = re.compile(r"usb:([0-9a-f]{4}):([0-9a-f]{4})(?::([^@\s]+))?(?:@(\d+-[0-9.]+(?::[0-9.]+)?))?", re.IGNORECASE)
 _DIALOUT = "dialout"
+_PTS_MAJORS = range(136, 144)
+"""Device numbers of pseudo-terminals (Documentation/admin-guide/devices.txt of the kernel)."""
 _UNMAPPED = frozenset({"root", "nogroup", "nobody"})
 """Groups that no user should be added to; a service with PrivateUsers= sees every group as nogroup."""
 
@@ -109,24 +112,36 @@ class Holder(NamedTuple):
 
 
 def holders(device: str, proc: Path = Path("/proc")) -> list[Holder]:
-    """Return the processes that have ``device`` open, as far as we may see them."""
-    wanted = os.path.realpath(device)
+    """Return the processes that have ``device`` open, as far as we may see them, under whatever name.
+
+    A name says little: a container has a /dev of its own, where its first terminal is called as ours is, and our
+    adapter may have another name.
+    """
+    wanted = _identity(Path(device))
     found = []
-    for process in proc.iterdir():
+    for process in proc.iterdir() if wanted is not None else ():
         if not process.name.isdecimal():
             continue
         with suppress(OSError):  # it ended meanwhile, or is not ours to look into
-            if any(_opens(descriptor, wanted) for descriptor in (process / "fd").iterdir()):
+            if any(_identity(descriptor) == wanted for descriptor in (process / "fd").iterdir()):
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
                 found.append(Holder(int(process.name), name))
     return sorted(found)
 
 
-def _opens(descriptor: Path, wanted: str) -> bool:
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells one device from another; None when ``path`` leads to none.
+
+    It is the device's number, wherever its node lies. Pseudo-terminals are numbered anew by each devpts, and a devpts
+    is known by the file system's own number.
+    """
     try:
-        return str(descriptor.readlink()) == wanted
+        found = path.stat()  # of /proc/PID/fd/N: what is open there, in whichever mount namespace
     except OSError:
-        return False
+        return None
+    if not stat.S_ISCHR(found.st_mode):
+        return None
+    return found.st_rdev, found.st_dev if os.major(found.st_rdev) in _PTS_MAJORS else 0
 
 
 def held(device: str) -> str:

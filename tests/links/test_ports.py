@@ -1,7 +1,11 @@
 """A port by its USB identity, whoever holds it, and what its owner has to do about that."""
 
 import os
-from collections.abc import Callable
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +18,7 @@ from gateway.errors import LinkDown, LinkRefused
 from gateway.links.ports import Plugged, UsbPort, denied, held, holders, plugged_in, resolve, shared
 from gateway.links.serial import Line, SerialSettings
 from tests.links.conftest import Device
+from tests.support.requirements import OWN_MOUNTS, require_own_mounts
 
 CH340 = Plugged("/dev/ttyUSB0", UsbPort(0x1A86, 0x7523, "", "1-1.2"))
 ANOTHER = Plugged("/dev/ttyUSB1", UsbPort(0x1A86, 0x7523, "", "1-1.3"))
@@ -159,6 +164,92 @@ def test_a_link_to_the_port_is_the_port_and_what_we_may_not_see_is_left_out(devi
     by_path = tmp_path / "by-path"
     by_path.symlink_to(device.port)
     assert [str(one) for one in holders(str(by_path), tmp_path)] == ["minicom (pid 77)"]
+
+
+def test_a_device_is_the_same_wherever_its_node_lies(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "zero"
+    with _own_node(elsewhere, Path("/dev/zero")) as descriptor:
+        assert os.fstat(descriptor).st_dev != Path("/dev/zero").stat().st_dev, "the node lies in another file system"
+        assert os.getpid() in [one.pid for one in holders("/dev/zero")]
+    assert os.getpid() not in [one.pid for one in holders("/dev/zero")]
+
+
+def test_a_file_and_what_is_not_there_have_no_holder(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        assert not holders(file.name)
+    assert not holders(str(tmp_path / "nothing"))
+
+
+def test_a_terminal_of_the_same_name_in_another_devpts_is_not_our_port(device: Device) -> None:
+    require_own_mounts()
+    with _holder(OTHER_DEVPTS, device.port) as holder:
+        assert Path(f"/proc/{holder}/fd/{HELD}").readlink() == Path(device.port), "the name is the same"
+        assert not holders(device.port)
+        assert shared(device.port) == ""
+
+
+def test_our_port_under_another_name_in_another_mount_namespace_is_our_port(device: Device, tmp_path: Path) -> None:
+    require_own_mounts()
+    elsewhere = tmp_path / "port"
+    elsewhere.touch()
+    with _holder(BOUND, device.port, str(elsewhere)) as holder:
+        assert Path(f"/proc/{holder}/fd/{HELD}").readlink() != Path(device.port), "the name is another"
+        assert [one.pid for one in holders(device.port)] == [holder]
+        assert shared(device.port).startswith("it is also open in ")
+        assert shared(device.port).endswith(f" (pid {holder})")
+
+
+HELD = 50
+"""The descriptor by which a program of a test holds a terminal."""
+
+OTHER_DEVPTS = f"""
+import ctypes, os, subprocess, sys
+libc = ctypes.CDLL(None)
+libc.ptsname.restype = ctypes.c_char_p
+subprocess.run(["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", "/dev/pts"], check=True)
+name = ""
+while name != sys.argv[1]:
+    master = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY)
+    libc.unlockpt(master)
+    name = os.fsdecode(libc.ptsname(master))
+os.dup2(os.open(name, os.O_RDWR | os.O_NOCTTY), {HELD})
+"""
+"""Mounts an empty devpts and opens terminals of it until one has the name that is asked for."""
+
+BOUND = f"""
+import os, subprocess, sys
+subprocess.run(["mount", "--bind", sys.argv[1], sys.argv[2]], check=True)
+os.dup2(os.open(sys.argv[2], os.O_RDWR | os.O_NOCTTY), {HELD})
+"""
+"""Gives a device another name and opens it by that."""
+
+
+@contextmanager
+def _holder(program: str, *arguments: str) -> Iterator[int]:
+    """Run a program that comes to hold something, with mounts of its own; yields its process id."""
+    command = [*OWN_MOUNTS, sys.executable, "-c", program + "print(flush=True); input()", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"\n"
+        yield process.pid
+        process.stdin.write(b"\n")
+
+
+@contextmanager
+def _own_node(path: Path, device: Path) -> Iterator[int]:
+    """Open a device by a node of our own making."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make the node of a device")
+    os.mknod(path, 0o600 | stat.S_IFCHR, device.stat().st_rdev)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        pytest.skip("the folder for temporary files is mounted without devices")
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def test_a_holder_that_we_may_not_see_is_named_by_a_command(device: Device) -> None:
