@@ -184,3 +184,33 @@ def test_what_a_sensor_counted_itself_is_a_reading_of_each_lane() -> None:
     report = compare(truth, [stored[0], changed, stored[2], counted])
     assert numbers(report, "traffic") == (4, 4, 1, 1)
     assert "traffic: lost radar-2 2 intensity=7.0, occupancy=0.07" in report.differences
+
+
+def test_field_by_field_two_readings_of_one_millisecond_may_be_put_together_in_any_way() -> None:
+    truth = Truth()
+    for pm25, pm10 in ((1.0, 10.0), (2.0, 20.0)):
+        truth.record("aq-1", "air_quality", {"pm25": pm25, "pm10": pm10}, TIME)
+    crossed = [
+        StoredPoint("air_quality", {"sensor": "aq-1"}, {"pm25": pm25, "pm10": pm10}, TIME)
+        for pm25, pm10 in ((1.0, 20.0), (2.0, 10.0))
+    ]
+    assert compare(truth, crossed, field_by_field=True).exact
+    assert numbers(compare(truth, crossed), "air_quality") == (2, 2, 2, 2)
+
+
+def test_field_by_field_a_field_that_is_missing_twice_there_or_another_is_seen(
+    truth: Truth, stored: list[StoredPoint]
+) -> None:
+    assert compare(truth, stored, field_by_field=True).exact
+    first = stored[0]
+    missing = [first._replace(fields={"pm25": 11.3}), *stored[1:]]
+    assert numbers(compare(truth, missing, field_by_field=True), "air_quality") == (6, 5, 1, 0)
+    twice = [*stored, first._replace(fields={"pm10": 20.0})]
+    assert numbers(compare(truth, twice, field_by_field=True), "air_quality") == (6, 7, 0, 1)
+    another = [first._replace(fields={"pm25": 11.9, "pm10": 20.0}), *stored[1:]]
+    report = compare(truth, another, field_by_field=True)
+    assert numbers(report, "air_quality") == (6, 6, 1, 1)
+    assert "air_quality: lost aq-1 pm25=11.3" in report.differences
+    late = [stored[3]._replace(time=TIME + 5_000_000), *stored[:3], *stored[4:]]
+    report = compare(truth, late, time_step=1_000_000, field_by_field=True)
+    assert numbers(report, "parking") == (3, 3, 1, 1)

@@ -97,7 +97,7 @@ def test_influxdb_has_what_was_measured_once_and_to_the_nanosecond(journey: Jour
 
 
 def test_victoria_metrics_has_what_was_measured_once_and_to_the_millisecond(journey: Journey) -> None:
-    report = compare(journey.truth, _wide(journey.victoria_metrics), time_step=MILLISECOND)
+    report = compare(journey.truth, _wide(journey.victoria_metrics), time_step=MILLISECOND, field_by_field=True)
     assert report.exact, report.differences
 
 
@@ -148,7 +148,7 @@ def _digits(value: Value) -> str:
 
 
 def _wide(metrics: Iterable[StoredPoint]) -> list[StoredPoint]:
-    """Put metrics, which are single fields, together as the readings that they were."""
+    """Put metrics, which are single fields, together as readings, of one millisecond in any way."""
     readings: dict[tuple[str, frozenset[tuple[str, str]], int, int], dict[str, Value]] = {}
     copies: Counter[tuple[str, frozenset[tuple[str, str]], int]] = Counter()
     for metric in metrics:

@@ -5,7 +5,8 @@ InfluxDB 1.x        exact: nanoseconds, all tags, types from ``SHOW FIELD KEYS``
                     Writing a point again leaves no trace.
 VictoriaMetrics     numbers only, as 64-bit floats: true is 1, false 0, the string ``"12"`` is 12 and any other 0; big
                     integers are rounded. Milliseconds, cut off, not rounded. A field is a metric of its own, named
-                    ``measurement_field``. Duplicates are kept, and returned as often as they were stored.
+                    ``measurement_field``. Duplicates are kept, and returned as often as they were stored. Which
+                    fields were one point is lost where two points of a series are of one millisecond.
 `InfluxEndpoint`    exact; its ``write_counts`` tell duplicates.
 ==================  =================================================================================================
 """

@@ -6,7 +6,7 @@ counted: their number and the sum of their highest speeds, by sensor and tags (a
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from firmware_sim.truth.ledger import Taken, Truth
@@ -60,11 +60,15 @@ class Report(Counts):
         return not self.lost and not self.duplicated and not self.differences
 
 
-def compare(truth: Iterable[Taken] | Truth, stored: Iterable[StoredPoint], *, time_step: int = 1) -> Report:
+def compare(
+    truth: Iterable[Taken] | Truth, stored: Iterable[StoredPoint], *, time_step: int = 1, field_by_field: bool = False
+) -> Report:
     """Compare a ledger with what a database holds.
 
-    ``time_step`` is the database's resolution in nanoseconds (1,000,000 for one that keeps milliseconds). Points of
-    other measurements (the gateway's own health), and points without any field that the ledger knows for their
+    ``time_step`` is the database's resolution in nanoseconds (1,000,000 for one that keeps milliseconds). Where two
+    readings of a sensor fall into one step, a database that keeps each field by itself cannot tell which fields were
+    one reading: ``field_by_field`` compares the fields of readings one by one, and counts them. Points of other
+    measurements (the gateway's own health), and points without any field that the ledger knows for their
     sensor (a device's health), are left out.
     """
     measured: dict[str, list[Taken]] = defaultdict(list)
@@ -76,7 +80,7 @@ def compare(truth: Iterable[Taken] | Truth, stored: Iterable[StoredPoint], *, ti
     report = Report()
     for kind in sorted({*measured, *({"air_quality", "parking", "traffic"} & points.keys())}):
         counts = report.by_measurement[kind] = Counts()
-        for found, words in _compare_kind(measured[kind], points[kind], time_step):
+        for found, words in _compare_kind(measured[kind], points[kind], time_step, apart=field_by_field):
             counts.add(found)
             report.differences += [f"{kind}: {difference}" for difference in words[:_SHOWN]]
         report.add(counts)
@@ -84,7 +88,7 @@ def compare(truth: Iterable[Taken] | Truth, stored: Iterable[StoredPoint], *, ti
 
 
 def _compare_kind(
-    measured: Sequence[Taken], points: Sequence[StoredPoint], step: int
+    measured: Sequence[Taken], points: Sequence[StoredPoint], step: int, *, apart: bool
 ) -> Iterator[tuple[Counts, list[str]]]:
     """Compare what is read, and what is counted."""
     known = _Known(measured)
@@ -93,6 +97,7 @@ def _compare_kind(
         [point for point in points if not known.is_counted(point)],
         known,
         step,
+        apart=apart,
     )
     yield _compare_vehicles(
         [taken for taken in measured if taken.stored_as in known.counters],
@@ -132,23 +137,24 @@ class _Known:
 
 
 def _compare_readings(
-    measured: Sequence[Taken], points: Sequence[StoredPoint], known: _Known, step: int
+    measured: Sequence[Taken], points: Sequence[StoredPoint], known: _Known, step: int, *, apart: bool
 ) -> tuple[Counts, list[str]]:
-    def key(sensor: str, tags: Mapping[str, str], time: int | None, fields: Mapping[str, Value]) -> Key:
+    def keys(sensor: str, tags: Mapping[str, str], time: int | None, fields: Mapping[str, Value]) -> Collection[Key]:
         names = known.fields.get(sensor, known.anything) & fields.keys()
         values = tuple(sorted((name, _number(fields[name])) for name in names))
         when = time // step if time is not None and sensor in known.timed else None
-        return known.way(sensor, tags), when, values
+        way = known.way(sensor, tags)
+        if apart:
+            return [(way, when, (value,)) for value in values]
+        return [(way, when, values)] if values else ()
 
     certain: Counter[Key] = Counter()
     perhaps: Counter[Key] = Counter()
     for taken in measured:
-        (certain if taken.certain else perhaps)[key(taken.stored_as, taken.tags, taken.time, taken.fields)] += 1
+        (certain if taken.certain else perhaps).update(keys(taken.stored_as, taken.tags, taken.time, taken.fields))
     found: Counter[Key] = Counter()
     for point in points:
-        identity = key(point.tags.get("sensor", ""), point.tags, point.time, point.fields)
-        if identity[2]:
-            found[identity] += 1
+        found.update(keys(point.tags.get("sensor", ""), point.tags, point.time, point.fields))
 
     lost = certain - found
     surplus = found - certain - perhaps
