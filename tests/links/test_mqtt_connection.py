@@ -378,9 +378,7 @@ async def test_on_hold_only_so_much_is_taken_and_nothing_is_missed_afterwards(br
     async with _connected(broker) as (connection, peer):
         async with _holding(connection) as (holding, room):
             peer.publish(*(peer.message(payload, mid) for mid in range(1, count + 1)))
-            async with asyncio.timeout(patience()):
-                while not connection._reading_paused:  # noqa: ASYNC110 -- nobody is told
-                    await asyncio.sleep(0.005)
+            await until(lambda: connection._reading_paused)
             assert sum(len(message.payload) for message in connection._inbox) < 2 * PAUSED_BYTES
             assert peer.writer.transport.get_write_buffer_size() > 0, "the network holds the rest at the broker"
             room.set()
@@ -411,9 +409,7 @@ async def test_an_end_that_nobody_reads_is_seen_in_the_kernel(broker: Broker, ho
     bounds: dict[str, Any] = {"paused_bytes": 1, "tick": 0.01}
     async with _connected(broker, **bounds) as (connection, peer), _holding(connection) as (holding, _):
         peer.publish(peer.message(b"more than is taken", 1))
-        async with asyncio.timeout(patience()):
-            while not connection._reading_paused:  # noqa: ASYNC110 -- nobody is told
-                await asyncio.sleep(0.005)
+        await until(lambda: connection._reading_paused)
         connection._tick()
         await asyncio.sleep(0)
         assert not holding.done(), "still whole"
@@ -538,19 +534,20 @@ async def test_an_opening_cancelled_while_the_broker_is_silent_leaves_nothing(br
 async def test_an_opening_cancelled_while_it_connects_closes_what_the_thread_opens(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    may_go_on = threading.Event()
+    began, may_go_on = threading.Event(), threading.Event()
     made: list[socket.socket] = []
     really = socket.create_connection
 
     def slowly(address: tuple[str, int], **how: Any) -> socket.socket:  # noqa: ANN401 -- passed on
-        may_go_on.wait(5)
+        began.set()
+        may_go_on.wait(patience())
         made.append(really(address, **how))
         return made[0]
 
     monkeypatch.setattr(socket, "create_connection", slowly)
     connection = Connection(_settings(broker))
     opening = asyncio.create_task(connection.open())
-    await asyncio.sleep(0.01)
+    await until(began.is_set)
     opening.cancel()
     await asyncio.gather(opening, return_exceptions=True)
     connection.close()

@@ -47,7 +47,7 @@ async def test_bytes_go_both_ways_unchanged(device: Device) -> None:
 
 async def test_silence_is_an_empty_result_and_no_error(device: Device) -> None:
     line = await _open(device)
-    assert await line.receive(0.01) == b""
+    assert await line.receive(0.01) == b""  # the silence itself
     assert await line.receive(0) == b""
     device.says(b"x")
     assert await _received(line, 1) == b"x"
@@ -57,7 +57,7 @@ async def test_silence_is_an_empty_result_and_no_error(device: Device) -> None:
 async def test_zero_seconds_still_fetch_what_the_kernel_holds(device: Device) -> None:
     line = await _open(device)
     device.says(b"late answer")
-    select.select([line._fd], [], [], 5)  # the loop stands still: nobody but the kernel has the bytes
+    select.select([line._fd], [], [], patience())  # the loop stands still: nobody but the kernel has the bytes
     assert await line.receive(0) == b"late answer"
     line.close()
 
@@ -65,10 +65,10 @@ async def test_zero_seconds_still_fetch_what_the_kernel_holds(device: Device) ->
 async def test_what_came_before_the_unplug_is_delivered_and_then_the_line_is_down(device: Device) -> None:
     line = await _open(device)
     device.says(b"half a fra")
-    select.select([line._fd], [], [], 5)
+    select.select([line._fd], [], [], patience())
     line._readable()  # the gateway has the bytes when the device goes; nobody has asked for them yet
     device.unplug()
-    await asyncio.sleep(0.01)
+    await until(lambda: line._ended is not None)
     assert await line.receive(5) == b"half a fra"
     with pytest.raises(LinkDown, match="unplugged"):
         await line.receive(5)
@@ -228,7 +228,7 @@ async def test_a_busy_port_makes_send_wait_and_nothing_is_lost(device: Device) -
     line = await _open(device)
     much = bytes(range(256)) * 400  # far beyond what the kernel buffers for a terminal
     sending = asyncio.create_task(line.send(much))
-    await asyncio.sleep(0.01)
+    await until(lambda: line._writing)
     assert not sending.done()
     assert await device.hears(len(much)) == much
     await asyncio.wait_for(sending, patience())
@@ -238,7 +238,7 @@ async def test_a_busy_port_makes_send_wait_and_nothing_is_lost(device: Device) -
 async def test_an_unplug_ends_a_send_that_waits(device: Device) -> None:
     line = await _open(device)
     sending = asyncio.create_task(line.send(b"x" * 100_000))
-    await asyncio.sleep(0.01)
+    await until(lambda: line._writing)
     device.unplug()
     with pytest.raises(LinkDown):
         await asyncio.wait_for(sending, patience())
@@ -256,7 +256,7 @@ async def test_an_adapter_that_takes_no_more_bytes_is_given_up(device: Device) -
 async def test_closing_ends_a_send_that_waits(device: Device) -> None:
     line = await _open(device)
     sending = asyncio.create_task(line.send(b"x" * 100_000))
-    await asyncio.sleep(0.01)
+    await until(lambda: line._writing)
     line.close()
     with pytest.raises(LinkDown, match="closed by us"):
         await asyncio.wait_for(sending, patience())
@@ -265,7 +265,7 @@ async def test_closing_ends_a_send_that_waits(device: Device) -> None:
 async def test_cancelling_a_send_that_waits_leaves_the_line_usable(device: Device) -> None:
     line = await _open(device)
     sending = asyncio.create_task(line.send(b"x" * 100_000))
-    await asyncio.sleep(0.01)
+    await until(lambda: line._writing)
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     device.says(b"alive")
@@ -296,18 +296,19 @@ async def test_a_reader_that_is_busy_leaves_the_rest_to_the_kernel(device: Devic
 async def test_an_opening_that_nobody_waits_for_closes_what_it_opens(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    may_go_on, opened = threading.Event(), []
+    began, may_go_on, opened = threading.Event(), threading.Event(), []
     really_open = serial.Serial
 
     def slowly(port: str, *_: object, **__: object) -> serial.Serial:
-        may_go_on.wait(5)
+        began.set()
+        may_go_on.wait(patience())
         opened.append(really_open(port))
         return opened[0]
 
     monkeypatch.setattr(serial, "Serial", slowly)
     line = Line(SerialSettings(device.port, 9600))
     opening = asyncio.create_task(line.open())
-    await asyncio.sleep(0.01)
+    await until(began.is_set)
     opening.cancel()
     await asyncio.gather(opening, return_exceptions=True)
     line.close()
