@@ -5,6 +5,7 @@ import os
 import tty
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -168,11 +169,17 @@ async def test_a_device_that_talks_by_itself_is_heard_however_its_bytes_are_cut(
     line.add("aq-1")
     line.start()
     await until(lambda: line.health.link.up)
+    said = b""
     for piece in (b"1", b".5\n2", b".5\nbad\n3.5\n"):
         line.wire.says(piece)
-        await asyncio.sleep(0.005)
+        said += piece
+        await until(partial(_has_heard, line, said))
     await until(lambda: line.values == [("aq-1", 1.5), ("aq-1", 2.5), ("aq-1", 3.5)])
     assert (line.health.readings, line.health.rejects["noise"]) == (3, 1)
+
+
+def _has_heard(line: Serial, said: bytes) -> bool:
+    return b"".join(line.made[0].fed) == said
 
 
 async def test_start_commands_go_out_one_by_one_and_answers_to_them_are_heard(line: Serial) -> None:
@@ -219,8 +226,8 @@ async def test_a_quiet_device_is_told_that_time_passes(line: Serial) -> None:
 
 
 async def test_on_a_bus_each_answer_goes_to_the_one_that_was_asked(line: Serial) -> None:
-    line.add("first", asks=b"a", timeout=0.5, interval=0.2)
-    line.add("second", asks=b"b", timeout=0.5, interval=0.2)
+    line.add("first", asks=b"a", timeout=patience(), interval=0.2)
+    line.add("second", asks=b"b", timeout=patience(), interval=0.2)
     line.start()
     answers = {b"a": b"1\n", b"b": b"2\n"}
 
@@ -234,7 +241,7 @@ async def test_on_a_bus_each_answer_goes_to_the_one_that_was_asked(line: Serial)
 
 async def test_a_dead_device_on_a_bus_costs_its_own_turn_only(line: Serial) -> None:
     line.add("dead", asks=b"a", timeout=0.01)
-    line.add("alive", asks=b"b", timeout=0.5)
+    line.add("alive", asks=b"b", timeout=patience())
     line.start()
 
     def answered() -> bool:
@@ -246,8 +253,8 @@ async def test_a_dead_device_on_a_bus_costs_its_own_turn_only(line: Serial) -> N
 
 
 async def test_a_late_answer_on_a_bus_is_nobodys(line: Serial) -> None:
-    line.add("slow", asks=b"a", timeout=0.01, interval=0.2)
-    line.add("second", asks=b"b", timeout=0.5, interval=0.2)
+    line.add("slow", asks=b"a", timeout=0.01, interval=1.0)
+    line.add("second", asks=b"b", timeout=patience(), interval=1.0)
     line.start()
 
     def second_answered(times: int) -> bool:
@@ -314,7 +321,7 @@ async def test_finishing_a_line_that_never_opened_is_no_error(line: Serial) -> N
 
 
 async def test_a_device_that_falls_silent_is_started_anew_and_what_was_held_is_kept(line: Serial) -> None:
-    line.add("aq-1", start=[b"wake\n"], patience=0.1)
+    line.add("aq-1", start=[b"wake\n"], patience=0.5)
     with structlog.testing.capture_logs() as logs:
         line.start()
         await until(lambda: line.wire.heard() == b"wake\n")
@@ -322,7 +329,7 @@ async def test_a_device_that_falls_silent_is_started_anew_and_what_was_held_is_k
         await until(lambda: line.values == [("aq-1", 1)])
         await until(lambda: line.wire.heard() == b"wake\n")
         assert line.values == [("aq-1", 1), ("aq-1", 2)]
-        assert line.health.link.problems == {"aq-1": "aq-1 is silent for more than 0.1 s, and was started anew"}
+        assert line.health.link.problems == {"aq-1": "aq-1 is silent for more than 0.5 s, and was started anew"}
         for _ in range(3):  # again and again, and told once
             await until(lambda: line.wire.heard() == b"wake\n")
         line.wire.says(b"3\n")
@@ -354,7 +361,7 @@ async def test_a_device_that_may_be_silent_is_left_alone(line: Serial) -> None:
 
 
 async def test_bytes_that_a_decoder_takes_without_a_word_are_a_sign_of_life(line: Serial) -> None:
-    line.add("aq-1", patience=0.1)
+    line.add("aq-1", patience=0.5)
     line.start()
     await until(lambda: line.health.link.up)
 
