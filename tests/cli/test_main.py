@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 import drivers
+from firmware_sim.patience import patience
 from gateway import __version__
 from gateway.cli import main as main_module
 from gateway.cli.drivers import markdown
@@ -171,7 +172,7 @@ def test_an_error_of_ours_is_told_in_one_line(
 
 def test_the_installed_command_does_the_same(wrong: Path) -> None:
     prehod = Path(sys.executable).with_name("prehod")
-    done = subprocess.run([prehod, "check", wrong], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([prehod, "check", wrong], capture_output=True, text=True, check=False, timeout=patience())
     assert (done.returncode, done.stdout, done.stderr.splitlines()) == (1, "", mistakes(wrong))
 
 
@@ -189,7 +190,8 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 def test_a_command_imports_only_what_it_needs() -> None:
     """A small board starts slowly: `check` needs no web server, no MQTT, no database client."""
     program = f"import sys; from gateway.cli.main import main; main(['check', {str(MINIMAL)!r}]); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=patience())
     imported = set(done.stdout.splitlines()[-1].split())
     assert not imported & {
         "aiohttp",

@@ -21,6 +21,7 @@ import pytest
 
 import drivers
 from firmware_sim.bench.pty_line import SerialLine
+from firmware_sim.patience import patience
 from firmware_sim.registry import twins
 from firmware_sim.truth.ledger import Truth
 from gateway.cli import probe
@@ -33,6 +34,7 @@ from gateway.contract import SerialLink
 from gateway.errors import LinkRefused
 from gateway.links.ports import Plugged, UsbPort
 from gateway.links.serial import Line, SerialSettings
+from tests.support.until import until
 
 Printed = pytest.CaptureFixture[str]
 Make = Callable[[Truth], Any]
@@ -397,7 +399,7 @@ def test_a_port_that_somebody_holds_is_told_with_the_holder(capsys: Printed) -> 
         try:
             assert main(["probe", port]) == 1
         finally:
-            holder.communicate("\n", timeout=20)
+            holder.communicate("\n", timeout=patience())
     err = capsys.readouterr().err
     assert f"(pid {holder.pid})" in err
     assert "sudo systemctl stop prehod" in err
@@ -449,8 +451,7 @@ async def test_a_device_that_is_pulled_out_ends_the_probe(tmp_path: Path, capsys
         probing_ = asyncio.create_task(
             asyncio.to_thread(main, ["probe", str(tmp_path / "tty"), "--driver", "sds011"])
         )
-        while not line.open and not probing_.done():  # noqa: ASYNC110 -- a line tells nobody when it is opened
-            await asyncio.sleep(0.01)
+        await until(lambda: line.open or probing_.done())
         line.unplug()
         assert await probing_ == 1
     assert "the device is gone (unplugged?)" in capsys.readouterr().err

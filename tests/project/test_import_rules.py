@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.patience import patience
+
 ROOT = Path(__file__).parents[2]
 PYPROJECT = ROOT / "pyproject.toml"
 CONTRACTS = [
@@ -73,7 +75,7 @@ VIOLATIONS = [
 def lint(directory: Path) -> subprocess.CompletedProcess[str]:
     """Lint what is in a folder: the working directory comes before what is installed."""
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--config", str(PYPROJECT)]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=patience(300))
 
 
 @pytest.fixture(scope="module")

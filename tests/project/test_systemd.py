@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.patience import patience
 from tests.support.requirements import require_program
 
 HERE = Path(__file__).parents[2] / "systemd"
@@ -23,7 +24,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     """Run one of systemd's tools."""
     require_program(str(command[0]))
     environment = {**os.environ, "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": "cat"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=patience(), env=environment)
 
 
 def settings() -> list[tuple[str, str]]:

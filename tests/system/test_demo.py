@@ -8,12 +8,14 @@ import sys
 
 import pytest
 
+from firmware_sim.patience import patience
+
 pytestmark = pytest.mark.system
 
 
 def test_the_demo_loses_nothing_and_ends_with_one_line_of_json() -> None:
     command = [sys.executable, "-m", "gateway.cli.main", "demo", "--seconds", "10", "--json"]
-    done = subprocess.run(command, capture_output=True, timeout=90, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=patience(120), check=False)
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
     (line,) = done.stdout.decode().splitlines()
     outcome = json.loads(line)
@@ -36,6 +38,6 @@ def test_ctrl_c_in_the_terminal_ends_the_demo_in_good_order() -> None:
         head = next(line for line in demo.stdout if "in the database" in line)
         os.killpg(demo.pid, signal.SIGINT)
         rest = demo.stdout.read()
-        assert demo.wait(timeout=60) == 0, head + rest
+        assert demo.wait(patience()) == 0, head + rest
     assert rest.splitlines()[-1] == "nothing lost, nothing twice"
     assert "Traceback" not in rest
