@@ -34,7 +34,7 @@ async def play(epoch: int | None = None) -> list[int]:
         await until(lambda: len(truth) >= 20)
         assert await stage.stop_measuring()
         known = len(truth)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # the silence itself, as long as two readings
         assert len(truth) == known
     return [taken.time or 0 for taken in truth][:20]
 

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from aiohttp import web
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.readback import read_victoria_metrics
 from firmware_sim.servers.servers import Influxd, VictoriaMetrics
 from gateway.errors import SinkAway
@@ -199,7 +200,7 @@ async def test_an_answer_that_breaks_off_or_makes_no_sense_stores_nothing_and_lo
         return answer
 
     async with _serving(torn) as url:
-        sink = guarded(influx_settings(url, timeout="5s"))
+        sink = guarded(influx_settings(url, timeout=f"{patience()}s"))
         with pytest.raises(SinkAway) as caught:
             await sink.missing(BOTH)
         await sink.close()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.influx.faults import Hang, Poison, Redirect, Refusal, Reset
 from gateway.errors import BatchRefused, BatchTooLarge, SinkAway, SinkBlocked, SinkError, SinkSlow
@@ -271,13 +272,13 @@ async def test_a_portal_that_says_fine_to_everything_is_no_database(unused_tcp_p
 
 async def test_a_server_that_hangs_is_away_after_the_time_out(make: MakeSink, endpoint: InfluxEndpoint) -> None:
     endpoint.fail_with(Hang(), times=1)
-    sink = make(timeout="200ms")
+    sink = make(timeout="2s")  # enough for the answer that comes, on a loaded machine
     began = time.monotonic()
     error = await _refusal(sink)
     assert isinstance(error, SinkSlow)
     assert error.in_doubt
-    assert str(error) == f"{endpoint.url}: no answer within 0.2 s"
-    assert time.monotonic() - began >= 0.2
+    assert str(error) == f"{endpoint.url}: no answer within 2 s"
+    assert time.monotonic() - began >= 2.0
     await sink.send(BODY)
 
 
@@ -353,7 +354,7 @@ def _http(status: str, body: bytes, *headers: str) -> bytes:
 )
 async def test_what_is_no_database_stores_nothing_and_loses_nothing(answer: bytes, kind: type[SinkError]) -> None:
     async with _answering(answer) as url:
-        sink = InfluxSink(influx_settings(url, timeout="2s"), FakeClock())
+        sink = InfluxSink(influx_settings(url, timeout=f"{patience()}s"), FakeClock())
         error = await _refusal(sink)
         await sink.close()
         assert type(error) is kind

@@ -176,7 +176,7 @@ async def _broker(*answers: bytes) -> AsyncIterator[int]:
         await reader.read(1024)
         for answer in answers:
             writer.write(answer)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # mostly one by one; together they mean the same
         with suppress(ConnectionError):
             await reader.read()
         writer.close()
