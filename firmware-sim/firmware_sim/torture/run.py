@@ -7,11 +7,12 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from firmware_sim.patience import patience
 from firmware_sim.torture.faults import FAULTS, Fault
 from firmware_sim.torture.outcome import Outcome
 from firmware_sim.torture.site import Site
 
-PATIENCE = 120.0
+PATIENCE = patience(120.0)
 """Seconds within which every fault must be got over, and everything be delivered at the end."""
 CALM = 1.0
 """Seconds from one fault to the next, on average; a seed draws them."""

@@ -18,6 +18,7 @@ from firmware_sim.patience import patience
 from firmware_sim.servers.process import RealServer
 from firmware_sim.servers.readback import read_influxdb
 from firmware_sim.servers.servers import Influxd, Mosquitto
+from firmware_sim.torture.delays import Delays
 from firmware_sim.torture.diary import Diary, Window
 from firmware_sim.torture.numbers import Numbers
 from firmware_sim.torture.wire import Wire
@@ -26,7 +27,10 @@ from firmware_sim.truth.points import StoredPoint
 COMMIT_INTERVAL = 0.5
 """Seconds, as configured."""
 STATED = COMMIT_INTERVAL + 0.25
-"""Seconds of serial readings that a kill may cost: the commit interval, and the writing of the commit itself."""
+"""Seconds of serial readings that a kill may cost: the commit interval, and the writing of the commit itself.
+
+Here and in the next one, what a busy machine takes longer comes on top, see `torture.delays`.
+"""
 COUNTED = 5.0
 """Seconds of vehicles that a kill may cost: the radar's interval (1 s), the gap that ends a passage, a commit."""
 RETRIED = 2.5
@@ -57,9 +61,9 @@ class Gateway(RealServer):
         return True
 
     async def health(self) -> State | None:
-        """Return what the health page says, None where it does not answer within two seconds."""
+        """Return what the health page says, None where it does not answer within ten seconds."""
         try:
-            limit = aiohttp.ClientTimeout(total=2.0)
+            limit = aiohttp.ClientTimeout(total=10.0)
             page = f"http://127.0.0.1:{self.port}/healthz"
             async with aiohttp.ClientSession(timeout=limit) as client, client.get(page) as answer:
                 state: State = await answer.json()
@@ -100,6 +104,7 @@ class Site:
         self.kills = 0
         self.diary = Diary()
         self.numbers = Numbers()
+        self.delays = Delays(directory)
         self.broker_wire, self.database_wire = Wire(), Wire()
         self._command = command
         self._seed = seed
@@ -141,6 +146,8 @@ class Site:
         )
         self.gateway = Gateway(self.directory, self._command, self._sources())
         await enter(self.gateway)
+        measuring = asyncio.create_task(self.delays.run(), name="delays")
+        self._stack.callback(measuring.cancel)
         async with asyncio.timeout(patience()):
             while not self.connected(await self.gateway.health()):  # noqa: ASYNC110 -- another process has no event
                 await asyncio.sleep(0.1)
@@ -173,13 +180,13 @@ class Site:
 
     def kill_gateway(self) -> None:
         """End it as a crash would, and note what that may cost."""
-        now = time.monotonic()
+        now, late = time.monotonic(), self.delays.worst
         self.gateway.kill()
         self.kills += 1
         # While the disk is full, and until the next attempt to write, readings of serial lines are in memory only.
         since = self.full_since if now < self.full_until + RETRIED else now
-        self.windows.append(Window("dust", since - STATED, time.monotonic() + 0.1))
-        self.windows.append(Window("traffic", since - COUNTED, time.monotonic() + 0.1))
+        self.windows.append(Window("dust", since - STATED - late, time.monotonic() + 0.1))
+        self.windows.append(Window("traffic", since - COUNTED - late, time.monotonic() + 0.1))
         self.spoil_passages()
 
     def spoil_passages(self, *, twice: bool = False) -> None:
