@@ -22,7 +22,7 @@ from firmware_sim.torture.run import torture
 from firmware_sim.torture.site import Site, State
 from tests.system.conftest import Rig
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.requires("mosquitto", "influxd")]
+pytestmark = [pytest.mark.system, pytest.mark.requires("mosquitto", "influxd")]
 
 COMMAND = [sys.executable, "-m", "gateway.cli.main", "run", "--config"]
 
