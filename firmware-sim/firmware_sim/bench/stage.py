@@ -14,7 +14,7 @@ from firmware_sim.patience import patience
 
 _MILLISECOND = 1_000_000
 
-_HANGS_SECONDS = 10.0
+_HANGS_SECONDS = 30.0
 """Seconds that `Stage.stop_measuring` waits for the last vehicles, bytes and acknowledgements."""
 
 
@@ -74,7 +74,7 @@ class Stage:
         """Let the devices fall silent, and wait until the ledger knows of all they said.
 
         Vehicles in view drive on to the end of their passage. Lines stay open and commands are answered. Return False
-        when a host does not read, or a broker does not acknowledge, within ten seconds: what hangs is not entered.
+        when a host does not read, or a broker does not acknowledge, within half a minute: what hangs is not entered.
         """
         for station in self.stations:
             station.stop()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
+from firmware_sim.patience import patience
 from firmware_sim.servers.influx.endpoint import InfluxEndpoint
 from firmware_sim.servers.process import RealServer, ServerFailed, answers_http, answers_mqtt, find_program, free_port
 
@@ -168,7 +169,9 @@ class Influxd(RealServer):
         # was told: the database is there when it is listed.
         said = ""
         async with aiohttp.ClientSession(self.url) as client:
-            for _ in range(100):
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + patience()
+            while loop.time() < deadline:
                 for query in (f'CREATE DATABASE "{self.database}"', "SHOW DATABASES"):
                     async with client.post("/query", data={"q": query}) as answer:
                         said = await answer.text()
