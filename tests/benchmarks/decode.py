@@ -1,6 +1,6 @@
 """What decoding costs: microseconds for each frame or message, for every driver and codec, over its recordings.
 
-    python tests/benchmarks/decode.py
+    python tests/benchmarks/decode.py [--repeats N] [--json]
 
 Each recording is played again and again, each time to a fresh decoder, whose making is not counted. A serial driver's
 cost is for each measurement or reject that comes out, since its bytes may come cut anywhere; an MQTT driver's and a
@@ -8,6 +8,8 @@ codec's for each message that goes in. Recordings are short and often about dama
 show which became slower, and are no promise for a device.
 """
 
+import argparse
+import json
 import statistics
 import sys
 import time
@@ -29,14 +31,14 @@ Step = Callable[[], Iterable[object]]
 """One call of a decoder, with its arguments."""
 
 
-def decode_costs() -> dict[str, float]:
+def decode_costs(repeats: int = REPEATS) -> dict[str, float]:
     """Return name -> microseconds a frame or message over all recordings, the median of the repeats."""
     devices: list[Driver | Codec] = [*drivers.load_all(), *drivers.load_all_codecs()]
     costs = {}
     for device in devices:
         recordings = _recordings(device)
         if recordings:
-            costs[device.name] = statistics.median(_cost(device, recordings) for _ in range(REPEATS)) * 1e6
+            costs[device.name] = statistics.median(_cost(device, recordings) for _ in range(repeats)) * 1e6
     return costs
 
 
@@ -90,5 +92,16 @@ def _data(feed: Mapping[str, Any]) -> bytes:
     return bytes.fromhex(feed["hex"]) if "hex" in feed else feed["text"].encode()
 
 
+def main() -> None:
+    """Print the costs."""
+    parser = argparse.ArgumentParser(description="What decoding costs.")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help=f"default {REPEATS}")
+    parser.add_argument("--json", action="store_true", help="one line for machines")
+    options = parser.parse_args()
+    costs = decode_costs(options.repeats)
+    lines = [json.dumps(costs)] if options.json else table(costs)
+    sys.stdout.write("\n".join([*lines, ""]))
+
+
 if __name__ == "__main__":
-    sys.stdout.write("\n".join([*table(decode_costs()), ""]))
+    main()

@@ -1,10 +1,11 @@
 """What a reading costs from the broker to the database, beside a floor measured in the same run.
 
-    python tests/benchmarks/pipeline.py [--messages N] [--runs N] [--live-seconds N] [--directory DIR]
+    python tests/benchmarks/pipeline.py [--messages N] [--runs N] [--live-seconds N] [--directory DIR] [--against DIR]
 
 The floor of receiving is `bare_client.py`; that of writing is a bare append with an fdatasync each second. Figures
 are medians of the runs; a ratio is taken pair by pair, since machines are noisy. Prints a table for people and, as
-its last line, JSON. Exit code 2: a server is missing; 1: something did not do its work.
+its last line, JSON. Exit code 2: a server is missing; 1: something did not do its work. With ``--against``, another
+checkout takes the place of the floor, see `against`; exit code 3: a figure is worse than there by more than 3 %.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from firmware_sim.servers.process import ServerFailed
 from firmware_sim.servers.servers import Influxd, Mosquitto
-from tests.benchmarks import decode, scenarios
+from tests.benchmarks import against, decode, scenarios
 from tests.benchmarks.measure import IN_MEMORY, file_system, machine
 from tests.benchmarks.rig import BenchFailed, stored
 from tests.benchmarks.scenarios import LIVE_RATE, NARROW, Bench, Figures
@@ -49,6 +50,8 @@ def main() -> int:
             return 2
     with tempfile.TemporaryDirectory(prefix="prehod-bench-", dir=options.directory) as directory:
         try:
+            if options.against:
+                return against.compare(Path(directory), options)
             figures = asyncio.run(_measure(Path(directory), options))
         except (BenchFailed, ServerFailed) as error:
             sys.stderr.write(f"the benchmark failed: {error}\n")
@@ -77,6 +80,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--live-seconds", type=int, default=4, help="of each live run; default 4")
     default = _default_directory()
     parser.add_argument("--directory", type=Path, default=default, help=f"on a real disk; default {default}")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, with an environment in .venv")
     return parser.parse_args()
 
 

@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,10 +36,10 @@ clock = "system"
 [sources.air]
 type = "mqtt"
 url = "{broker}"
-client_id = "prehod"
+client_id = "{client_id}"
 {protocol}
 driver = "json"
-topics = ["bench/+/air"]
+topics = ["{level}/+/air"]
 
 [sources.air.options]
 kind = "air_quality"
@@ -57,6 +58,21 @@ database = "{name}"
 [web]
 listen = "127.0.0.1:{web}"
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A daemon to be measured: ``prehod`` is its program; what is published on ``level/+/air`` it stores.
+
+    Each has a database of its own, so that equal readings of two sides do not become one.
+    """
+
+    prehod: Path
+    level: str
+    database: str
+
+
+OURS = Side(Path(sys.executable).with_name("prehod"), "bench", "city")
 
 
 class BenchFailed(Exception):
@@ -160,8 +176,12 @@ class Bare(Receiver):
 class Daemon(Receiver):
     """``prehod run`` on a configuration of its own, everything in ``directory``; ``protocol`` "" is its default."""
 
-    def __init__(self, directory: Path, broker: Mosquitto, database: Influxd, protocol: str = "") -> None:
+    def __init__(
+        self, directory: Path, broker: Mosquitto, database: Influxd, protocol: str = "", side: Side = OURS
+    ) -> None:
         super().__init__()
+        self.level = side.level
+        self._prehod = side.prehod
         directory.mkdir()
         self.spool = directory / "data" / "spool"
         self._log = directory / "prehod.log"
@@ -172,8 +192,10 @@ class Daemon(Receiver):
             data=directory / "data",
             broker=broker.url,
             protocol=f'protocol = "{protocol}"' if protocol else "",
+            client_id=f"prehod-{side.level}",
+            level=side.level,
             database=database.url,
-            name=database.database,
+            name=side.database,
             web=web,
         )
         self._configuration.write_text(text, encoding="utf-8")
@@ -186,7 +208,7 @@ class Daemon(Receiver):
         began = time.monotonic()
         with self._log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "gateway.cli.main", "run", "--config", str(self._configuration)),
+                *(self._prehod, "run", "--config", self._configuration),
                 env=os.environ | {"NOTIFY_SOCKET": str(self._ready.getsockname())},
                 stdout=DEVNULL,
                 stderr=log,
@@ -245,8 +267,8 @@ async def publish(broker: Mosquitto, level: str, first: int, count: int, rate: f
         raise BenchFailed("the publisher failed")
 
 
-async def stored(database: Influxd) -> int:
-    """Return how many readings the database holds."""
-    query = {"db": database.database, "q": 'SELECT count("pm25") FROM "air_quality"'}
+async def stored(database: Influxd, name: str = OURS.database) -> int:
+    """Return how many readings one of its databases holds."""
+    query = {"db": name, "q": 'SELECT count("pm25") FROM "air_quality"'}
     async with aiohttp.ClientSession(database.url) as client, client.get("/query", params=query) as answer:
         return int((await answer.json())["results"][0]["series"][0]["values"][0][1])
