@@ -38,6 +38,7 @@ class Stream:
         self._client.connect(host, int(port))
         self._client.loop_start()
         self._thread = threading.Thread()
+        self._enough = threading.Event()
         self._last = paho.MQTTMessageInfo(0)
 
     def send(self, count: int) -> None:
@@ -45,14 +46,19 @@ class Stream:
         self._thread = threading.Thread(target=self._publish, args=(count,))
         self._thread.start()
 
+    def stop(self) -> None:
+        """Publish nothing more of what is left."""
+        self._enough.set()
+
     async def sent(self) -> None:
         """Wait until the broker has acknowledged everything."""
         await asyncio.to_thread(self._thread.join)
-        await asyncio.to_thread(self._last.wait_for_publish, patience())
+        await asyncio.to_thread(self._last.wait_for_publish, patience(180))
         assert self._last.is_published()
 
     def close(self) -> None:
         """Go away."""
+        self.stop()
         self._thread.join()
         self._client.disconnect()
         self._client.loop_stop()
@@ -83,9 +89,11 @@ class Stream:
             time.sleep(0.01)
         began = time.monotonic()
         for index in range(count):
+            if self._enough.is_set():
+                return
             n = self.published
             if (ahead := began + index / self.rate - time.monotonic()) > 0.002:
-                time.sleep(ahead)
+                time.sleep(ahead)  # the rate itself
             payload = json.dumps({"ts": self._time(n), "pm25": n / 100})
             self._last = self._client.publish(f"stream/s{n % self.STATIONS}/air", payload, qos=1)
             self.published += 1
