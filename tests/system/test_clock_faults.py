@@ -24,7 +24,7 @@ from firmware_sim.truth.points import StoredPoint
 from gateway.clock import kernel_synchronized
 from gateway.sources.gnss import metres
 from tests.support.requirements import OWN_MOUNTS, require_faketime, require_own_mounts
-from tests.system.conftest import Gateway, Rig
+from tests.system.conftest import Gateway, Rig, State
 
 pytestmark = pytest.mark.system
 
@@ -100,7 +100,7 @@ def machine(tmp_path: Path) -> FakeMachine:
 
 
 class Station:
-    """Stations without a clock: each reading is a number, and the true time of its sending is noted."""
+    """Stations without a clock: each reading is a number, and between which true times it was taken is noted."""
 
     def __init__(self, url: str) -> None:
         self.sent: dict[int, tuple[int, int]] = {}
@@ -109,16 +109,26 @@ class Station:
         self._client.connect(host, int(port))
         self._client.loop_start()
 
-    def says(self, count: int) -> None:
-        """Publish the next numbers."""
-        for _ in range(count):
-            number, before = len(self.sent), time.time_ns()
-            self._client.publish("quick/q1/air", json.dumps({"pm25": number}), qos=1).wait_for_publish(10)
-            self.sent[number] = before, time.time_ns()
+    async def says(self, count: int, gateway: Gateway) -> None:
+        """Publish the next numbers, and wait until the gateway has taken them."""
+        known = _taken(await gateway.state())
+        began: list[int] = []
+        for number in range(len(self.sent), len(self.sent) + count):
+            began.append(time.time_ns())
+            published = self._client.publish("quick/q1/air", json.dumps({"pm25": number}), qos=1)
+            await asyncio.to_thread(published.wait_for_publish, patience())
+        await gateway.until(lambda state: _taken(state) >= known + count)
+        self.sent |= {len(self.sent) + index: (before, time.time_ns()) for index, before in enumerate(began)}
 
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+
+def _taken(state: State) -> int:
+    """Return how many messages of the stations came, those that came again left out."""
+    quick = state["sources"]["quick"]
+    return int(quick["messages"]) - int(quick["repeated"])
 
 
 async def others(database: Influxd) -> list[StoredPoint]:
@@ -164,7 +174,7 @@ async def test_a_board_that_boots_in_1970_stores_what_has_a_time_and_dates_the_r
     gateway, broker, database = await begin(rig, machine, 5 - time.time())
     station, stream = Station(broker.url), rig.stream(broker.url)
     try:
-        station.says(3)
+        await station.says(3, gateway)
         stream.send(500)
         await stream.sent()
         state = await gateway.until(lambda state: state["spool"]["readings"] >= 503)
@@ -175,19 +185,19 @@ async def test_a_board_that_boots_in_1970_stores_what_has_a_time_and_dates_the_r
         gateway.kill()
         await gateway.start()
         await gateway.listening()
-        station.says(2)
+        await station.says(2, gateway)
         await gateway.until(lambda state: state["sinks"]["influxd"]["pending"] == 5)
         machine.believe(0)
         machine.synchronize()
         await gateway.until(lambda state: state["clock_known"])
-        station.says(2)
+        await station.says(2, gateway)
         await gateway.until(
             lambda state: state["spool"]["readings"] >= 507 and not state["sinks"]["influxd"]["pending"]
         )
         found = await stored(database)
         assert found.keys() == station.sent.keys()
         for number, (before, after) in station.sent.items():
-            # A second of room: the daemon notes when it took a message, the offset is read once a second.
+            # A second of room: the offset is read once a second.
             assert before - SECOND <= found[number].time <= after + SECOND
             assert found[number].fields["quality"] == 0
         assert not stream.differences(await others(database))
@@ -202,14 +212,14 @@ async def test_a_boot_that_never_knew_the_time_is_dated_by_the_next_one_marked_a
     gateway, broker, database = await begin(rig, machine, -HOUR)  # as a board without a clock: its last shutdown
     station = Station(broker.url)
     try:
-        station.says(3)
+        await station.says(3, gateway)
         await gateway.until(lambda state: state["spool"]["readings"] >= 3)
         gateway.kill()
         machine.boot(2)
         machine.believe(-2 * HOUR)
         await gateway.start()
         await gateway.listening()
-        station.says(2)
+        await station.says(2, gateway)
         await gateway.until(lambda state: state["spool"]["readings"] >= 5)
         machine.believe(0)
         machine.synchronize()
@@ -237,7 +247,7 @@ async def test_a_board_without_network_and_without_a_clock_has_both_from_its_rec
         gateway, broker, database = await begin(rig, machine, 5 - time.time(), roof, own='gnss = "roof"')
         station = Station(broker.url)
         try:
-            station.says(3)
+            await station.says(3, gateway)
             state = await gateway.until(lambda state: state["sources"]["roof"]["rejects"])
             assert (state["clock_source"], state["location"]) == ("unknown", None)
             twin.fix = True
@@ -245,16 +255,16 @@ async def test_a_board_without_network_and_without_a_clock_has_both_from_its_rec
             assert (state["clock_source"], state["location_source"]) == ("gnss", "gnss")
             seen = next(iter(truth)).fields
             assert metres(tuple(state["location"]), (float(seen["latitude"]), float(seen["longitude"]))) < 30
-            station.says(2)
+            await station.says(2, gateway)
             twin.clock_off = timedelta(hours=-1)
             state = await gateway.until(lambda state: state["gnss"]["disbelieved_s"])
             assert any("roof jumped 3600" in problem for problem in state["problems"])
-            station.says(2)
+            await station.says(2, gateway)
             await all_of(station, database)
             gateway.kill()
             await gateway.start()
             await gateway.listening()
-            station.says(2)
+            await station.says(2, gateway)
             found = await all_of(station, database)
             for number, (before, after) in station.sent.items():
                 # A sentence's way, and the second of room that the others have.
@@ -272,10 +282,10 @@ async def test_a_clock_that_jumps_ahead_and_back_is_told_and_loses_nothing(rig: 
     station = Station(broker.url)
     try:
         for steps, off in enumerate((2 * HOUR, 0, -120, 0), 1):
-            station.says(3)
+            await station.says(3, gateway)
             machine.believe(off)
             await gateway.until(lambda state, steps=steps: state["clock_steps"] == steps)  # type: ignore[misc] # mypy cannot infer a lambda with a default
-        station.says(3)
+        await station.says(3, gateway)
         await gateway.holds(15)
         assert (await stored(database)).keys() == station.sent.keys()
         told = [round(entry["seconds"] / 60) for entry in gateway.logged(event="clock stepped")]
