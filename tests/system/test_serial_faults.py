@@ -173,12 +173,12 @@ class Flood:
                     body = bytes([100 + number % 100, 0, 200, 0, 1, 2])
                     number += 1
                     os.write(self._master, b"\xaa\xc0" + body + bytes([sum(body) & 0xFF]) + b"\xab")
-                    time.sleep(0.01)
+                    time.sleep(0.01)  # the pace at which it talks
                     continue
                 self.written += os.write(self._master, noise[: 1 + number % 65536])
                 number += 4099
                 continue
-            time.sleep(0.002)
+            time.sleep(0.002)  # the line is full
 
 
 def cpu_seconds(pid: int) -> float:
@@ -206,14 +206,14 @@ async def test_a_flood_of_noise_costs_little_is_told_once_and_sense_is_heard_aga
 async def test_a_sensor_that_forgot_its_mode_is_told_again(rig: Rig, tmp_path: Path) -> None:
     twin = dust()
     async with SerialLine(twin, tmp_path / "ttyAQ") as line:
-        gateway = await rig.gateway(air(line.path, 'restart_after = "3s"'))
+        gateway = await rig.gateway(air(line.path, 'restart_after = "10s"'))
         before = await readings(gateway)
         twin.query_mode = True  # as after a power cut that reset it: it waits to be asked
         await until(lambda: gateway.logged(event="link problem cleared"))
         await readings(gateway, before + 1)
         assert not twin.query_mode
         (told,) = gateway.logged(event="link problem")
-        assert told["problem"] == "aq-1 is silent for more than 3 s, and was started anew"
+        assert told["problem"] == "aq-1 is silent for more than 10 s, and was started anew"
 
 
 async def test_a_frame_that_breaks_off_costs_itself_only(rig: Rig, tmp_path: Path) -> None:
@@ -263,11 +263,12 @@ BUS = """[sources.bus]
 type = "serial"
 port = "{port}"
 devices = [
-  {{ driver = "senseair_s8", address = 1, sensor = "co2-1", interval = "100ms", timeout = "100ms" }},
-  {{ driver = "senseair_s8", address = 2, sensor = "co2-2", interval = "100ms", timeout = "100ms" }},
-  {{ driver = "senseair_s8", address = 3, sensor = "co2-3", interval = "300ms", timeout = "100ms" }},
+  {{ driver = "senseair_s8", address = 1, sensor = "co2-1", interval = "100ms", timeout = "5s" }},
+  {{ driver = "senseair_s8", address = 2, sensor = "co2-2", interval = "1s", timeout = "500ms" }},
+  {{ driver = "senseair_s8", address = 3, sensor = "co2-3", interval = "800ms", timeout = "5s" }},
 ]
 """
+"""Who answers has time for it also on a loaded machine; the dead one's turn is short."""
 
 
 async def test_a_dead_sensor_on_a_bus_is_told_once_and_its_neighbours_go_on(rig: Rig, tmp_path: Path) -> None:
@@ -278,11 +279,11 @@ async def test_a_dead_sensor_on_a_bus_is_told_once_and_its_neighbours_go_on(rig:
         state = await gateway.until(lambda state: "bus: co2-2 does not answer" in state["problems"])
         assert not [problem for problem in state["problems"] if "co2-1" in problem or "co2-3" in problem]
         before = state["sources"]["bus"]["readings"]
-        await gateway.until(lambda state: state["sources"]["bus"]["readings"] >= before + 60)
+        await gateway.until(lambda state: state["sources"]["bus"]["readings"] >= before + 100)
         bus.dead.clear()
         state = await gateway.until(lambda state: not any("co2-2" in problem for problem in state["problems"]))
         assert [entry["about"] for entry in gateway.logged(event="link problem")] == ["co2-2"]
         assert [entry["about"] for entry in gateway.logged(event="link problem cleared")] == ["co2-2"]
         await gateway.stop()
     asked = Counter(point.tags["sensor"] for point in gateway.spooled() if "co2" in point.fields)
-    assert asked["co2-1"] > 2 * asked["co2-3"] > 20, "one is asked three times as often as the other"
+    assert asked["co2-1"] > 2 * asked["co2-3"] > 20, "by the clock one is asked eight times as often as the other"

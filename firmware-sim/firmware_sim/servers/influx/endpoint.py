@@ -59,6 +59,8 @@ class Write:
     """0 for a plain body."""
     lines: tuple[str, ...]
     """Those that are neither blank nor comments, as they arrived."""
+    arrived: float
+    """When its body was whole (monotonic, seconds)."""
 
 
 class InfluxEndpoint:
@@ -199,11 +201,11 @@ class InfluxEndpoint:
         if isinstance(unpacked, Refusal):
             return unpacked
         body, members = unpacked
-        now = time.time_ns()
+        now, arrived = time.time_ns(), time.monotonic()
         read = [(line, parse_line(line, now, unit)) for line in lines(body)]
         batch = [(line, outcome) for line, outcome in read if outcome is not None]
         texts = tuple(line.text for line, _ in batch)
-        self.writes.append(Write(dialect.name, bucket, dict(request.headers), members, texts))
+        self.writes.append(Write(dialect.name, bucket, dict(request.headers), members, texts, arrived))
         return await self._faulty(dialect, self._script.next(texts), batch, bucket, unit)
 
     async def _faulty(
