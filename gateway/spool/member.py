@@ -6,7 +6,7 @@ A member is what RFC 1952 calls one, all numbers little-endian::
     u16 XLEN
     "PR" u16 length                       what the member is:
         u32 header check                  CRC-32 of the header without these four bytes
-        u8  version (1)   u8 flags        bit 0: a boot id follows
+        u8  version (2)   u8 flags        bit 0: a boot id; 1: the group continues; 2: it began before; 3: parked
         u32 member length                 header, body, and trailer
         u32 body check                    CRC-32 of everything after the header
         u64 first   u32 count             sequence numbers first .. first + count - 1
@@ -22,7 +22,16 @@ The header check is ours because FHCRC trips old readers. The body check covers 
 verified without inflating it, and no bit of it can flip unseen: deflate's own padding is in no gzip CRC.
 
 With a boot id, times (in the lines too) are CLOCK_BOOTTIME nanoseconds of that boot, taken before the wall clock
-could be trusted; the text then begins with a comment line that says so. Comment lines are not counted.
+could be trusted; the text then begins with a comment line that says so. That line is not counted.
+
+A commit group is a run of members, one after the other in one segment, that count together or not at all: all but the
+last say that it continues, all but the first that it began before. Without either bit a member is a group of its own.
+
+Parked lines are of sensors that nobody configured: each stands in a comment line (`gateway.spool.quarantine_lines`),
+has a sequence number like a reading, and goes to the quarantine instead of a sink.
+
+Version 1 knew bit 0 alone. A later version raises the number and keeps everything up to the member length, and what
+the header check covers: so this one tells a member of a later version from damage, and leaves its segment alone.
 """
 
 import struct
@@ -56,8 +65,11 @@ _SOURCE = struct.Struct("<IH")
 _RUN = struct.Struct("<HH")
 _SHORTEST_EXTRA = _HEAD.size - 12
 _SHORTEST_BODY = 10  # an empty deflate stream and the trailer
-_VERSION = 1
+_VERSION = 2
 _BOOT = 1
+_CONTINUES = 2
+_BEGAN_BEFORE = 4
+_PARKED = 8
 
 
 class MemberDamaged(ValueError):
@@ -91,6 +103,7 @@ class Batch:
     t_max       the latest
     boot        None: times are UTC; else the 16 bytes of the boot id, and times are that boot's CLOCK_BOOTTIME
     identities  the MQTT packets they came in, at most `MAX_IDENTITIES`
+    parked      they are parked lines: see `gateway.spool.quarantine_lines`
     """
 
     lines: bytes
@@ -99,6 +112,7 @@ class Batch:
     t_max: int
     boot: bytes | None = None
     identities: Sequence[Identity] = ()
+    parked: bool = False
 
 
 @dataclass(slots=True)  # not frozen: that takes four times as long, and recovery makes one for each member
@@ -114,6 +128,9 @@ class Header:
     header_length: int
     body_check: int
     packed: bytes
+    continues: bool = False
+    began_before: bool = False
+    parked: bool = False
 
     @property
     def end(self) -> int:
@@ -144,8 +161,32 @@ class Damaged(NamedTuple):
     reason: str
 
 
-def encode_member(batch: Batch, first: int, *, level: int = LEVEL) -> bytes:
-    """Return the member for ``batch``, whose first reading has sequence number ``first``.
+class Newer(NamedTuple):
+    """A member begins here that a later version of Prehod wrote, in a format that this one does not know."""
+
+    version: int
+
+
+def encode_group(group: Sequence[Batch], first: int, *, level: int = LEVEL) -> list[bytes]:
+    """Return the members of a commit group, whose first line has sequence number ``first``.
+
+    Raises `ValueError` for an empty group, and what `encode_member` does.
+    """
+    if not group:
+        raise ValueError("a group has at least one batch")
+    members = []
+    for number, batch in enumerate(group, 1):
+        members.append(
+            encode_member(batch, first, level=level, continues=number < len(group), began_before=number > 1)
+        )
+        first += batch.count
+    return members
+
+
+def encode_member(
+    batch: Batch, first: int, *, level: int = LEVEL, continues: bool = False, began_before: bool = False
+) -> bytes:
+    """Return the member for ``batch``, whose first line has sequence number ``first``.
 
     Raises `ValueError` for a batch that breaks a rule of `Batch`, or a bound of this module.
     """
@@ -160,7 +201,8 @@ def encode_member(batch: Batch, first: int, *, level: int = LEVEL) -> bytes:
     identities = _SUBFIELD.pack(b"PM", len(packed)) + packed if packed else b""
     extra_length = _SHORTEST_EXTRA + len(boot) + len(identities)
     length = 12 + extra_length + len(body)
-    flags = _BOOT if boot else 0
+    flags = (_BOOT if boot else 0) | (_PARKED if batch.parked else 0)
+    flags |= (_CONTINUES if continues else 0) | (_BEGAN_BEFORE if began_before else 0)
     before = FIXED + struct.pack("<H2sH", extra_length, b"PR", _SHORTEST_EXTRA - 4 + len(boot))
     facts = (_VERSION, flags, length, zlib.crc32(body), first, batch.count, batch.t_min, batch.t_max)
     after = _CHECKED.pack(*facts) + boot + identities
@@ -172,7 +214,7 @@ def comment(boot: bytes) -> bytes:
     return b"# prehod: times are CLOCK_BOOTTIME nanoseconds of boot %s, not UTC\n" % boot.hex().encode()
 
 
-def parse_header(buffer: bytes, offset: int = 0) -> Header | Incomplete | Damaged:
+def parse_header(buffer: bytes, offset: int = 0) -> Header | Incomplete | Damaged | Newer:
     """Return the header of the member at ``offset``, more bytes being needed, or what is wrong. Looks at no body."""
     available = len(buffer) - offset
     if available < _HEAD.size:
@@ -192,16 +234,29 @@ def parse_header(buffer: bytes, offset: int = 0) -> Header | Incomplete | Damage
         return Damaged("the header's checksum is wrong")
     # From here on the bytes are what somebody wrote on purpose.
     possible = length >= header_length + _SHORTEST_BODY and count and first + count <= MAX_SEQUENCE
-    if version != _VERSION or not possible:
-        return Damaged("the header contradicts itself" if version == _VERSION else f"unknown version {version}")
+    if version > _VERSION or not version or not possible:
+        return Newer(version) if version > _VERSION else Damaged("the header contradicts itself")
     boot, packed = None, b""
     if extra_length > _SHORTEST_EXTRA:
         boot = extra[_CHECKED.size : _CHECKED.size + 16] if flags & _BOOT else None
         packed = _subfield(extra[tag_length - 4 :], b"PM")
-    return Header(first, count, t_min, t_max, boot, length, header_length, body_check, packed)
+    return Header(
+        first,
+        count,
+        t_min,
+        t_max,
+        boot,
+        length,
+        header_length,
+        body_check,
+        packed,
+        bool(flags & _CONTINUES),
+        bool(flags & _BEGAN_BEFORE),
+        bool(flags & _PARKED),
+    )
 
 
-def read_member(buffer: bytes, offset: int = 0) -> Member | Incomplete | Damaged:
+def read_member(buffer: bytes, offset: int = 0) -> Member | Incomplete | Damaged | Newer:
     """Return the member at ``offset`` with its body verified, more bytes being needed, or what is wrong."""
     header = parse_header(buffer, offset)
     if not isinstance(header, Header):
@@ -218,7 +273,7 @@ def decode_member(raw: bytes) -> bytes:
     """Return the line protocol of one whole member, comment line included; `MemberDamaged` if it is not intact."""
     member = read_member(raw)
     if not isinstance(member, Member) or member.header.length != len(raw):
-        reason = member.reason if isinstance(member, Damaged) else "its length is wrong"
+        reason = member.reason if isinstance(member, Damaged) else "its length or its version is wrong"
         raise MemberDamaged(reason)
     inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:

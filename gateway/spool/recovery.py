@@ -1,8 +1,9 @@
 """Makes sense of whatever is on the disk. There is no state of the directory that keeps the daemon from starting.
 
-`survey` only looks. `recover` looks, and then puts in order: a torn tail is cut, damaged bytes are moved to
-``damaged/``, leftovers of unfinished work go. Each such step may fail (a full disk, one that is read-only): that is
-noted, and the readers pass over the place instead.
+`survey` only looks. `recover` looks, and then puts in order: a torn tail is cut, and with it the rest of the commit
+group that it belongs to; damaged bytes are moved to ``damaged/``, leftovers of unfinished work go. A segment of a
+later version stays as it is. Each such step may fail (a full disk, one that is read-only): that is noted, and the
+readers pass over the place instead.
 """
 
 from collections import deque
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 from gateway.spool.filesystem import Filesystem, replace_file
 from gateway.spool.member import Identity
-from gateway.spool.segments import Piece, Segment, parse_segment_name, segment_name, walk
+from gateway.spool.segments import Found, Piece, Segment, SegmentNewer, parse_segment_name, segment_name, walk
 
 IDENTITIES = 65_536
 """How many MQTT identities are remembered by default: as many as there are packet identifiers."""
@@ -25,7 +26,8 @@ _MORE_THAN_A_SEGMENT_HOLDS = 2**32
 class Scan:
     """What one segment file holds.
 
-    ``segment.size`` is where its last good member ends, ``last`` where that begins. ``pieces`` is what else there is.
+    ``segment.size`` is where its last good group ends, ``last`` where that begins. ``pieces`` is what else there is.
+    ``parked`` is the number of the first parked line that was looked for.
     """
 
     segment: Segment
@@ -33,10 +35,11 @@ class Scan:
     last: int = 0
     pieces: list[Piece] = field(default_factory=list)
     identities: list[Identity] = field(default_factory=list)
+    parked: int | None = None
 
     @property
     def tail(self) -> Piece | None:
-        """The bytes after the last good member, if there are any."""
+        """The bytes after the last good group, if there are any."""
         return self.pieces[-1] if self.pieces and self.pieces[-1].before is None else None
 
     @property
@@ -65,6 +68,7 @@ class Recovery(NamedTuple):
     cut          tails that were cut off: unfinished writes, as far as anybody can tell
     damaged      damaged pieces that were set aside
     problems     what could not be put in order, a sentence each
+    parked       the number of the first line that is parked and not in the quarantine yet; ``None`` without any
     """
 
     next_seq: int
@@ -76,10 +80,13 @@ class Recovery(NamedTuple):
     cut: list[Piece]
     damaged: list[Piece]
     problems: list[str]
+    parked: int | None
 
 
-def survey(filesystem: Filesystem, root: Path, *, bodies: bool = False, identities: int = 0) -> Survey:
-    """Look at every segment and remember the last ``identities`` MQTT packets.
+def survey(
+    filesystem: Filesystem, root: Path, *, bodies: bool = False, identities: int = 0, parked: int = 0
+) -> Survey:
+    """Look at every segment, for the last ``identities`` MQTT packets, and for lines parked from ``parked`` on.
 
     Bodies are verified if asked for, where damage is known of already, and in the newest segment that holds anything.
     Raises `OSError` only when the directory cannot be listed.
@@ -92,8 +99,13 @@ def survey(filesystem: Filesystem, root: Path, *, bodies: bool = False, identiti
         path = root / segment_name(first)
         try:
             thorough = bodies or ceiling is None or first in suspects
-            scan = _scan(filesystem, path, ceiling, bodies=thorough, identities=identities)
+            scan = _scan(filesystem, path, ceiling, bodies=thorough, identities=identities, parked=parked)
         except FileNotFoundError:  # deleted since we listed it: somebody else is the owner
+            continue
+        except SegmentNewer as error:
+            result.unreadable.append(first)
+            result.problems.append(str(error))
+            ceiling = first
             continue
         except OSError as error:
             result.unreadable.append(first)
@@ -101,18 +113,21 @@ def survey(filesystem: Filesystem, root: Path, *, bodies: bool = False, identiti
             continue
         identities -= len(scan.identities)
         result.scans.insert(0, scan)
-        if scan.segment.readings:
+        if scan.segment.size:
             ceiling = first
     return result
 
 
-def recover(filesystem: Filesystem, root: Path, highest_cursor: int = 0, window: int = IDENTITIES) -> Recovery:
+def recover(
+    filesystem: Filesystem, root: Path, highest_cursor: int = 0, window: int = IDENTITIES, parked: int = 0
+) -> Recovery:
     """Put the spool in order and return its state; nobody else may use the directory meanwhile.
 
     ``highest_cursor`` keeps numbers that were delivered from being given again should their readings be lost.
-    ``window`` is how many identities to return. Raises `OSError` only when the directory itself cannot be listed.
+    ``window`` is how many identities to return; below ``parked`` all parked lines are in the quarantine. Raises
+    `OSError` only when the directory itself cannot be listed.
     """
-    found = survey(filesystem, root, identities=window)
+    found = survey(filesystem, root, identities=window, parked=parked)
     mending = _Mending(filesystem, root, found.problems)
     mending.remove_leftovers()
     good = [scan for scan in found.scans if mending.mend(scan)]
@@ -136,6 +151,7 @@ def recover(filesystem: Filesystem, root: Path, highest_cursor: int = 0, window:
         cut=mending.cut,
         damaged=mending.damaged,
         problems=found.problems,
+        parked=min((scan.parked for scan in good if scan.parked is not None), default=None),
     )
 
 
@@ -172,21 +188,72 @@ def _suspects(filesystem: Filesystem, root: Path) -> set[int]:
     return set()
 
 
-def _scan(filesystem: Filesystem, path: Path, ceiling: int | None, *, bodies: bool, identities: int) -> Scan:
+def _scan(
+    filesystem: Filesystem, path: Path, ceiling: int | None, *, bodies: bool, identities: int, parked: int
+) -> Scan:
     first = parse_segment_name(path.name) or 0
     size = filesystem.size(path)
     scan = Scan(Segment(first, first, 0, 0), size)
     recent: deque[Identity] = deque(maxlen=max(0, identities))
-    for step in walk(filesystem, path, size, ceiling=ceiling, bodies=bodies):
+    group = _Group(scan.segment, 0, 0)
+    pieces = 0  # those before the member that was found last
+    for step in walk(filesystem, path, size, ceiling=ceiling, bodies=bodies, parked=True):
         if isinstance(step, Piece):
             scan.pieces.append(step)
             continue
-        scan.segment = scan.segment.grown(step.header, step.stop)
-        scan.last = step.offset
-        if step.header.packed and identities > 0:
-            recent.extend(step.header.identities())
+        header = step.header
+        if not group.takes(step):
+            recent.extend(group.identities)
+            group = _Group(scan.segment, pieces, scan.last, whole=not header.began_before)
+            scan.last = step.offset
+        group.following = (step.stop, header.end) if header.continues else None
+        scan.segment = scan.segment.grown(header, step.stop)
+        pieces = len(scan.pieces)
+        if header.packed and identities > 0:
+            group.identities.extend(header.identities())
+        if header.parked and header.first >= parked and scan.parked is None:
+            scan.parked = header.first
+    if ceiling is None and group.is_torn(at_the_end=scan.segment.size == size):
+        scan.segment, scan.last = group.before, group.last
+        offset, end = scan.segment.size, scan.segment.end
+        reason = "a group of members that is not complete"
+        scan.pieces[group.pieces :] = [Piece(first, offset, size - offset, reason, end, None)]
+        if scan.parked is not None and scan.parked >= end:
+            scan.parked = None
+    else:
+        recent.extend(group.identities)
     scan.identities.extend(recent)
     return scan
+
+
+@dataclass(slots=True)
+class _Group:
+    """The commit group that a walk is in, and what there was before it.
+
+    ``before``, ``pieces`` and ``last`` are what `Scan` had of the segment; ``following`` is where the group's next
+    member must begin, by offset and number, ``None`` after its last; ``whole`` tells that none is missing so far.
+    """
+
+    before: Segment
+    pieces: int
+    last: int
+    following: tuple[int, int] | None = None
+    whole: bool = True
+    identities: list[Identity] = field(default_factory=list)
+
+    def takes(self, found: Found) -> bool:
+        """Tell whether a member goes on with this group; it may be that others between are missing."""
+        if not found.header.began_before or self.following is None:
+            return False
+        self.whole = self.whole and self.following == (found.offset, found.header.first)
+        return True
+
+    def is_torn(self, *, at_the_end: bool) -> bool:
+        """Tell whether the newest group of a spool is a write that never ended, and so was never acknowledged.
+
+        What was written after a group proves that it had been durable: then it lacks a member by later damage.
+        """
+        return self.following is not None or (at_the_end and not self.whole)
 
 
 class _Mending:
@@ -214,7 +281,7 @@ class _Mending:
         if scan.tail:
             self.cut.append(scan.tail)
         try:
-            empty = not scan.segment.readings
+            empty = not scan.segment.size
             for piece in scan.pieces:
                 set_aside(self._filesystem, self._root, piece, move=empty)
             if empty:
@@ -226,13 +293,13 @@ class _Mending:
                 self._cut_tail(scan)
         except OSError as error:
             self._problems.append(f"{scan.segment.name} could not be mended: {error.strerror}")
-        return scan.segment.readings > 0
+        return scan.segment.size > 0
 
     def make_durable(self, scan: Scan) -> bool:
         """Return whether the newest segment is now certainly on the disk.
 
-        A writer that was killed may have left its last member in the page cache only, perhaps after an fsync that
-        failed, so that another one alone would prove nothing: the member is written again.
+        A writer that was killed may have left its last group in the page cache only, perhaps after an fsync that
+        failed, so that another one alone would prove nothing: the group is written again.
         """
         path = self._root / scan.segment.name
         try:

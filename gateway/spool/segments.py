@@ -8,8 +8,9 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from gateway.errors import SpoolError
 from gateway.spool.filesystem import Filesystem
-from gateway.spool.member import FIXED, MAX_SEQUENCE, Header, Incomplete, Member, parse_header, read_member
+from gateway.spool.member import FIXED, MAX_SEQUENCE, Header, Incomplete, Member, Newer, parse_header, read_member
 
 _NAME = re.compile(r"(\d{20})\.lp\.gz")
 _HEADERS_WINDOW = 64 * 1024
@@ -28,14 +29,25 @@ def parse_segment_name(name: str) -> int | None:
     return first if first < MAX_SEQUENCE else None
 
 
+class SegmentNewer(SpoolError):
+    """A segment holds members of a later version of Prehod; ``version`` is the format's."""
+
+    def __init__(self, path: Path, version: int) -> None:
+        super().__init__(
+            f"{path.name} was written by a later version of Prehod (format {version}), and is left as it is: install "
+            "that version again, and have it send the time range by `prehod spool replay`"
+        )
+        self.version = version
+
+
 class Segment(NamedTuple):
     """What is known of one segment.
 
     first     the sequence number it is named by
     end       the sequence number after its last reading
     size      bytes up to the end of its last good member: nothing beyond is ours
-    readings  how many it holds; fewer than ``end - first`` where some were damaged
-    t_min     the earliest UTC time, nanoseconds; ``None`` when no member has UTC times
+    readings  how many it holds; fewer than ``end - first`` where some were damaged, or lines are parked
+    t_min     the earliest UTC time of a reading, nanoseconds; ``None`` when none has UTC times
     t_max     the latest
     """
 
@@ -59,6 +71,8 @@ class Segment(NamedTuple):
     def grown(self, header: Header, size: int) -> "Segment":
         """Return this segment with one more member, which ends at byte ``size``."""
         t_min, t_max = self.t_min, self.t_max
+        if header.parked:
+            return self._replace(end=header.end, size=size)
         if header.boot is None:
             t_min = header.t_min if t_min is None else min(t_min, header.t_min)
             t_max = header.t_max if t_max is None else max(t_max, header.t_max)
@@ -130,13 +144,15 @@ def walk(
     floor: int | None = None,
     ceiling: int | None = None,
     bodies: bool = True,
+    parked: bool = False,
 ) -> Iterator[Found | Piece]:
     """Yield what the first ``size`` bytes of a segment hold from ``offset`` on, in order and without a gap.
 
     A member counts only if its numbers lie within ``floor`` (by default the segment's name) and ``ceiling`` (the name
     of the segment after it): a batch that failed and was stored again in the next segment may still be here.
     After damage the walk goes on at the next good member. ``bodies`` verifies and yields them; without, only headers
-    are read, and a broken body is not noticed. Raises `OSError`.
+    are read, and a broken body is not noticed. Members with parked lines are passed over unless they are asked for.
+    Raises `OSError`, and `SegmentNewer` at a member of a later version.
     """
     name = parse_segment_name(path.name) or 0
     floor = name if floor is None else floor
@@ -146,15 +162,18 @@ def walk(
         found = _look(window, offset, floor, ceiling, bodies=bodies)
         if isinstance(found, str):
             reason, start = found, offset
-            following = _next_member(window.rest(start), floor, ceiling)
+            following = _next_member(window.rest(start), floor, ceiling, path)
             offset = size if following is None else start + following[0]
             yield Piece(name, start, offset - start, reason, floor, following[1] if following else None)
             continue
-        yield found
+        if isinstance(found, Newer):
+            raise SegmentNewer(path, found.version)
+        if parked or not found.header.parked:
+            yield found
         floor, offset = found.header.end, found.stop
 
 
-def _look(window: _Window, offset: int, floor: int, ceiling: int, *, bodies: bool) -> Found | str:
+def _look(window: _Window, offset: int, floor: int, ceiling: int, *, bodies: bool) -> Found | Newer | str:
     needed = 1
     while window.have(offset, needed):
         start = offset - window.base
@@ -162,6 +181,8 @@ def _look(window: _Window, offset: int, floor: int, ceiling: int, *, bodies: boo
         if isinstance(member, Incomplete):
             needed = member.needed
             continue
+        if isinstance(member, Newer):
+            return member
         if isinstance(member, Member):
             found = Found(offset, member.header, member.raw)
         elif isinstance(member, Header):
@@ -174,11 +195,13 @@ def _look(window: _Window, offset: int, floor: int, ceiling: int, *, bodies: boo
     return "it ends in the middle"
 
 
-def _next_member(data: bytes, floor: int, ceiling: int) -> tuple[int, int] | None:
+def _next_member(data: bytes, floor: int, ceiling: int, path: Path) -> tuple[int, int] | None:
     """Return where the next good member begins after the first byte of ``data``, and its first sequence number."""
     start = data.find(FIXED, 1)
     while start >= 0:
         member = read_member(data, start)
+        if isinstance(member, Newer):
+            raise SegmentNewer(path, member.version)
         if isinstance(member, Member) and floor <= member.header.first < ceiling:
             return start, member.header.first
         start = data.find(FIXED, start + 1)

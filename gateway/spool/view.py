@@ -100,7 +100,7 @@ class SpoolView:
         """Look at the spool in directory ``root``. Raises `SpoolError` when that cannot be read."""
         filesystem = filesystem or OsFilesystem()
         found = _survey(filesystem, root, bodies=False)
-        index = SegmentIndex([scan.segment for scan in found.scans if scan.segment.readings])
+        index = SegmentIndex([scan.segment for scan in found.scans if scan.segment.size])
         cursors = Cursors(filesystem, root / "cursors")
         ledger = Ledger(filesystem, root / "losses.jsonl", time.time_ns)
         view = SpoolView(filesystem, root, index=index, cursors=cursors, ledger=ledger, sinks=cursors.sinks)

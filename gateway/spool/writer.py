@@ -1,11 +1,12 @@
-"""Writes batches at the end of the spool, each durable before `SpoolWriter.append` returns.
+"""Group commit: writes groups of batches at the end of the spool, each durable before `SpoolWriter` returns.
 
-After any failure the file is not trusted again: a kernel that failed to write a page may mark it clean, and a later
-fsync then succeeds over nothing. The batch counts as not written, what may be there of it is cut off, and the next
-attempt goes to a new segment. If even the cut fails, the new segment's name tells every reader where the old one
-ends.
+A group is one write and one fsync, in one segment. After any failure the file is not trusted again: a kernel that
+failed to write a page may mark it clean, and a later fsync then succeeds over nothing. The group counts as not
+written, what may be there of it is cut off, and the next attempt goes to a new segment. If even the cut fails, the
+new segment's name tells every reader where the old one ends.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -13,13 +14,13 @@ from threading import Lock
 
 from gateway.errors import SpoolError, SpoolFull
 from gateway.spool.filesystem import File, Filesystem
-from gateway.spool.member import LEVEL, Batch, Header, encode_member, parse_header
+from gateway.spool.member import LEVEL, Batch, Header, encode_group, parse_header
 from gateway.spool.retention import Retention
 from gateway.spool.segments import Segment, SegmentIndex
 
 
 class SpoolWriter:
-    """The only writer of a spool; from any thread, one batch at a time.
+    """The only writer of a spool; from any thread, one group at a time.
 
     ``resume`` is the newest segment if recovery found it sound, so that it can be continued.
     """
@@ -55,27 +56,32 @@ class SpoolWriter:
         return self._next_seq
 
     def append(self, batch: Batch) -> Header:
-        """Make ``batch`` durable and return the header of its member.
+        """Make a group of one batch durable and return the header of its member; raises what `append_group` does."""
+        return self.append_group([batch])[0]
+
+    def append_group(self, group: Sequence[Batch]) -> list[Header]:
+        """Make a group durable, all of it or nothing, and return the headers of its members.
 
         Raises `SpoolFull` when there is no room by our bounds or the disk's, `SpoolError` for any other failure of
-        the disk, and `ValueError` for a batch that breaks its own rules. Nothing of a failed batch is stored, so it
+        the disk, and `ValueError` for a batch that breaks its own rules. Nothing of a failed group is stored, so it
         can be appended again.
         """
         with self._lock:
-            return self._append(batch)
+            return self._append(group)
 
     def close(self) -> None:
-        """Close the file; every acknowledged batch is on the disk already. May be called twice."""
+        """Close the file; every acknowledged group is on the disk already. May be called twice."""
         with self._lock:
             self._closed = True
             if self._file:
                 file, self._file = self._file, None
                 file.close()
 
-    def _append(self, batch: Batch) -> Header:
+    def _append(self, group: Sequence[Batch]) -> list[Header]:
         if self._closed:
             raise SpoolError("the spool is closed")
-        raw = encode_member(batch, self._next_seq, level=self._level)
+        members = encode_group(group, self._next_seq, level=self._level)
+        raw = b"".join(members) if len(members) > 1 else members[0]
         self._retention.make_room(len(raw), pressed=self._out_of_space)
         try:
             segment, file = self._segment_for(len(raw))
@@ -90,16 +96,21 @@ class SpoolWriter:
                 raise SpoolFull(f"the disk with {self._root} is full") from error
             raise SpoolError(f"cannot write to {self._root}: {error.strerror}") from error
         self._out_of_space = False
-        header = parse_header(raw)
-        assert isinstance(header, Header)
-        self._segment = segment.grown(header, segment.size + len(raw))
-        self._index.put(self._segment)
-        self._next_seq = header.end
+        headers = []
+        for member in members:
+            header = parse_header(member)
+            assert isinstance(header, Header)
+            segment = segment.grown(header, segment.size + len(member))
+            headers.append(header)
+        # In one step: a reader sees all of the group or nothing.
+        self._segment = segment
+        self._index.put(segment)
+        self._next_seq = segment.end
         self.written += len(raw)
-        return header
+        return headers
 
     def _segment_for(self, length: int) -> tuple[Segment, File]:
-        """Return the segment that takes the next member, a new one if the current one would grow too long."""
+        """Return the segment that takes the next group, a new one if the current one would grow too long."""
         if self._resume and not self._file:
             segment, self._resume = self._resume, None
             if segment.size + length <= self.segment_bytes:

@@ -2,13 +2,14 @@ import gzip
 import shutil
 import subprocess
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.spool import MAX_IDENTITIES, Batch, Header, Identity, Member, MemberDamaged, decode_member, encode_member
-from gateway.spool.member import FIXED, Damaged, Incomplete, parse_header, read_member
+from gateway.spool.member import FIXED, Damaged, Incomplete, Newer, encode_group, parse_header, read_member
 
 LINE = b"air_quality,city=koper,sensor=aq-7 pm10=12.3,pm25=7.1,quality=0i 1732281600000000000\n"
 BOOT = bytes(range(16))
@@ -131,12 +132,42 @@ def test_header_alone_is_enough_to_step_over_a_member() -> None:
     assert header.length == len(raw)
 
 
-def test_a_member_of_a_later_version_is_not_taken_for_ours() -> None:
-    raw = bytearray(encode_member(batch(), 5))
-    raw[20] = 2
-    check = zlib.crc32(bytes(raw[20:58]), zlib.crc32(bytes(raw[:16])))
-    raw[16:20] = check.to_bytes(4, "little")
-    assert parse_header(bytes(raw)) == Damaged("unknown version 2")
+def of_version(raw: bytes, version: int) -> bytes:
+    """Return a member as a program of another version would write it."""
+    changed = bytearray(raw)
+    changed[20] = version
+    check = zlib.crc32(bytes(changed[20:58]), zlib.crc32(bytes(changed[:16])))
+    changed[16:20] = check.to_bytes(4, "little")
+    return bytes(changed)
+
+
+def test_a_member_of_a_later_version_is_told_from_damage() -> None:
+    raw = encode_member(batch(), 5)
+    assert parse_header(of_version(raw, 3)) == Newer(3)
+    assert read_member(of_version(raw, 3)) == Newer(3)
+    with pytest.raises(MemberDamaged, match="version"):
+        decode_member(of_version(raw, 3))
+    assert isinstance(parse_header(of_version(raw, 0)), Damaged)
+
+
+def test_a_member_of_the_first_version_is_read() -> None:
+    raw = encode_member(batch(), 5)
+    member = read_member(of_version(raw, 1))
+    assert isinstance(member, Member)
+    assert (member.header.first, member.header.continues, member.header.parked) == (5, False, False)
+
+
+def test_a_group_is_a_run_of_members_that_name_their_place_in_it() -> None:
+    parked = replace(batch(2), parked=True)
+    raws = encode_group([batch(3), batch(1), parked], 5)
+    headers = [whole(raw).header for raw in raws]
+    assert [(one.first, one.end) for one in headers] == [(5, 8), (8, 9), (9, 11)]
+    assert [(one.began_before, one.continues) for one in headers] == [(False, True), (True, True), (True, False)]
+    assert [one.parked for one in headers] == [False, False, True]
+    [alone] = encode_group([batch(1)], 0)
+    assert alone == encode_member(batch(1), 0)
+    with pytest.raises(ValueError, match="at least one"):
+        encode_group([], 0)
 
 
 def test_consecutive_packet_identifiers_cost_four_bytes_each() -> None:
