@@ -19,7 +19,7 @@ from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
 from gateway.errors import ConfigurationError
 from gateway.ingest.settings import SensorSettings
 from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
-from gateway.spool.holding import HELD
+from gateway.spool.quarantine_lines import UNKNOWN_SENSORS
 
 _EUI = re.compile(r"[0-9A-Fa-f]{16}")
 
@@ -108,8 +108,9 @@ def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator
             yield from _claim(owners, "port", source.port, place)
             yield from _check_line(place, source, catalogue, owners)
     yield from _check_gnss(configuration, catalogue)
-    if HELD in configuration.sinks:
-        yield f"sinks.{HELD}: the quarantine keeps lines of unknown sensors under that name; choose another"
+    if UNKNOWN_SENSORS in configuration.sinks:
+        why = "the quarantine keeps lines of unknown sensors under that name; choose another"
+        yield f"sinks.{UNKNOWN_SENSORS}: {why}"
     for identity, sensor in configuration.sensors.items():
         if _EUI.fullmatch(identity) and identity != identity.lower():
             yield f"sensors.{identity}: a LoRaWAN device's EUI is written in lower case: {identity.lower()!r}"

@@ -47,7 +47,7 @@ class Daemon:
         self.databases = assembly.databases(configuration)
         self.spool = assembly.open_spool(configuration, self.timekeeper.clock)
         self.committer = assembly.committer(configuration, self.spool, self.timekeeper, self.health)
-        self.intake = assembly.intake(configuration, self.spool, self.committer, self.timekeeper, self.health)
+        self.intake = assembly.intake(configuration, self.spool, self.timekeeper, self.health)
         self.forwarders = {
             name: assembly.forwarder(name, sink, self.spool, self.timekeeper, self.health)
             for name, sink in self.databases.items()

@@ -51,17 +51,14 @@ def open_spool(configuration: Configuration, clock: Clock) -> Spool:
 
 def committer(configuration: Configuration, spool: Spool, timekeeper: Timekeeper, health: Health) -> Committer:
     """Build the group commit."""
-    return Committer(spool.holding, timekeeper.clock.boot_id, health, configuration.spool)
+    return Committer(spool, timekeeper.clock.boot_id, health, configuration.spool)
 
 
-def intake(
-    configuration: Configuration, spool: Spool, committer: Committer, timekeeper: Timekeeper, health: Health
-) -> Intake:
+def intake(configuration: Configuration, spool: Spool, timekeeper: Timekeeper, health: Health) -> Intake:
     """Build what every reading comes in by; series go on after what the last run has stored of them."""
     return Intake(
         configuration.gateway,
         configuration.sensors,
-        committer=committer,
         timekeeper=timekeeper,
         health=health,
         ahead=still_to_come(spool.reader(), spool.next_seq, timekeeper.now()),
@@ -155,7 +152,14 @@ def serial_source(name: str, source: SerialSourceSettings, parts: Parts) -> Seri
         source.stopbits or link.stopbits,
     )
     devices = [_serial_device(name, device, parts) for device in given]
-    return SerialIngest(settings, devices, parts.intake, parts.health.source(name), clock=parts.clock)
+    return SerialIngest(
+        settings,
+        devices,
+        intake=parts.intake,
+        committer=parts.committer,
+        health=parts.health.source(name),
+        clock=parts.clock,
+    )
 
 
 def _serial_device(source: str, settings: SerialDeviceSettings, parts: Parts) -> SerialDevice:
@@ -194,7 +198,7 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         name,
         settings,
         decoder,
-        Origin(name, _encoder(driver), tags=source.tags, hold_unknown=source.unknown_sensors == "hold"),
+        Origin(name, _encoder(driver), tags=source.tags, park_unknown=source.unknown_sensors == "hold"),
         codecs=_codecs(parts),
         max_message=driver.max_frame,
         intake=parts.intake,

@@ -1,14 +1,15 @@
-"""Group commit: readings gather in memory and become durable together; acknowledgements follow, never before.
+"""Group commit: deliveries gather in memory and become durable together; acknowledgements follow, never before.
 
-A batch is written when its interval is over, when it is large enough, or at once when somebody calls `hurry` because
-a broker's window is full. Writing and syncing happen in a thread of their own while the next batch gathers. When the
-disk is full the batch waits and is tried again; nothing of it is acknowledged, and past a bound sources must hold.
-Only the quarantine does not make readings wait: what does not fit into its bound is counted, told, and dropped.
+A group is written when its interval is over, when it is large enough, or at once when a source calls `hurry` because
+a broker's window is full. Writing and syncing happen in a thread of their own while the next group gathers. When the
+disk is full the group waits and is tried again; nothing of it is acknowledged, and past a bound there is
+back-pressure: sources pause. Only the quarantine does not make readings wait: parked lines beyond its bound are
+counted, told, and dropped.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -17,16 +18,16 @@ import structlog
 from gateway import line_protocol
 from gateway.errors import QuarantineFull, SpoolError
 from gateway.health import Health
-from gateway.ingest.commit_group import LARGEST, Acknowledged, Group, Store, Write
+from gateway.ingest.commit_group import Group, Store
+from gateway.ingest.delivery import Acknowledger, Delivery
 from gateway.ingest.settings import CommitSettings
-from gateway.spool import MAX_IDENTITIES, Identity, of_boot
 
-HOLD_LINES = 20_000
-HOLD_BYTES = 8 * 1024 * 1024
-"""Uncommitted readings beyond either make sources hold."""
+PAUSE_READINGS = 20_000
+PAUSE_BYTES = 8 * 1024 * 1024
+"""Uncommitted readings, or bytes of text, beyond which sources pause."""
 
 RETRY = 1.0
-"""Seconds between attempts to write a batch that the disk refused."""
+"""Seconds between attempts to write a group that the disk refused."""
 
 
 class Committer:
@@ -38,15 +39,15 @@ class Committer:
         """Called after every commit, inside the event loop."""
         self.attempts = 0
         """Writes that came back from the disk, whatever it said, and groups that are done: what moves, counts."""
-        self.most_lines = HOLD_LINES
-        """Uncommitted readings beyond which sources have to wait."""
+        self.most_lines = PAUSE_READINGS
+        """Uncommitted readings beyond which sources pause."""
         self._store = store
         self._boot_id = boot_id
         self._health = health
         self._max_bytes = settings.commit_bytes
         self._group = Group()
         self._sealed: deque[Group] = deque()
-        self._count = 0
+        self._readings = 0
         self._size = 0
         self._dirty = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -54,50 +55,31 @@ class Committer:
         self._room.set()
         self._stopping = False
         self._dropping = False
-        self._kinds: set[bool] = set()
-        """What the message under way has brought: True for times since boot, False for anything else."""
         self._thread = ThreadPoolExecutor(1, "spool")
 
-    def begin(self) -> None:
-        """Hear that what comes from now on, until `then_acknowledge`, is of one message."""
-        self._kinds.clear()
-
-    def put(self, line: bytes, at: int, *, since_boot: bool = False) -> None:
-        """Take a reading's line; ``at`` is its time, UTC or since boot, in nanoseconds."""
+    def add(self, delivery: Delivery) -> None:
+        """Take a delivery: its lines become durable together, and then it is acknowledged."""
         group = self._group
-        (group.boot if since_boot else group.utc).add(line, at)
-        group.count += 1
-        self._count += 1
-        self._kinds.add(since_boot)
-        self._grow(len(line) + 1)
-
-    def hold(self, reason: str, line: bytes, *, since_boot: bool = False) -> None:
-        """Take a line that is not to be sent yet: it goes to the quarantine, as durably as a reading.
-
-        Where its time is since boot, the reason says of which boot.
-        """
-        if since_boot:
-            reason = f"{of_boot(self._boot_id)}; {reason}"
-        self._group.held.setdefault(reason, []).append(line)
-        self._kinds.add(False)
-        self._grow(len(line) + 1)
-
-    def then_acknowledge(self, who: Acknowledged, mid: int, identity: Identity | None) -> None:
-        """Acknowledge a message once all that was put before is durable; ``identity`` is stored beside it."""
-        group = self._group
-        group.acknowledge.setdefault(who, []).append(mid)
-        if identity is not None:
-            group.messages.append((identity, self._kinds == {True}))
-            if len(group.messages) >= MAX_IDENTITIES or group.size > LARGEST // 2:
-                self._sealed.append(group)
-                self._group = Group()
-                self._hurry.set()
+        size, readings = group.size, group.readings
+        group.add(delivery)
+        self._size += group.size - size
+        self._readings += group.readings - readings
+        if group.size >= self._max_bytes:
+            self._hurry.set()
+        if group.is_full:
+            self._sealed.append(group)
+            self._group = Group()
+            self._hurry.set()
         self._dirty.set()
 
-    def forget(self, who: Acknowledged) -> None:
-        """Acknowledge nothing more to ``who``, whose connection is gone; its readings are kept all the same."""
+    def forget(self, acknowledger: Acknowledger) -> None:
+        """Acknowledge nothing more to a connection that is closed; what it delivered is kept all the same."""
         for group in (*self._sealed, self._group):
-            group.acknowledge.pop(who, None)
+            group.acknowledge.pop(acknowledger, None)
+
+    def refuse(self, count: int, sensors: Iterable[str]) -> None:
+        """Count readings of a line that cannot wait, given up while `is_full`."""
+        self._health.refuse("serial_refused", "the disk takes nothing, and a serial line cannot wait", count, sensors)
 
     def hurry(self) -> None:
         """Commit now rather than at the end of the interval."""
@@ -111,12 +93,12 @@ class Committer:
     @property
     def uncommitted(self) -> int:
         """How many readings are in memory only."""
-        return self._count
+        return self._readings
 
     @property
-    def full(self) -> bool:
-        """Tell whether sources should hold until `room`."""
-        if self._count >= self.most_lines or self._size >= HOLD_BYTES:
+    def is_full(self) -> bool:
+        """Tell whether there is back-pressure: sources should pause until `room`."""
+        if self._readings >= self.most_lines or self._size >= PAUSE_BYTES:
             self._room.clear()
         return not self._room.is_set()
 
@@ -152,60 +134,53 @@ class Committer:
             self._group = Group()
         while self._sealed:
             group = self._sealed[0]
-            if not await self._write(group.to_write(self._store, self._boot_id)):
+            if not await self._write(group):
                 return
             self._sealed.popleft()
             self._finish(group)
 
-    def _grow(self, size: int) -> None:
-        self._group.size += size
-        self._size += size
-        if self._group.size >= self._max_bytes:
-            self._hurry.set()
-        self._dirty.set()
-
-    async def _write(self, writes: list[Write]) -> bool:
-        """Do every write once; when the disk refuses, try again until it takes it. False: it did not, and we stop."""
+    async def _write(self, group: Group) -> bool:
+        """Write a group; when the disk refuses, try again until it takes it. False: it did not, and we stop."""
         loop = asyncio.get_running_loop()
-        while writes:
-            write = writes[0]
+        batches = group.batches(self._boot_id)
+        while batches:
             try:
-                await loop.run_in_executor(self._thread, write.do)
+                await loop.run_in_executor(self._thread, self._store.commit, batches)
+            except QuarantineFull as error:
+                # Strangers may fill the quarantine, and no reading waits for them: readings first.
+                self.attempts += 1
+                self._drop(group.drop_parked(), str(error))
+                batches = group.batches(self._boot_id)
             except SpoolError as error:
                 self.attempts += 1
-                if isinstance(error, QuarantineFull):
-                    # Strangers may fill the quarantine, and no reading waits for them: readings first.
-                    self._drop(write.held, str(error))
-                    writes[:1] = [] if write.without is None else [Write(write.without)]
-                    continue
                 self._tell(str(error))
                 if self._stopping:
                     return False
                 await self._health.clock.sleep(RETRY)
             else:
                 self.attempts += 1
-                self._dropping = self._dropping and not write.held
-                del writes[0]
+                self._dropping = self._dropping and not any(batch.parked for batch in batches)
+                break
         self._tell("")
         return True
 
     def _finish(self, group: Group) -> None:
-        self._count -= group.count
+        self._readings -= group.readings
         self._size -= group.size
         self.attempts += 1
         self._health.commits += 1
-        self._health.committed += group.count
-        for who, mids in group.acknowledge.items():
-            who.acknowledge(mids)
+        self._health.committed += group.readings
+        for acknowledger, mids in group.acknowledge.items():
+            acknowledger.acknowledge(mids)
         self._room.set()
         for told in self.on_commit:
             told()
 
-    def _drop(self, lines: Sequence[bytes], problem: str) -> None:
-        """Give up held lines that the quarantine does not take; told once until it takes some again."""
+    def _drop(self, lines: list[bytes], problem: str) -> None:
+        """Give up lines that the quarantine has no room for; told once until it takes some again."""
         self._health.refuse("quarantine_full", problem, len(lines), line_protocol.sensors_in(b"\n".join(lines)))
         if not self._dropping:
-            structlog.get_logger().error("quarantine is full: what it should hold is dropped", problem=problem)
+            structlog.get_logger().error("quarantine is full: lines of unknown sensors are dropped", problem=problem)
         self._dropping = True
 
     def _tell(self, problem: str) -> None:

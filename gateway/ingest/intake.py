@@ -5,7 +5,8 @@ one reading to the next (the series: measurement and tags) is worked out once an
 
 Time: a device's own time where the driver vouches for it; else ours, strictly increasing within a series, unless the
 clock turns out to have been far ahead, and marked where it had to be made up for that. While the machine's clock is
-not known to be right, lines carry the time since boot, and `gateway.delivery.forwarder` holds them.
+not known to be right, lines are clock-deferred: they carry the time since boot, and `gateway.delivery.forwarder`
+sends them once that boot's offset is known.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,12 +20,12 @@ from gateway import line_protocol
 from gateway.clock import STEP, Timekeeper
 from gateway.contract import FieldValue, Measurement, Quality, Reject
 from gateway.health import Health, SensorHealth, SourceHealth
-from gateway.ingest.committer import Committer
+from gateway.ingest.delivery import Delivery
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.settings import GatewayIdentity, SensorSettings
 
 MAX_SERIES = 20_000
-"""More series than this are held back: somebody is inventing identities, and a database never forgets one."""
+"""Lines of more series than this are parked: somebody is inventing identities, and a database never forgets one."""
 
 FAR = 600 * 1_000_000_000
 """A clock that is set back by less (ns) lets times stand still; one that is set back further was wrong before."""
@@ -49,8 +50,8 @@ class Reading(NamedTuple):
 class Origin:
     """Where measurements come from, as the configuration says it.
 
-    ``sensor`` names the one sensor of a serial device; None where messages name their own. ``hold_unknown`` puts
-    aside what is not in ``[sensors]``.
+    ``sensor`` names the one sensor of a serial device; None where messages name their own. ``park_unknown`` parks the
+    lines of sensors that are not in ``[sensors]``.
     """
 
     source: str
@@ -58,7 +59,7 @@ class Origin:
     sensor: str | None = None
     settings: SensorSettings = field(default_factory=SensorSettings)
     tags: Mapping[str, str] = field(default_factory=dict)
-    hold_unknown: bool = False
+    park_unknown: bool = False
 
 
 @dataclass(slots=True)
@@ -74,7 +75,8 @@ class _Series:
     sensor: SensorHealth
     tags: dict[str, str]
     location: tuple[float, float] | None
-    hold: str
+    parked_for: str
+    """Why its lines are parked; "" where they are readings."""
     last: _Last
     newest: int = -LATEST
     """The newest of the device's own times."""
@@ -84,7 +86,7 @@ class _Series:
 
 
 class Intake:
-    """Takes measurements from every source and puts lines into the committer.
+    """Turns measurements from every source into lines of a delivery.
 
     ``ahead`` has the newest time of each series that is stored already and still to come:
     see `gateway.ingest.recent_times`.
@@ -95,7 +97,6 @@ class Intake:
         gateway: GatewayIdentity,
         sensors: Mapping[str, SensorSettings],
         *,
-        committer: Committer,
         timekeeper: Timekeeper,
         health: Health,
         ahead: Mapping[bytes, int] = MappingProxyType({}),
@@ -105,7 +106,6 @@ class Intake:
         self._location = gateway.location
         self._gateway = gateway
         self._sensors = sensors
-        self._committer = committer
         self._timekeeper = timekeeper
         self._health = health
         self._ahead = ahead
@@ -118,9 +118,13 @@ class Intake:
         """Set where the gateway stands, and with it every sensor that has no place of its own."""
         self._location = location
 
-    def accept(self, measurement: Measurement, origin: Origin, *, retained: bool = False) -> Reject | None:
-        """Take one measurement; return a `Reject` where it cannot become a reading."""
-        if self._passed_over(measurement, origin, retained=retained):
+    def accept(
+        self, measurement: Measurement, origin: Origin, delivery: Delivery, *, retained: bool = False
+    ) -> Reject | None:
+        """Add a measurement to its delivery as a line; return a `Reject` where it cannot become a reading."""
+        if retained and measurement.time is None:
+            # A retained message is what somebody once said; without its own time nobody knows when.
+            self._health.sources[origin.source].retained += 1
             return None
         try:
             series = self._series_of(measurement, origin)
@@ -134,48 +138,32 @@ class Intake:
             return Reject("unsupported", b"", "the message names no sensor")
         if not fields:
             return Reject("unsupported", b"", "no known field")
-        self._take(
-            measurement,
-            series,
-            fields,
-            (measurement.quality | doubt) if doubt else measurement.quality,
-            self._health.sources[origin.source],
-            retained=retained,
-        )
+        quality = (measurement.quality | doubt) if doubt else measurement.quality
+        health = self._health.sources[origin.source]
+        self._add(measurement, series, fields, quality, delivery, health=health, retained=retained)
         return None
 
-    def _passed_over(self, measurement: Measurement, origin: Origin, *, retained: bool) -> bool:
-        if retained and measurement.time is None:
-            # A retained message is what somebody once said; without its own time nobody knows when.
-            self._health.sources[origin.source].retained += 1
-            return True
-        if origin.sensor is not None and self._committer.full:
-            # Nothing upstream of a serial line can hold: past the bound its readings go, and are counted.
-            why = "the disk takes nothing, and a serial line cannot wait"
-            self._health.refuse("serial_refused", why, 1, (origin.settings.id or origin.sensor,))
-            return True
-        return False
-
-    def _take(
+    def _add(
         self,
         measurement: Measurement,
         series: _Series,
         fields: bytes,
         quality: Quality,
-        health: SourceHealth,
+        delivery: Delivery,
         *,
+        health: SourceHealth,
         retained: bool,
     ) -> None:
-        """Stamp, and pass on unless it is a reading repeated."""
+        """Stamp, and add to the delivery unless it is a reading repeated."""
         time, key = measurement.time, (measurement.key, measurement.time)
         if measurement.key is not None and key == series.last_key:
             health.repeated += 1
             return
-        since_boot = False
+        deferred = False
         if time is not None:
             stamped = time
         else:
-            stamped, since_boot, doubt = self._stamp(series)
+            stamped, deferred, doubt = self._stamp(series)
             quality |= doubt
         line = b"%s%s,quality=%di %d" % (series.prefix, fields, quality, stamped)
         if time is not None:
@@ -188,13 +176,13 @@ class Intake:
         series.last_line, series.last_key = line, key
         health.readings += 1
         series.sensor.heard(measurement.fields, quality, self._timekeeper.clock.monotonic())
-        if series.hold:
-            self._committer.hold(series.hold, line, since_boot=since_boot)
+        if series.parked_for:
+            delivery.park(series.parked_for, line, stamped, deferred=deferred)
         else:
-            self._committer.put(line, stamped, since_boot=since_boot)
+            delivery.add(line, stamped, deferred=deferred)
             if self.subscribers:
-                shown = self._timekeeper.clock.wall() if since_boot else stamped
-                self._show(series, measurement, quality | Quality.ESTIMATED_TIME if since_boot else quality, shown)
+                shown = self._timekeeper.clock.wall() if deferred else stamped
+                self._show(series, measurement, quality | Quality.ESTIMATED_TIME if deferred else quality, shown)
 
     def _series_of(self, measurement: Measurement, origin: Origin) -> _Series | None:
         identity = origin.sensor or measurement.sensor
@@ -205,7 +193,7 @@ class Intake:
         series = self._series.get(key)
         if series is None:
             series = self._new_series(identity, kind, tags, origin)
-            if len(self._series) < self._max_series or not series.hold:
+            if len(self._series) < self._max_series or not series.parked_for:
                 self._series[key] = series
                 self._lasts[series.prefix] = series.last
         return series
@@ -235,13 +223,13 @@ class Intake:
         own = self._gateway
         all_tags = {**own.tags, **origin.tags, **settings.tags, **tags}
         all_tags |= {"city": own.city, "gateway": own.id, "sensor": name}
-        hold = "" if configured or not origin.hold_unknown else f"unknown sensor {identity}"
+        parked_for = "" if configured or not origin.park_unknown else f"unknown sensor {identity}"
         over = len(self._series) >= self._max_series and not configured
         if over:
-            hold = f"more than {self._max_series} series"
-        if hold and not (over and self._told_over):
+            parked_for = f"more than {self._max_series} series"
+        if parked_for and not (over and self._told_over):
             self._told_over = over
-            structlog.get_logger().warning("readings are held", reason=hold, source=origin.source)
+            structlog.get_logger().warning("readings are parked", reason=parked_for, source=origin.source)
         sensor = self._health.sensors.get(name)
         if sensor is None:
             sensor = SensorHealth(
@@ -251,7 +239,7 @@ class Intake:
                 self._health.sensors[name] = sensor
         prefix = line_protocol.series(kind, all_tags)
         last = self._lasts.get(prefix) or _Last(self._floor(prefix))
-        return _Series(prefix, sensor, all_tags, settings.location, hold, last)
+        return _Series(prefix, sensor, all_tags, settings.location, parked_for, last)
 
     def _floor(self, prefix: bytes) -> int:
         """Return the time below which a new series must not begin: what an earlier run stored of it, if that is near.

@@ -11,6 +11,7 @@ from gateway.contract import Codec, Command, Measurement, MessageDecoder, Option
 from gateway.errors import LinkDown
 from gateway.health import SourceHealth
 from gateway.ingest.committer import Committer
+from gateway.ingest.delivery import Delivery
 from gateway.ingest.intake import Intake, Origin
 from gateway.links.mqtt.connection import Connection
 from gateway.links.mqtt.packets import Message
@@ -69,7 +70,7 @@ class MqttIngest:
     async def run(self) -> None:
         """Stay connected until the link goes down."""
         connection = self._connect(self._settings)
-        acknowledger = _Acknowledger(connection, self._window, self._committer, self._clock)
+        acknowledger = _Acknowledger(connection, self._window, self._committer.interval, self._clock)
         self._window.reset()
         began = self._clock.monotonic()
         try:
@@ -91,48 +92,47 @@ class MqttIngest:
             self._health.link.raise_problem("quality of service", connection.downgraded_topics)
         while True:
             for message in await connection.receive():
-                if self._committer.full:
+                if self._committer.is_full:
                     await connection.pause_until(self._committer.room())
-                self._take(message, acknowledger)
+                self._deliver(message, acknowledger)
             await self._clock.sleep(0)
 
-    def _take(self, message: Message, acknowledger: "_Acknowledger") -> None:
-        health, mid = self._health, message.mid
-        health.messages += 1
-        identity = None
-        if mid:
-            identity = Identity.of(self.name, mid, message.topic, message.payload)
-            if self._redelivery.note_message(mid, identity.digest, repeated=message.repeated):
-                health.repeated += 1
-                self._committer.then_acknowledge(acknowledger, mid, None)
-                acknowledger.arrived()
-                return
-        if len(message.payload) > self._max_message:
-            health.rejected(Reject("length", message.payload, f"{len(message.payload)} bytes"))
+    def _deliver(self, message: Message, acknowledger: "_Acknowledger") -> None:
+        """Hand a message on as one delivery; one that is stored already is only acknowledged."""
+        mid = message.mid
+        self._health.messages += 1
+        if not mid:
+            delivery = Delivery()
+            self._decode(message, delivery, acknowledger)
+            self._committer.add(delivery)
+            return
+        identity = Identity.of(self.name, mid, message.topic, message.payload)
+        if self._redelivery.note_message(mid, identity.digest, repeated=message.repeated):
+            self._health.repeated += 1
+            delivery = Delivery(acknowledger, mid)
         else:
-            self._committer.begin()
-            stored = self._decode(message, acknowledger)
-            identity = identity if stored else None
-        if mid:
-            self._committer.then_acknowledge(acknowledger, mid, identity)
-            acknowledger.arrived()
+            delivery = Delivery(acknowledger, mid, identity)
+            self._decode(message, delivery, acknowledger)
+        self._committer.add(delivery)
+        if self._window.note_arrival(self._clock.monotonic_ns()):
+            self._committer.hurry()
 
-    def _decode(self, message: Message, acknowledger: "_Acknowledger") -> bool:
-        """Decode and pass on; True when something is on its way to disk."""
-        before = self._health.readings
+    def _decode(self, message: Message, delivery: Delivery, acknowledger: "_Acknowledger") -> None:
+        if len(message.payload) > self._max_message:
+            self._health.rejected(Reject("length", message.payload, f"{len(message.payload)} bytes"))
+            return
         for result in self._decoder.decode(message.topic, message.payload):
             if isinstance(result, Uplink):
                 for inner in measurements_of(result, self._codecs(result.sensor)):
-                    self._pass_on(inner, message)
+                    self._accept(inner, message, delivery)
             elif isinstance(result, Command):
                 self._health.commands += self._commands.send(result, acknowledger.connection, self._clock.monotonic())
             else:
-                self._pass_on(result, message)
-        return self._health.readings != before
+                self._accept(result, message, delivery)
 
-    def _pass_on(self, result: Measurement | Reject, message: Message) -> None:
+    def _accept(self, result: Measurement | Reject, message: Message, delivery: Delivery) -> None:
         if isinstance(result, Measurement):
-            refused = self._intake.accept(result, self._origin, retained=message.retained)
+            refused = self._intake.accept(result, self._origin, delivery, retained=message.retained)
             if refused is None:
                 return
             result = refused
@@ -142,16 +142,13 @@ class MqttIngest:
 class _Acknowledger:
     """Acknowledges on one connection, and never on a later one."""
 
-    def __init__(self, connection: Connection, window: AckWindow, committer: Committer, clock: Clock) -> None:
+    def __init__(self, connection: Connection, window: AckWindow, interval: float, clock: Clock) -> None:
         self.connection = connection
         self._window = window
-        self._committer = committer
+        self._interval = interval
         self._clock = clock
 
-    def arrived(self) -> None:
-        if self._window.note_arrival(self._clock.monotonic_ns()):
-            self._committer.hurry()
-
     def acknowledge(self, mids: list[int]) -> None:
+        """Acknowledge these packets, in order."""
         self.connection.acknowledge(mids)
-        self._window.note_acknowledged(len(mids), self._clock.monotonic_ns(), int(self._committer.interval * 1e9))
+        self._window.note_acknowledged(len(mids), self._clock.monotonic_ns(), int(self._interval * 1e9))

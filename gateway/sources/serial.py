@@ -4,13 +4,14 @@ A source's `run` lasts as long as its link and is started again by the superviso
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from gateway.clock import Clock
 from gateway.contract import Measurement, Reject
 from gateway.errors import LinkDown
 from gateway.health import SourceHealth
-from gateway.ingest.intake import Intake
+from gateway.ingest.committer import Committer
+from gateway.ingest.delivery import Delivery
+from gateway.ingest.intake import Intake, Origin
 from gateway.links.serial import Line, SerialSettings
 from gateway.sources.line_noise import SAMPLE, NoiseBudget, has_sound_frame
 from gateway.sources.serial_device import SerialDevice
@@ -26,15 +27,17 @@ class SerialIngest:
         self,
         settings: SerialSettings,
         devices: list[SerialDevice],
-        intake: Intake,
-        health: SourceHealth,
         *,
+        intake: Intake,
+        committer: Committer,
+        health: SourceHealth,
         clock: Clock,
         make_line: Callable[[SerialSettings], Line] = Line,
     ) -> None:
         self._settings = settings
         self._devices = devices
         self._intake = intake
+        self._committer = committer
         self._health = health
         self._clock = clock
         self._make_line = make_line
@@ -149,11 +152,21 @@ class SerialIngest:
 
     def _pass_on(self, device: SerialDevice, results: Iterable[Measurement | Reject]) -> None:
         for result in results:
-            refused: Any = result
-            if isinstance(result, Measurement):
-                refused = self._intake.accept(result, device.origin)
+            refused = result if isinstance(result, Reject) else self._deliver(result, device.origin)
             if refused is not None:
                 self._health.rejected(refused)
+
+    def _deliver(self, measurement: Measurement, origin: Origin) -> Reject | None:
+        """Hand a result on as a delivery of its own; return a `Reject` where it cannot become a reading."""
+        if self._committer.is_full:
+            # Nothing upstream of a serial line can pause: past the bound its readings go, and are counted.
+            self._committer.refuse(1, (origin.settings.id or origin.sensor or "",))
+            return None
+        delivery = Delivery()
+        refused = self._intake.accept(measurement, origin, delivery)
+        if refused is None:
+            self._committer.add(delivery)
+        return refused
 
 
 _COMMAND_GAP = 0.05

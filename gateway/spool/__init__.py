@@ -79,7 +79,7 @@ from gateway.spool.member import (
 )
 from gateway.spool.pressure import Gauge, Levels, Pressure
 from gateway.spool.quarantine import Quarantine
-from gateway.spool.quarantine_lines import Held, of_boot
+from gateway.spool.quarantine_lines import UNKNOWN_SENSORS, Held, of_boot, park, unpark
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Recovery
 from gateway.spool.segments import Piece
@@ -90,6 +90,7 @@ from gateway.spool.writer import SpoolWriter
 
 __all__ = [
     "MAX_IDENTITIES",
+    "UNKNOWN_SENSORS",
     "Batch",
     "Consumer",
     "Cursor",
@@ -123,4 +124,6 @@ __all__ = [
     "encode_member",
     "format_time",
     "of_boot",
+    "park",
+    "unpark",
 ]

@@ -13,7 +13,7 @@ takes out of it, to requeue or to drop it, goes to a file of its own in one step
 3. ``<sink>.rest`` becomes ``<sink>.lp``: where a power cut prevented that, before anything else happens here
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -47,11 +47,11 @@ class Quarantine:
     """
 
     def __init__(self, filesystem: Filesystem, directory: Path, now: Callable[[], int], max_bytes: int) -> None:
-        self._filesystem, self.directory, self._now, self._max_bytes = filesystem, directory, now, max_bytes
+        self._filesystem, self.directory, self._now, self.max_bytes = filesystem, directory, now, max_bytes
         self.lock = RLock()
         """Whoever has it finds nothing changed by others."""
         self.frozen: set[str] = set()
-        """Sinks of whose lines none may be taken out now; see `gateway.spool.holding`."""
+        """Sinks of whose lines none may be taken out now; see `gateway.spool.parked`."""
         self._unsettled = True
         with suppress(OSError):
             self._settle()
@@ -81,28 +81,31 @@ class Quarantine:
         they are not kept, and the caller must not move on.
         """
         with self.lock:
-            self.put(sink, self.encode(sink, {reason: [lines.rstrip(b"\n")]}))
+            self.settle()
+            text = self.encode([Held(reason, lines.rstrip(b"\n"))])
+            if self.size(sink) + len(text) > self.max_bytes:
+                raise self.full(sink)
+            self.put(sink, text)
 
-    def encode(self, sink: str, held: Mapping[str, Sequence[bytes]]) -> bytes:
-        """Return lines, by the reason above them, as they will stand in the file, once that is in order.
-
-        Raises `QuarantineFull` at the bound, and `SpoolError`.
-        """
+    def settle(self) -> None:
+        """Finish what was interrupted, before a file's size means anything. Raises `SpoolError`."""
         try:
-            self._settle()
+            with self.lock:
+                self._settle()
         except OSError as error:
-            raise _error(error, self.path(sink)) from error
+            raise _error(error, self.directory) from error
+
+    def encode(self, lines: Sequence[Held]) -> bytes:
+        """Return lines as they stand in a file, the time before the words above them."""
         now = format_time(self._now())
-        parts = []
-        for reason, lines in held.items():
-            parts += [f"# {now} {one_line(reason)}".encode(), *lines]
-        text = b"\n".join((*parts, b""))
-        if self.size(sink) + len(text) > self._max_bytes:
-            raise QuarantineFull(
-                f"{self.path(sink)} has reached {self._max_bytes:,} bytes: "
-                "look into it, then requeue or drop what it holds"
-            )
-        return text
+        return text_of([Held(f"{now} {one_line(reason)}", line) for reason, line in lines])
+
+    def full(self, sink: str) -> QuarantineFull:
+        """Return the error that says that a file is at its bound."""
+        return QuarantineFull(
+            f"{self.path(sink)} has reached {self.max_bytes:,} bytes: "
+            "look into it, then requeue or drop what it holds"
+        )
 
     def put(self, sink: str, text: bytes, end: int | None = None) -> None:
         """Add what `encode` returned, durably; ``end`` cuts off first what an earlier attempt may have left beyond.

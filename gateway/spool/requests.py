@@ -20,7 +20,7 @@ repair   Pieces go to ``damaged/`` and into the ledger. Readers pass over the pl
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
@@ -76,13 +76,6 @@ def answer_to(filesystem: Filesystem, root: Path, name: str) -> Answer | None:
     return None
 
 
-class Appends(Protocol):
-    """What makes readings durable."""
-
-    def append(self, batch: Batch) -> object:
-        """Make a batch durable. Raises `SpoolError`."""
-
-
 class OpenSpool(Protocol):
     """What requests need of the spool that they are for."""
 
@@ -91,12 +84,11 @@ class OpenSpool(Protocol):
     quarantine: Quarantine
 
     @property
-    def holding(self) -> Appends:
-        """The way in for readings."""
-
-    @property
     def next_seq(self) -> int:
         """The sequence number that the next reading gets."""
+
+    def commit(self, group: Sequence[Batch]) -> object:
+        """Make a group durable. Raises `SpoolError`."""
 
     def reader(self) -> SpoolReader:
         """Return a new reader."""
@@ -194,7 +186,7 @@ class Clerk:
                 count += batch.count
                 if number < portion or (number == portion and batch.identities[0] in stored):
                     continue
-                self._spool.holding.append(batch)
+                self._spool.commit([batch])
                 taken = self._spool.quarantine.move_on(taken, f"{self._spool.next_seq}-{number + 1}")
         return {"readings": count, "left_bytes": self._left(request)}
 

@@ -7,6 +7,7 @@ The ledger is written before the segment goes, so that no loss goes unsaid, and 
 the deletion is finished at the next start, so that no loss is said twice.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -17,8 +18,9 @@ from gateway.errors import SpoolFull
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem
 from gateway.spool.ledger import Ledger, Loss
-from gateway.spool.member import Header, MemberDamaged, decode_member
+from gateway.spool.member import MAX_SEQUENCE, Header, MemberDamaged, decode_member
 from gateway.spool.pressure import room_left
+from gateway.spool.quarantine_lines import unpark
 from gateway.spool.segments import Found, Segment, SegmentIndex, walk
 from gateway.spool.settings import SpoolSettings
 from gateway.units import format_size
@@ -39,7 +41,9 @@ class Retention:
         ledger: Ledger,
         settings: SpoolSettings,
         sinks: tuple[str, ...],
+        parked: Callable[[], int] = lambda: MAX_SEQUENCE,
     ) -> None:
+        """Keep within ``settings``; lines parked below ``parked()`` are in the quarantine and need nothing here."""
         self._filesystem = filesystem
         self._root = root
         self._index = index
@@ -47,6 +51,7 @@ class Retention:
         self._ledger = ledger
         self._settings = settings
         self._sinks = sinks
+        self._parked = parked
         self._announced: set[int] = set()  # in the ledger already, should the disk refuse to delete them
         self._lock = Lock()
 
@@ -127,9 +132,11 @@ class Retention:
         if not candidates:
             return False
         oldest = candidates[0]
-        if oldest.end <= self._cursors.lowest(self._sinks):
+        delivered = oldest.end <= self._cursors.lowest(self._sinks)
+        if delivered and oldest.end <= self._parked():
             return self._unlink(oldest)
-        if self._settings.on_full == "refuse_new":
+        # Lines of unknown sensors alone keep no reading waiting.
+        if self._settings.on_full == "refuse_new" and not delivered:
             return False
         if not self._say_loss(oldest, rule):
             return False
@@ -174,7 +181,7 @@ class Retention:
         outdated: list[Segment] = []
         undecided: list[Segment] = []
         for segment in self._index.all()[:-1]:
-            if segment.end > delivered:
+            if segment.end > min(delivered, self._parked()):
                 break
             undecided.append(segment)
             if segment.t_max is not None:
@@ -193,12 +200,13 @@ class Retention:
         first, count = max(segment.first, delivered), 0
         lost = Segment(segment.first, segment.first, 0, 0)
         with suppress(OSError):
-            for found in walk(self._filesystem, path, segment.size, ceiling=ceiling, bodies=False):
-                if isinstance(found, Found) and found.header.end > delivered and self._lacking(found.header):
+            for found in walk(self._filesystem, path, segment.size, ceiling=ceiling, bodies=False, parked=True):
+                if isinstance(found, Found) and self._lacking(found.header):
+                    since = found.header.first if found.header.parked else max(found.header.first, delivered)
                     if not count:
-                        first = max(found.header.first, delivered)
-                    count += found.header.end - max(found.header.first, delivered)
-                    sensors |= self._sensors(path, found, delivered)
+                        first = since
+                    count += found.header.end - since
+                    sensors |= self._sensors(path, found, since)
                     lost = lost.grown(found.header, 0)
         if not count:
             return None
@@ -208,15 +216,21 @@ class Retention:
         return Loss(rule, why, first, lost.end - 1, count, *times, segment.name, sinks, sensors, segment.fingerprint)
 
     def _lacking(self, header: Header) -> bool:
+        """Tell whether a member, or some of it, is nowhere else yet."""
+        if header.parked:
+            return header.first >= self._parked()
         return not self._sinks or any(self._cursors.lacks(sink, header) for sink in self._sinks)
 
-    def _sensors(self, path: Path, found: Found, delivered: int) -> set[str]:
-        """Return whose readings a member holds from ``delivered`` on."""
+    def _sensors(self, path: Path, found: Found, since: int) -> set[str]:
+        """Return whose lines a member holds from number ``since`` on."""
         header = found.header
         with suppress(OSError, MemberDamaged):
             text = decode_member(self._filesystem.read(path, found.offset, header.length))
-            lines = line_protocol.split(text)
-            return line_protocol.sensors_in(b"\n".join(lines[max(0, delivered - header.first) :]))
+            if header.parked:
+                lines = [parked.line for parked in unpark(text, header.boot)]
+            else:
+                lines = line_protocol.split(text)
+            return line_protocol.sensors_in(b"\n".join(lines[since - header.first :]))
         return set()
 
     def _say(self, rule: str) -> str:

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 from urllib.parse import unquote
@@ -12,8 +14,10 @@ from gateway.errors import SpoolError
 from gateway.spool.consumer import Consumer
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
-from gateway.spool.holding import Holding
+from gateway.spool.held_note import honour
 from gateway.spool.ledger import Ledger, Loss
+from gateway.spool.member import MAX_IDENTITIES, Batch, Identity
+from gateway.spool.parked import Cursor, ParkedLines
 from gateway.spool.pressure import Levels
 from gateway.spool.quarantine import Quarantine
 from gateway.spool.reader import SpoolReader
@@ -33,10 +37,10 @@ class Spool(SpoolView):
 
     recovery    what was found at the start; ``recovery.identities`` are the MQTT packets stored already
     writer      for one thread
-    holding     the same, for readings that come with held lines
+    parked      brings lines of unknown sensors into the quarantine
     cursors     how far each sink is; `consumer` gives a sink what it needs to move its own
     ledger      the losses
-    quarantine  the lines that sinks refused
+    quarantine  the lines that sinks refused, and those of unknown sensors
     """
 
     def __init__(
@@ -52,17 +56,36 @@ class Spool(SpoolView):
     ) -> None:
         """Recover the locked directory; use `open` to get here."""
         cursors = Cursors(filesystem, root / "cursors")
-        self.recovery: Recovery = recover(filesystem, root, cursors.highest(), tuning.identities)
+        brought = Cursor.load(filesystem, root / "quarantine")
+        self.recovery: Recovery = recover(
+            filesystem, root, max(cursors.highest(), brought.next), tuning.identities, brought.next
+        )
         index = SegmentIndex(self.recovery.segments)
         ledger = Ledger(filesystem, root / "losses.jsonl", now)
         super().__init__(filesystem, root, index=index, cursors=cursors, ledger=ledger, sinks=tuple(sinks))
+        self.quarantine = Quarantine(filesystem, root / "quarantine", now, tuning.quarantine_bytes)
+        self.parked = ParkedLines(
+            filesystem,
+            root,
+            index=index,
+            quarantine=self.quarantine,
+            cursor=brought,
+            first=self.recovery.parked,
+            end=self.recovery.next_seq,
+        )
         self._retention = Retention(
-            filesystem, root, index=index, cursors=cursors, ledger=ledger, settings=settings, sinks=self._sinks
+            filesystem,
+            root,
+            index=index,
+            cursors=cursors,
+            ledger=ledger,
+            settings=settings,
+            sinks=self._sinks,
+            parked=lambda: self.parked.first,
         )
         self._retention.finish()
         self._release: Callable[[], None] | None = release
         self._passed_over: set[tuple[int, int]] = set()
-        self.quarantine = Quarantine(filesystem, root / "quarantine", now, tuning.quarantine_bytes)
         self.writer = SpoolWriter(
             filesystem,
             root,
@@ -74,10 +97,10 @@ class Spool(SpoolView):
             segment_bytes=min(tuning.segment_bytes, settings.max_bytes // 8),
             level=tuning.level,
         )
-        self.holding = Holding(filesystem, self.quarantine, self.writer, super().reader())
-        self.recovery = self.recovery._replace(identities=(*self.recovery.identities, *self.holding.identities))
-        if self.holding.problem:
-            self.recovery.problems.append(self.holding.problem)
+        self._committing = Lock()
+        self._noted: tuple[Identity, ...] = ()
+        """Identities that only the note of version 0.1 has; they go into the spool with the next group."""
+        self._bring_at_the_start()
         self._clerk = Clerk(self, filesystem)
         for piece in (*self.recovery.cut, *self.recovery.damaged):
             self._record_damage(piece)
@@ -138,6 +161,26 @@ class Spool(SpoolView):
         """Return what ``sink`` needs: a reader of its own, its position, and its dead letters; one a sink."""
         return Consumer(sink, self.cursors, self.reader(), self.quarantine, lambda: self.next_seq)
 
+    def commit(self, group: Sequence[Batch]) -> None:
+        """Make a commit group durable: all of its readings and parked lines count, or nothing does. From any thread.
+
+        Raises `QuarantineFull`, before anything is done, when the quarantine has no room for the parked lines: the
+        group may come again without them. Raises what `SpoolWriter.append_group` does.
+        """
+        sizes = [len(batch.lines) if batch.parked else 0 for batch in group]
+        if any(sizes):
+            self.parked.admit(sum(sizes))
+        with self._committing:
+            if self._noted:
+                *others, last = group
+                known = (*self._noted, *last.identities)[-MAX_IDENTITIES:]
+                group = [*others, replace(last, identities=known)]
+            headers = self.writer.append_group(group)
+            self._noted = ()
+            for header, size in zip(headers, sizes, strict=True):
+                if header.parked:
+                    self.parked.add(header, size)
+
     def enforce(self, now: int | None = None) -> None:
         """Delete what the bounds no longer allow; the writer does the urgent part by itself.
 
@@ -146,10 +189,16 @@ class Spool(SpoolView):
         self._retention.enforce(now)
 
     def carry_out_requests(self) -> list[Done]:
-        """Do what people asked for since the last call; see `gateway.spool.requests`. Raises `SpoolError`.
+        """Bring parked lines into the quarantine, and do what people asked for; see `gateway.spool.requests`.
 
-        One thread; it may be another than the writer's.
+        One thread; it may be another than the writer's. Raises `SpoolError`, and does then what it can do.
         """
+        try:
+            self.parked.bring()
+        except SpoolError:
+            if done := self._clerk.carry_out():
+                return done
+            raise
         return self._clerk.carry_out()
 
     def levels(self) -> Levels:
@@ -190,6 +239,9 @@ class Spool(SpoolView):
 
     def close(self) -> None:
         """Close the writer and give up the lock. May be called twice."""
+        with suppress(SpoolError):
+            if self._release:
+                self.parked.bring()
         with suppress(OSError):
             self.writer.close()
         if self._release:
@@ -203,6 +255,18 @@ class Spool(SpoolView):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _bring_at_the_start(self) -> None:
+        try:
+            self._noted = honour(self._filesystem, self.quarantine, self.next_seq, self._index)
+        except SpoolError as error:
+            self.parked.block()
+            self.recovery.problems.append(f"lines of unknown sensors may be in the quarantine twice: {error}")
+        try:
+            self.parked.bring()
+        except SpoolError as error:
+            self.recovery.problems.append(f"lines of unknown sensors wait for the quarantine: {error}")
+        self.recovery = self.recovery._replace(identities=(*self.recovery.identities, *self._noted))
 
     def _pass_over(self, piece: Piece) -> None:
         """Take note of damage that a reader met after recovery had seen only headers."""

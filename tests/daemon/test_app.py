@@ -245,12 +245,12 @@ async def test_replays_that_an_earlier_version_left_are_ignored_and_said_so(conf
 async def test_what_only_memory_held_when_it_stops_on_a_full_disk_is_owned_up_to(
     configuration: Configuration, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_batch: Batch) -> object:
+    def full(_group: object) -> object:
         raise SpoolFull("no space left")
 
     async with _running(configuration) as (daemon, _):
         await until(lambda: daemon.health.source("tito").link.up)
-        monkeypatch.setattr(daemon.spool.writer, "append", full)
+        monkeypatch.setattr(daemon.spool.writer, "append_group", full)
         sensor.reports(12.5, 20.0)
         await until(lambda: daemon.health.spool_problem == "no space left")
     [entry] = SpoolView.look(configuration.gateway.data_dir / "spool").ledger.entries

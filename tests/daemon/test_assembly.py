@@ -27,7 +27,7 @@ def build(committer: Committer, health: Health, timekeeper: Timekeeper, tmp_path
         given = {"type": "serial", "port": "/dev/ttyUSB0", **source}
         gateway = {"id": "g", "city": "Koper", "data_dir": str(tmp_path), **own}
         configuration = check({"gateway": gateway, "sources": {"line": given}}, CATALOGUE)
-        intake = Intake(configuration.gateway, {}, committer=committer, timekeeper=timekeeper, health=health)
+        intake = Intake(configuration.gateway, {}, timekeeper=timekeeper, health=health)
         gnss = receiver(configuration, timekeeper, intake, health)
         parts = Parts(configuration, CATALOGUE, intake, committer, health, (), timekeeper.clock, gnss)
         line = configuration.sources["line"]

@@ -15,9 +15,13 @@ from gateway.daemon.housekeeping import Housekeeping
 from gateway.errors import QuarantineFull
 from gateway.health import Health
 from gateway.ingest.committer import Committer
+from gateway.ingest.delivery import Delivery
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.ingest.settings import SensorSettings
+from gateway.links.serial import SerialSettings
+from gateway.sources.serial import SerialIngest
+from gateway.sources.serial_device import SerialDevice
 from gateway.spool import Batch, Spool, SpoolSettings
 from tests.support.clock import FakeClock
 from tests.support.store import FakeStore
@@ -55,6 +59,13 @@ def batch(count: int) -> Batch:
     return Batch(lines, count, AT, AT + count)
 
 
+class Speaker:
+    """A decoder that has one measurement left whenever it is asked."""
+
+    def finish(self) -> list[Measurement]:
+        return [Measurement("air_quality", {"pm10": 1.0})]
+
+
 async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_with_its_sensor(
     committer: Committer,
     *,
@@ -64,12 +75,22 @@ async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_
     housekeeping: Housekeeping,
     clock: FakeClock,
 ) -> None:
-    intake = Intake(Gateway(id="g", city="c"), {}, committer=committer, timekeeper=timekeeper, health=health)
-    health.source("tito")
+    intake = Intake(Gateway(id="g", city="c"), {}, timekeeper=timekeeper, health=health)
     origin = Origin("tito", FieldEncoder({}), sensor="aq-tito", settings=SensorSettings(id="aq-1"))
+    speaker: Any = Speaker
+    device = SerialDevice(speaker, origin, interval=1.0, timeout=1.0)
+    device.restart_decoder(0.0)
+    source = SerialIngest(
+        SerialSettings("/dev/none", 9600),
+        [device],
+        intake=intake,
+        committer=committer,
+        health=health.source("tito"),
+        clock=clock,
+    )
     committer.most_lines = 0
     for _ in range(3):
-        intake.accept(Measurement("air_quality", {"pm10": 1.0}), origin)
+        source.finish()
     await housekeeping.look()
     [entry] = ledger(spool)
     assert (entry["rule"], entry["count"], entry["sensors"]) == ("serial_refused", 3, ["aq-1"])
@@ -77,7 +98,7 @@ async def test_what_a_serial_line_loses_while_the_disk_is_full_is_in_the_ledger_
     assert entry["first_time"] <= entry["last_time"]
     # More of it: not a line each, but a line after a minute, and then less and less often.
     for second in range(4 * 3600):
-        intake.accept(Measurement("air_quality", {"pm10": 1.0}), origin)
+        source.finish()
         clock.pass_by(10**9)
         await housekeeping.record_refusals()
         assert second < 59 or len(ledger(spool)) > 1
@@ -94,9 +115,11 @@ async def test_what_the_quarantine_does_not_take_is_in_the_ledger(
     spool: Spool,
     housekeeping: Housekeeping,
 ) -> None:
-    store.hold_trouble = QuarantineFull("64 MiB")
-    running.hold("unknown sensor x", b"air_quality,sensor=x pm10=1 5")
-    running.hold("unknown sensor y", b"air_quality,sensor=y pm10=1 5")
+    store.no_room = QuarantineFull("64 MiB")
+    delivery = Delivery()
+    delivery.park("unknown sensor x", b"air_quality,sensor=x pm10=1 5", AT)
+    delivery.park("unknown sensor y", b"air_quality,sensor=y pm10=1 5", AT)
+    running.add(delivery)
     running.hurry()
     await until(lambda: health.refused == 2)
     await housekeeping.look()

@@ -14,6 +14,7 @@ from gateway.delivery.forwarder import Forwarder, Limits, Sink
 from gateway.errors import SinkAway, SpoolFull
 from gateway.health import Health
 from gateway.ingest.committer import Committer
+from gateway.ingest.delivery import Delivery
 from gateway.spool import Batch, Spool
 from tests.support.clock import FakeClock
 from tests.support.store import FakeStore
@@ -75,6 +76,12 @@ def a_forwarder(spool: Spool, sink: Sink, timekeeper: "Timekeeper", health: Heal
     return Forwarder(spool.consumer("influx"), sink, Limits(), timekeeper, health.sink("influx"))
 
 
+def one_reading() -> Delivery:
+    delivery = Delivery()
+    delivery.add(b"a x=1 1", AT)
+    return delivery
+
+
 async def test_messages_that_give_nothing_to_write_feed_it(
     running: Committer, *, health: Health, systemd: Systemd, clock: FakeClock
 ) -> None:
@@ -86,7 +93,7 @@ async def test_messages_that_give_nothing_to_write_feed_it(
 
     dog, broker = Watchdog(health, running, {}, {}), Broker()
     for mid in range(1, 4):
-        running.then_acknowledge(broker, mid, None)
+        running.add(Delivery(broker, mid))
         assert systemd.fed(dog)
         pass_by(clock, running.interval + watchdog.COMMIT_PATIENCE - 1)
         running.hurry()
@@ -98,7 +105,7 @@ async def test_a_store_that_blocks_for_ever_starves_it_and_one_that_goes_on_feed
 ) -> None:
     dog = Watchdog(health, running, {}, {})
     store.gate.clear()
-    running.put(b"a x=1 1", AT)
+    running.add(one_reading())
     running.hurry()
     await until(store.begun.is_set)
     assert systemd.fed(dog)
@@ -124,12 +131,12 @@ async def test_a_full_disk_feeds_it(
 ) -> None:
     clock.jumps = True
 
-    def full(_batch: Batch) -> object:
+    def full(_group: object) -> object:
         raise SpoolFull("no space left")
 
-    monkeypatch.setattr(store, "append", full)
+    monkeypatch.setattr(store, "commit", full)
     dog = Watchdog(health, running, {}, {})
-    running.put(b"a x=1 1", AT)
+    running.add(one_reading())
     running.hurry()
     for _ in range(5):
         before = running.attempts
@@ -142,7 +149,7 @@ async def test_a_committer_that_died_starves_it(
     committer: Committer, health: Health, systemd: Systemd, clock: FakeClock
 ) -> None:
     dog = Watchdog(health, committer, {}, {})
-    committer.put(b"a x=1 1", AT)
+    committer.add(one_reading())
     assert systemd.fed(dog)
     pass_by(clock, committer.interval + watchdog.COMMIT_PATIENCE + 1)
     assert not systemd.fed(dog)

@@ -203,7 +203,7 @@ async def test_a_full_quarantine_blocks_the_sink_says_so_and_sends_nothing_again
     requests = list(world.requests)
     await asyncio.sleep(0.02)
     assert world.requests == requests, "it waits, and does not search again"
-    world.quarantine._max_bytes = 1 << 20  # somebody made room
+    world.quarantine.max_bytes = 1 << 20  # somebody made room
     await asyncio.wait_for(delivering, patience())
     assert world.quarantined() == [lines(4)[1]]
     assert world.health.link.up

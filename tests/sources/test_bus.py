@@ -95,13 +95,13 @@ class Bus(FakeClock):
 
 
 @pytest.fixture
-def intake(committer: Committer, timekeeper: Timekeeper, health: Health) -> Intake:
+def intake(timekeeper: Timekeeper, health: Health) -> Intake:
     health.source("bus")
-    return Intake(Gateway(id="koper-01", city="Koper"), {}, committer=committer, timekeeper=timekeeper, health=health)
+    return Intake(Gateway(id="koper-01", city="Koper"), {}, timekeeper=timekeeper, health=health)
 
 
 @pytest.fixture
-def live_an_hour(intake: Intake, health: Health) -> Callable[..., Any]:
+def live_an_hour(committer: Committer, intake: Intake, health: Health) -> Callable[..., Any]:
     async def live(bus: Bus, intervals: dict[str, float], answers_within: float = 0.5) -> Bus:
         devices = [
             SerialDevice(
@@ -111,8 +111,17 @@ def live_an_hour(intake: Intake, health: Health) -> Callable[..., Any]:
         ]
         settings = SerialSettings("/dev/bus", 9600)
         made_once = cast("Callable[[SerialSettings], Line]", lambda _: bus)
+        ingest = SerialIngest(
+            settings,
+            devices,
+            intake=intake,
+            committer=committer,
+            health=health.source("bus"),
+            clock=bus,
+            make_line=made_once,
+        )
         with pytest.raises(Over):
-            await SerialIngest(settings, devices, intake, health.source("bus"), clock=bus, make_line=made_once).run()
+            await ingest.run()
         return bus
 
     return live

@@ -20,13 +20,14 @@ from gateway.config.models import Gateway
 from gateway.contract import VOCABULARY
 from gateway.health import Health, SourceHealth
 from gateway.ingest.committer import Committer
+from gateway.ingest.delivery import PARKED, READINGS
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.ingest.settings import SensorSettings
 from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.sources.mqtt import MqttIngest
-from gateway.spool import Spool, SpoolSettings
+from gateway.spool import UNKNOWN_SENSORS, Batch, Spool, SpoolSettings
 from tests.support.clock import FakeClock
 
 LAW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
@@ -39,7 +40,7 @@ class Attack:
     def __init__(self, committer: Committer, intake: Intake, health: SourceHealth) -> None:
         self.committer, self.intake, self.health = committer, intake, health
 
-    def ingest(self, driver: str, *, hold: bool = False, **options: Any) -> MqttIngest:  # noqa: ANN401 -- a driver's own
+    def ingest(self, driver: str, *, park: bool = False, **options: Any) -> MqttIngest:  # noqa: ANN401 -- a driver's own
         found = drivers.load(driver)
         codec = drivers.load_codec("bosch_tps110")
         made: Any = found.decoder(found.options.model_validate(options))
@@ -47,7 +48,7 @@ class Attack:
             "broker",
             MqttSettings(url="mqtt://127.0.0.1", client_id="test", topics=("#",)),
             made,
-            Origin("broker", FieldEncoder({one.name: one for one in found.fields}), hold_unknown=hold),
+            Origin("broker", FieldEncoder({one.name: one for one in found.fields}), park_unknown=park),
             codecs=lambda identity: (codec, codec.options()) if identity == "70b3d57ed0041234" else None,
             max_message=found.max_frame,
             intake=self.intake,
@@ -56,14 +57,27 @@ class Attack:
             clock=FakeClock(),
         )
 
+    @property
+    def lines(self) -> list[bytes]:
+        """The readings that wait in the committer."""
+        return self._of(READINGS)
+
+    @property
+    def parked(self) -> list[bytes]:
+        """The same, of strangers, as they would stand in the spool."""
+        return self._of(PARKED)
+
+    def _of(self, kind: int) -> list[bytes]:
+        groups = [*self.committer._sealed, self.committer._group]
+        return [line for group in groups if kind in group.lines for line in group.lines[kind].lines]
+
     @contextmanager
     def expects(self) -> Iterator[list[StoredPoint]]:
         """Yield a list that, at the end, holds the points that came: as many as were counted, each of our making."""
-        before, counted = len(self.committer._group.utc.lines), self.health.readings
+        before, counted = len(self.lines), self.health.readings
         points: list[StoredPoint] = []
         yield points
-        text = b"\n".join(self.committer._group.utc.lines[before:])
-        points += parsed(text)
+        points += parsed(b"\n".join(self.lines[before:]))
         assert len(points) <= self.health.readings - counted
         for point in points:
             assert point.measurement in {"air_quality", "parking", "traffic"}
@@ -89,12 +103,12 @@ def parsed(text: bytes) -> list[StoredPoint]:
 def attack(committer: Committer, timekeeper: Timekeeper, health: Health) -> Attack:
     own = Gateway(id="koper-01", city="Koper", tags={"district": "center"})
     sensors = {"70b3d57ed0041234": KNOWN}
-    taking = Intake(own, sensors, committer=committer, timekeeper=timekeeper, health=health)
+    taking = Intake(own, sensors, timekeeper=timekeeper, health=health)
     return Attack(committer, taking, health.source("broker"))
 
 
 def send(ingest: MqttIngest, topic: str, payload: bytes) -> None:
-    ingest._take(Message(topic, payload, 0, repeated=False, retained=False), None)  # type: ignore[arg-type] # nobody acknowledges QoS 0
+    ingest._deliver(Message(topic, payload, 0, repeated=False, retained=False), None)  # type: ignore[arg-type] # nobody acknowledges QoS 0
 
 
 NASTY = st.text(
@@ -214,22 +228,25 @@ async def test_an_enormous_payload_gives_at_most_a_reject_and_is_not_kept(attack
 
 @LAW
 @given(names=st.lists(WORDS, min_size=1, max_size=20))
-async def test_a_stranger_who_is_held_writes_nothing_into_the_quarantine_but_his_own_reading(
+async def test_a_stranger_who_is_parked_writes_nothing_into_the_quarantine_but_his_own_reading(
     attack: Attack, tmp_path_factory: pytest.TempPathFactory, names: list[str]
 ) -> None:
-    attack.committer._group.held.clear()
-    ingest = attack.ingest("json", hold=True, **{**STATION, "sensor": "id"})
+    attack.committer._group.lines.clear()
+    ingest = attack.ingest("json", park=True, **{**STATION, "sensor": "id"})
     for number, name in enumerate(names):
         send(ingest, "city/x/state", json.dumps({"id": name, "v": number}).encode())
-    held: Any = attack.committer._group.held
-    with Spool.open(tmp_path_factory.mktemp("spool"), SpoolSettings(min_free_bytes=0), sinks=[]) as spool:
-        for reason, lines in held.items():
-            words = reason if isinstance(reason, str) else reason[0]
-            spool.quarantine.append("held", b"\n".join(lines), words)
-        file = spool.quarantine.path("held")
+    lines = attack.parked
+    root = tmp_path_factory.mktemp("spool")
+    with Spool.open(root, SpoolSettings(min_free_bytes=0), sinks=[]) as spool:
+        if lines:
+            spool.commit([Batch(b"".join(line + b"\n" for line in lines), len(lines), 0, 0, parked=True)])
+            spool.carry_out_requests()
+        file = spool.quarantine.path(UNKNOWN_SENSORS)
         text = file.read_bytes() if file.exists() else b""
+    for segment in root.glob("*.lp.gz"):  # and nothing into the spool but comments
+        assert all(line.startswith(b"#") for line in gzip.decompress(segment.read_bytes()).splitlines())
     points = parsed(b"\n".join(line for line in text.split(b"\n") if line and not line.startswith(b"#")))
-    assert len(points) == sum(len(lines) for lines in held.values())
+    assert len(points) == len(lines)
     assert all(point.tags["city"] == "Koper" for point in points)
 
 
@@ -241,8 +258,8 @@ async def test_a_flood_of_invented_names_costs_a_bound_and_one_line_in_the_log(a
             send(ingest, f"city/invented-{number}/state", b'{"v": 1}')
     uplink = json.dumps(EVENT).encode()
     send(attack.ingest("chirpstack"), "application/1/device/70b3d57ed0041234/event/up", uplink)
-    sensors = {point.tags["sensor"] for point in parsed(b"\n".join(attack.committer._group.utc.lines))}
+    sensors = {point.tags["sensor"] for point in parsed(b"\n".join(attack.lines))}
     assert len(sensors) == 51
-    assert "spot-17" in sensors, "who is in the configuration is never held"
+    assert "spot-17" in sensors, "who is in the configuration is never parked"
     assert len(attack.intake._series) <= 51
     assert [entry["reason"] for entry in logs] == ["more than 50 series"]

@@ -158,9 +158,9 @@ class Rig:
 
 
 @pytest.fixture
-def intake(running: Committer, timekeeper: Timekeeper, health: Health) -> Intake:
+def intake(timekeeper: Timekeeper, health: Health) -> Intake:
     health.source("broker")
-    return Intake(Gateway(id="koper-01", city="Koper"), {}, committer=running, timekeeper=timekeeper, health=health)
+    return Intake(Gateway(id="koper-01", city="Koper"), {}, timekeeper=timekeeper, health=health)
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ async def test_what_an_earlier_run_stored_is_not_stored_again(rig: Rig, store: F
         assert values(store) == [2]
 
 
-async def test_before_the_clock_is_right_each_message_is_named_beside_its_readings(
+async def test_before_the_clock_is_right_all_that_a_message_brings_is_in_one_group_with_its_name(
     rig: Rig, store: FakeStore, clock: FakeClock, timekeeper: Timekeeper
 ) -> None:
     timekeeper._offset = None
@@ -251,10 +251,9 @@ async def test_before_the_clock_is_right_each_message_is_named_beside_its_readin
         connection.deliver(message(f"aq-1 1 {NOW}", 1), message("aq-2 2", 2), message(f"aq-1 3 {NOW + 1}", 3))
         await rig.commit()
         assert connection.acknowledged == [1, 2, 3]
-    assert [(batch.boot is None, [one.mid for one in batch.identities]) for batch in store.batches] == [
-        (False, [2]),
-        (True, [1, 3]),
-    ], "killed between these two, the first must not be stored again when it comes again"
+    [group] = store.groups
+    assert [(batch.boot is None, batch.count) for batch in group] == [(False, 1), (True, 2)]
+    assert [one.mid for batch in group for one in batch.identities] == [1, 2, 3]
 
 
 async def test_messages_without_an_identity_are_stored_and_not_acknowledged(rig: Rig, store: FakeStore) -> None:
@@ -367,7 +366,7 @@ async def test_past_the_bound_a_source_holds_even_in_the_middle_of_a_batch_and_l
     async with rig.connected() as connection:
         connection.deliver(*(message(f"aq-1 {number}", number) for number in range(1, 13)))
         await until(lambda: connection.paused)
-        assert rig.committer._count == 5
+        assert rig.committer._readings == 5
         store.gate.set()
         for _ in range(3):
             await asyncio.sleep(0.01)

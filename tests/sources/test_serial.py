@@ -18,6 +18,7 @@ from gateway.contract import Measurement, Reject
 from gateway.errors import LinkDown
 from gateway.health import Health, SourceHealth
 from gateway.ingest.committer import Committer
+from gateway.ingest.delivery import READINGS
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.links.serial import Line, SerialSettings
@@ -28,9 +29,9 @@ from tests.support.until import until
 
 
 @pytest.fixture
-def intake(running: Committer, timekeeper: Timekeeper, health: Health) -> Intake:
+def intake(timekeeper: Timekeeper, health: Health) -> Intake:
     health.source("line")
-    return Intake(Gateway(id="koper-01", city="Koper"), {}, committer=running, timekeeper=timekeeper, health=health)
+    return Intake(Gateway(id="koper-01", city="Koper"), {}, timekeeper=timekeeper, health=health)
 
 
 class Lines:
@@ -112,8 +113,8 @@ def wire() -> Iterator[Wire]:
 class Serial:
     """A serial source on a wire, with the decoders it has made so far."""
 
-    def __init__(self, wire: Wire, intake: Intake, health: SourceHealth) -> None:
-        self.wire, self.intake, self.health = wire, intake, health
+    def __init__(self, wire: Wire, intake: Intake, committer: Committer, health: SourceHealth) -> None:
+        self.wire, self.intake, self.committer, self.health = wire, intake, committer, health
         self.clock = SystemClock()
         self.made: list[Lines] = []
         self.devices: list[SerialDevice] = []
@@ -138,7 +139,14 @@ class Serial:
 
     def make(self, port: str) -> SerialIngest:
         settings = SerialSettings(port, 9600)
-        return SerialIngest(settings, self.devices, self.intake, self.health, clock=self.clock)
+        return SerialIngest(
+            settings,
+            self.devices,
+            intake=self.intake,
+            committer=self.committer,
+            health=self.health,
+            clock=self.clock,
+        )
 
     def start(self) -> None:
         self.ingest = self.make(self.wire.port)
@@ -151,7 +159,8 @@ class Serial:
 
     @property
     def values(self) -> list[tuple[str, float]]:
-        lines = self.intake._committer._group.utc.lines
+        utc = self.committer._group.lines.get(READINGS)
+        lines = utc.lines if utc else []
         return [
             (line.split(b"sensor=")[1].split()[0].decode(), float(line.split(b"pm25=")[1].split(b",")[0]))
             for line in lines
@@ -159,8 +168,8 @@ class Serial:
 
 
 @pytest.fixture
-async def line(wire: Wire, intake: Intake, health: Health) -> AsyncIterator[Serial]:
-    line = Serial(wire, intake, health.source("line"))
+async def line(wire: Wire, intake: Intake, running: Committer, health: Health) -> AsyncIterator[Serial]:
+    line = Serial(wire, intake, running, health.source("line"))
     yield line
     await line.stop()
 
@@ -176,6 +185,18 @@ async def test_a_device_that_talks_by_itself_is_heard_however_its_bytes_are_cut(
         await until(partial(_has_heard, line, said))
     await until(lambda: line.values == [("aq-1", 1.5), ("aq-1", 2.5), ("aq-1", 3.5)])
     assert (line.health.readings, line.health.rejects["noise"]) == (3, 1)
+
+
+async def test_a_serial_reading_beyond_the_bound_is_refused_and_counted(line: Serial, health: Health) -> None:
+    line.committer.most_lines = 3
+    line.add("aq-1")
+    line.start()
+    await until(lambda: line.health.link.up)
+    line.wire.says(b"1\n2\n3\n4\n5\n")
+    await until(lambda: health.refused == 2)
+    assert line.values == [("aq-1", 1), ("aq-1", 2), ("aq-1", 3)]
+    assert line.health.readings == 3, "what is refused is no reading, and nobody who watches live sees it"
+    assert health.refusals["serial_refused"].sensors == {"aq-1"}
 
 
 def _has_heard(line: Serial, said: bytes) -> bool:

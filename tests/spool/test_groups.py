@@ -5,17 +5,14 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.errors import SpoolError
 from gateway.spool import Batch, Spool, SpoolSettings, SpoolTuning, SpoolView, decode_member
 from gateway.spool.member import encode_group
-
-if TYPE_CHECKING:
-    from tests.support.disk import SimulatedDisk
-    from tests.support.spool import Batches
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import Batches
 
 ROOT = Path("/spool")
 SEGMENT = ROOT / "00000000000000000000.lp.gz"
@@ -23,12 +20,12 @@ BOOT = bytes(range(16))
 ReadAll = Callable[..., bytes]
 
 
-def opened(disk: "SimulatedDisk", segment_bytes: int = 1 << 20) -> Spool:
+def opened(disk: SimulatedDisk, segment_bytes: int = 1 << 20) -> Spool:
     settings, tuning = SpoolSettings(min_free_bytes=0), SpoolTuning(segment_bytes=segment_bytes)
     return Spool.open(ROOT, settings, tuning=tuning, sinks=["influx"], filesystem=disk)
 
 
-def group_of(batches: "Batches") -> list[Batch]:
+def group_of(batches: Batches) -> list[Batch]:
     """Return three batches, of both kinds of time; the messages are named by the last alone."""
     first, second, third = batches(3, boot=BOOT), batches(2), batches(2, mqtt=True)
     return [first, second, third]
@@ -43,7 +40,7 @@ def lines_in(text: bytes) -> list[bytes]:
 
 
 def test_a_group_cut_anywhere_is_there_as_a_whole_or_not_at_all(
-    disk: "SimulatedDisk", batches: "Batches", read_all: ReadAll
+    disk: SimulatedDisk, batches: Batches, read_all: ReadAll
 ) -> None:
     groups = [group_of(batches), group_of(batches)]
     more = batches(1)
@@ -72,7 +69,7 @@ def test_a_group_cut_anywhere_is_there_as_a_whole_or_not_at_all(
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_group_at_the_end_that_lacks_any_of_its_members_is_cut(
-    disk: "SimulatedDisk", batches: "Batches", read_all: ReadAll, number: int
+    disk: SimulatedDisk, batches: Batches, read_all: ReadAll, number: int
 ) -> None:
     """A power cut may leave the end of what was written and not its beginning."""
     kept, torn = group_of(batches), group_of(batches)
@@ -91,7 +88,7 @@ def test_a_group_at_the_end_that_lacks_any_of_its_members_is_cut(
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_damage_to_an_older_group_costs_one_member_and_no_other(
-    disk: "SimulatedDisk", batches: "Batches", read_all: ReadAll, number: int
+    disk: SimulatedDisk, batches: Batches, read_all: ReadAll, number: int
 ) -> None:
     old, new = group_of(batches), group_of(batches)
     members = [bytearray(raw) for raw in encode_group(old, 0)]
@@ -107,7 +104,7 @@ def test_damage_to_an_older_group_costs_one_member_and_no_other(
 
 
 def test_a_group_with_a_hole_that_was_followed_by_an_unfinished_write_is_kept(
-    disk: "SimulatedDisk", batches: "Batches", read_all: ReadAll
+    disk: SimulatedDisk, batches: Batches, read_all: ReadAll
 ) -> None:
     old = group_of(batches)
     first, second, third = encode_group(old, 0)
@@ -117,7 +114,7 @@ def test_a_group_with_a_hole_that_was_followed_by_an_unfinished_write_is_kept(
 
 
 def test_a_group_that_was_stopped_anywhere_is_there_as_a_whole_or_not_at_all(
-    disk_type: "type[SimulatedDisk]", batches: "Batches"
+    disk_type: type[SimulatedDisk], batches: Batches
 ) -> None:
     steps, after = 1, 0
     while after <= steps:
@@ -147,9 +144,7 @@ def test_a_group_that_was_stopped_anywhere_is_there_as_a_whole_or_not_at_all(
         after += 1
 
 
-def test_a_group_is_never_divided_between_segments(
-    disk: "SimulatedDisk", batches: "Batches", read_all: ReadAll
-) -> None:
+def test_a_group_is_never_divided_between_segments(disk: SimulatedDisk, batches: Batches, read_all: ReadAll) -> None:
     groups = [group_of(batches) for _ in range(5)]
     with opened(disk, segment_bytes=700) as spool:
         for group in groups:
@@ -173,7 +168,7 @@ def of_version(raw: bytes, version: int) -> bytes:
 @pytest.mark.parametrize("damaged", [False, True])
 @pytest.mark.parametrize("newest", [False, True])
 def test_a_segment_of_a_later_version_is_kept_as_it_is_and_not_delivered(
-    disk: "SimulatedDisk", batches: "Batches", read_all: ReadAll, *, newest: bool, damaged: bool
+    disk: SimulatedDisk, batches: Batches, read_all: ReadAll, *, newest: bool, damaged: bool
 ) -> None:
     ours, theirs, last = batches(2), batches(2), batches(2)
     [first], [second], [third] = (encode_group([one], 2 * n) for n, one in enumerate((ours, theirs, last)))

@@ -2,6 +2,10 @@
 
 import errno
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,12 +14,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from gateway.errors import SpoolError
-from gateway.spool import Batch, Identity, Spool, SpoolSettings, SpoolTuning, decode_member
+from gateway.spool import (
+    UNKNOWN_SENSORS,
+    Batch,
+    Identity,
+    Member,
+    Spool,
+    SpoolSettings,
+    SpoolTuning,
+    decode_member,
+    park,
+)
+from gateway.spool.segments import Found, walk
 from tests.support.disk import SimulatedDisk
 
 ROOT = Path("/spool")
 SINK = "influx"
 T0 = 1732281600000000000
+BOOT = bytes(range(16))
+DEFERRED, READING, PARKED = range(3)
+COUNTS = st.lists(st.integers(0, 4), min_size=3, max_size=3)
 _NUMBER = re.compile(rb"n=(\d+)i")
 
 
@@ -31,7 +49,8 @@ class SpoolMachine(RuleBasedStateMachine):
         self.claims = 0  # lines in the ledger
         self.stored: dict[int, int] = {}  # sequence number -> reading, of everything acknowledged
         self.delivered: set[int] = set()  # sequence numbers, ever
-        self.unacknowledged: list[Batch] = []
+        self.unacknowledged: list[list[Batch]] = []
+        self.parked: set[int] = set()  # readings that are lines of unknown sensors
 
     @initialize(seed=st.integers(0, 2**32), small=st.booleans(), level=st.sampled_from([1, 6]))
     def start(self, seed: int, small: bool, level: int) -> None:
@@ -41,23 +60,28 @@ class SpoolMachine(RuleBasedStateMachine):
         self.tuning = SpoolTuning(segment_bytes=500, level=level)
         self.reopen()
 
-    @rule(count=st.integers(1, 6))
-    def take_readings(self, count: int) -> None:
-        numbers = range(self.made, self.made + count)
-        self.made += count
-        lines = b"".join(b"traffic,sensor=s%d n=%di %d\n" % (n % 3, n, T0 + n) for n in numbers)
-        identities = [Identity(1, n % 65535 + 1, n) for n in numbers]
-        self.append(Batch(lines, count, T0 + numbers[0], T0 + numbers[-1], None, identities))
+    @rule(counts=COUNTS)
+    def take_readings(self, counts: list[int]) -> None:
+        """Store a group: deferred readings, those with UTC, and lines of unknown sensors; some may be missing."""
+        group = []
+        began = self.made
+        for kind, count in enumerate(counts):
+            if count:
+                group.append(batch_of(kind, range(self.made, self.made + count)))
+                self.made += count
+        if group:
+            identities = [Identity(1, n % 65535 + 1, n) for n in range(began, self.made)]
+            self.append([*group[:-1], replace(group[-1], identities=identities)])
 
     @rule(
-        count=st.integers(1, 6),
+        counts=COUNTS,
         after=st.integers(0, 3),
         times=st.integers(1, 2),
         code=st.sampled_from([errno.EIO, errno.ENOSPC]),
     )
-    def take_readings_while_the_disk_fails(self, count: int, after: int, times: int, code: int) -> None:
+    def take_readings_while_the_disk_fails(self, counts: list[int], after: int, times: int, code: int) -> None:
         self.disk.fail(after, code, times)
-        self.take_readings(count)
+        self.take_readings(counts)
         self.disk.heal()
 
     @rule(together=st.booleans())
@@ -65,10 +89,10 @@ class SpoolMachine(RuleBasedStateMachine):
         """The broker repeats, in another grouping perhaps."""
         if not self.unacknowledged:
             return
-        batch = self.unacknowledged.pop(0)
+        group = self.unacknowledged.pop(0)
         while together and self.unacknowledged:
-            batch = joined(batch, self.unacknowledged.pop(0))
-        self.append(batch)
+            group = joined(group, self.unacknowledged.pop(0))
+        self.append(group)
 
     @rule(max_lines=st.sampled_from([1, 4, 1000]), durable=st.booleans())
     def deliver(self, max_lines: int, durable: bool) -> None:
@@ -98,20 +122,31 @@ class SpoolMachine(RuleBasedStateMachine):
         self.disk.fail(after, code, times)
 
     @rule()
+    def bring_parked_lines(self) -> None:
+        """Have them in the quarantine, as far as the disk lets us."""
+        with suppress(SpoolError):
+            self.spool.carry_out_requests()
+
+    @rule()
     def kill(self) -> None:
         """Kill -9: the kernel still has what was written."""
         self.reopen()
 
     @rule(
-        what=st.sampled_from(["take", "take", "deliver", "enforce"]), after=st.integers(0, 7), count=st.integers(1, 6)
+        what=st.sampled_from(["take", "take", "deliver", "enforce", "bring"]),
+        after=st.integers(0, 12),
+        counts=COUNTS,
+        durable=st.booleans(),
     )
-    def cut_the_power_during(self, what: str, after: int, count: int) -> None:
+    def cut_the_power_during(self, what: str, after: int, counts: list[int], durable: bool) -> None:
         """Nothing that comes ``after`` some calls reaches the disk any more."""
         self.disk.fail(after, times=1_000)
         if what == "take":
-            self.take_readings(count)
+            self.take_readings(counts)
         elif what == "deliver":
-            self.deliver(1_000, durable=count > 3)
+            self.deliver(1_000, durable=durable)
+        elif what == "bring":
+            self.bring_parked_lines()
         else:
             self.enforce(T0 + 10**18)
         self.cut_the_power(None)
@@ -123,23 +158,31 @@ class SpoolMachine(RuleBasedStateMachine):
             self.disk.fail(breaks, times=2)
         self.reopen()
 
-    def append(self, batch: Batch) -> None:
+    def append(self, group: list[Batch]) -> None:
+        self.parked |= {number for batch in group if batch.parked for number in numbers_in(batch.lines)}
+        first = self.spool.next_seq
         try:
-            header = self.spool.writer.append(batch)
+            self.spool.commit(group)
         except SpoolError:
-            self.unacknowledged.append(batch)
+            self.unacknowledged.append(group)
             self.check_claims()
             return
         self.check_claims()
-        assert header.count == batch.count
-        assert header.first not in self.stored
-        self.stored.update(zip(range(header.first, header.end), numbers_in(batch.lines), strict=True))
+        assert first not in self.stored
+        self.stored.update(zip(range(first, self.spool.next_seq), numbers_of(group), strict=True))
 
     def check_claims(self) -> None:
-        """What the sink has is no loss."""
+        """What the sink has is no loss, and no reading that it has not is passed off as one."""
         entries = self.spool.ledger.entries
-        assert all(entry["from"] >= self.spool.cursors.next(SINK) for entry in entries[self.claims :])
+        for entry in entries[self.claims :]:
+            lost = self.stored[entry["from"]]
+            assert entry["from"] >= self.spool.cursors.next(SINK) or lost in self.parked
         self.claims = len(entries)
+
+    def quarantined(self) -> set[int]:
+        lines = [number for held in self.spool.held(UNKNOWN_SENSORS) for number in numbers_in(held.line)]
+        assert len(lines) == len(set(lines)), "in the quarantine twice"
+        return set(lines)
 
     def reopen(self) -> None:
         self.spool = Spool.open(
@@ -148,14 +191,17 @@ class SpoolMachine(RuleBasedStateMachine):
         self.reader = self.spool.reader()
         self.position = self.spool.cursors.next(SINK)
         self.claims = len(self.spool.ledger.entries)
+        self.bring_parked_lines()
         self.check()
 
     def check(self) -> None:
         present: dict[int, int] = {}
-        for member in self.spool.reader().members():
-            numbers = numbers_in(decode_member(member.raw))
-            assert not present.keys() & set(range(member.header.first, member.header.end))
-            present.update(zip(range(member.header.first, member.header.end), numbers, strict=True))
+        for header, raw in self.members():
+            numbers = numbers_in(decode_member(raw))
+            assert not present.keys() & set(range(header.first, header.end))
+            present.update(zip(range(header.first, header.end), numbers, strict=True))
+        read = [n for member in self.spool.reader().members() for n in numbers_in(decode_member(member.raw))]
+        assert read == [present[seq] for seq in sorted(present) if present[seq] not in self.parked]
         assert len(set(present.values())) == len(present), "stored twice"
         self.check_what_is_gone(present)
         self.recognize(present)
@@ -163,21 +209,33 @@ class SpoolMachine(RuleBasedStateMachine):
         assert self.spool.next_seq > max([-1, *present, *self.delivered])
 
     def check_what_is_gone(self, present: dict[int, int]) -> None:
-        entries = self.spool.ledger.entries
-        said = [seq for entry in entries for seq in range(entry["from"], entry["to"] + 1)]
+        entries, kept = self.spool.ledger.entries, self.quarantined()
+        claimed = [seq for entry in entries for seq in range(entry["from"], entry["to"] + 1)]
+        said = [seq for seq in claimed if self.stored.get(seq) not in kept]
         assert len(said) == len(set(said)) == sum(entry["count"] for entry in entries), "a loss is said twice"
-        gone = self.stored.keys() - present.keys()
+        gone = {seq for seq in self.stored.keys() - present.keys() if self.stored[seq] not in kept}
         assert gone <= self.delivered | set(said), "an acknowledged reading is missing"
         assert not present.keys() & set(said), "a loss is claimed that is none"
+        assert kept <= self.parked, "a reading is in the quarantine"
+
+    def members(self) -> Iterator[Member]:
+        """Yield all members, those with parked lines as well."""
+        segments = self.spool.segments
+        for segment, following in pairwise([*segments, None]):
+            assert segment is not None
+            path, ceiling = ROOT / segment.name, following.first if following else None
+            for found in walk(self.disk, path, segment.size, ceiling=ceiling, parked=True):
+                if isinstance(found, Found):
+                    yield Member(found.header, found.raw)
 
     def recognize(self, present: dict[int, int]) -> None:
         """Do what the daemon does when the broker repeats: acknowledge what is stored already, and only that."""
         known = set(self.spool.recovery.identities)
         waiting = []
-        for batch in self.unacknowledged:
-            numbers = numbers_in(batch.lines)
+        for group in self.unacknowledged:
+            numbers = sorted(numbers_of(group))
             there = {seq: number for seq, number in present.items() if number in numbers}
-            if known.issuperset(batch.identities):
+            if known.issuperset(group[-1].identities):
                 assert sorted(there.values()) == numbers, "acknowledged, but not stored"
                 self.stored.update(there)
             elif there:
@@ -186,7 +244,7 @@ class SpoolMachine(RuleBasedStateMachine):
                 self.reopen()
                 return
             else:
-                waiting.append(batch)
+                waiting.append(group)
         self.unacknowledged = waiting
 
     def teardown(self) -> None:
@@ -198,9 +256,10 @@ class SpoolMachine(RuleBasedStateMachine):
             self.try_again(together=False)
         while self.reader.read(self.position):
             self.deliver(1000, durable=True)
+        self.bring_parked_lines()
         self.cut_the_power(None)
         said = sum(entry["count"] for entry in self.spool.ledger.entries)
-        assert len(self.delivered) + said >= self.made
+        assert len(self.delivered) + len(self.quarantined()) + said >= self.made
         assert sorted(self.stored.values()) == list(range(self.made))
 
 
@@ -208,15 +267,28 @@ def numbers_in(text: bytes) -> list[int]:
     return [int(number) for number in _NUMBER.findall(text)]
 
 
-def joined(one: Batch, other: Batch) -> Batch:
-    return Batch(
-        one.lines + other.lines,
-        one.count + other.count,
-        min(one.t_min, other.t_min),
-        max(one.t_max, other.t_max),
-        None,
-        [*one.identities, *other.identities],
-    )
+def numbers_of(group: list[Batch]) -> list[int]:
+    return [number for batch in group for number in numbers_in(batch.lines)]
+
+
+def batch_of(kind: int, numbers: Sequence[int], identities: Sequence[Identity] = ()) -> Batch:
+    base = 0 if kind == DEFERRED else T0
+    lines = [b"traffic,sensor=s%d n=%di %d" % (n % 3, n, base + n) for n in numbers]
+    if kind == PARKED:
+        lines = [park("unknown sensor s", line) for line in lines]
+    text, times = b"".join(line + b"\n" for line in lines), (base + min(numbers), base + max(numbers))
+    return Batch(text, len(lines), *times, BOOT if kind == DEFERRED else None, identities, kind == PARKED)
+
+
+def joined(one: list[Batch], other: list[Batch]) -> list[Batch]:
+    """Return two groups as one, the lines of each kind together."""
+    numbers: dict[int, list[int]] = {}
+    for batch in (*one, *other):
+        kind = PARKED if batch.parked else DEFERRED if batch.boot else READING
+        numbers.setdefault(kind, []).extend(numbers_in(batch.lines))
+    batches = [batch_of(kind, numbers[kind]) for kind in sorted(numbers)]
+    known = [*one[-1].identities, *other[-1].identities]
+    return [*batches[:-1], replace(batches[-1], identities=known)]
 
 
 @pytest.mark.timeout(300)

@@ -241,7 +241,7 @@ def test_what_cannot_be_requeued_is_kept_and_said_so(disk: SimulatedDisk, monkey
 
     with opened(disk) as spool:
         lay_aside(spool)
-        monkeypatch.setattr(spool.holding, "append", refuse)
+        monkeypatch.setattr(spool, "commit", refuse)
         name = ask(disk, do="requeue", sink="influx", match=None)
         for _ in range(2):
             spool.carry_out_requests()

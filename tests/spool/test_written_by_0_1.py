@@ -12,7 +12,7 @@ import pytest
 
 from gateway.line_protocol import sensors_in
 from gateway.spool import Identity, Spool, SpoolSettings, SpoolView, decode_member
-from gateway.spool.holding import HELD
+from gateway.spool.quarantine_lines import UNKNOWN_SENSORS
 
 T0 = 1732281600000000000
 BOOT = bytes(range(16))
@@ -34,7 +34,7 @@ def identity(number: int) -> Identity:
 
 
 def unknown(spool: SpoolView) -> list[str]:
-    return [name for one in spool.held(HELD) for name in sensors_in(one.line)]
+    return [name for one in spool.held(UNKNOWN_SENSORS) for name in sensors_in(one.line)]
 
 
 def test_every_reading_of_0_1_is_read(root: Path) -> None:
@@ -81,4 +81,4 @@ def test_the_lines_of_unknown_sensors_of_0_1_are_there_without_the_group_that_wa
     for _ in range(2):
         with opened(root) as spool:
             assert unknown(spool) == ["stranger-1", "stranger-2", "stranger-3"]
-            assert [one.boot for one in spool.held(HELD)] == [None, BOOT, None]
+            assert [one.boot for one in spool.held(UNKNOWN_SENSORS)] == [None, BOOT, None]

@@ -117,6 +117,11 @@ class SimulatedDisk:
     def heal(self) -> None:
         self._failures = {}
 
+    @property
+    def failing(self) -> bool:
+        """Tell whether some call to come will fail."""
+        return bool(self._failures)
+
     def power_cut(self) -> None:
         self.heal()
         for path, history in self._histories.items():

@@ -1,49 +1,54 @@
-"""A spool that keeps its batches in memory, and does what it is told."""
+"""A spool that keeps its groups in memory, and does what it is told."""
 
 import threading
 from collections import deque
 from collections.abc import Sequence
 
-from gateway.errors import SpoolError
-from gateway.ingest.commit_group import HeldLines
-from gateway.spool import Batch, Identity
+from gateway.errors import QuarantineFull, SpoolError
+from gateway.spool import Batch, unpark
 
 
 class FakeStore:
-    """A spool that keeps batches in memory; ``troubles`` are raised one by one, ``gate`` holds a write up."""
+    """A spool that keeps groups in memory; ``troubles`` are raised one by one, ``gate`` holds a write up."""
 
     def __init__(self) -> None:
-        self.batches: list[Batch] = []
-        self.held: list[tuple[str, list[bytes]]] = []
-        self.identities: list[Identity] = []
-        """Those that held lines came in."""
+        self.groups: list[list[Batch]] = []
         self.troubles: deque[SpoolError | None] = deque()
-        self.hold_trouble: SpoolError | None = None
+        self.no_room: QuarantineFull | None = None
+        """Raised where a group has parked lines."""
         self.gate = threading.Event()
         self.gate.set()
         self.begun = threading.Event()
 
     @property
-    def lines(self) -> list[bytes]:
-        return [line for batch in self.batches for line in batch.lines.splitlines()]
+    def batches(self) -> list[Batch]:
+        return [batch for group in self.groups for batch in group]
 
-    def append(self, batch: Batch) -> object:
+    @property
+    def lines(self) -> list[bytes]:
+        return [line for batch in self.batches if not batch.parked for line in batch.lines.splitlines()]
+
+    @property
+    def parked(self) -> list[tuple[str, bytes]]:
+        """The parked lines, each after the words why."""
+        return [
+            (one.reason, one.line)
+            for batch in self.batches
+            if batch.parked
+            for one in unpark(batch.lines, batch.boot)
+        ]
+
+    def commit(self, group: Sequence[Batch]) -> object:
         self.begun.set()
         assert self.gate.wait(10)
+        if self.no_room is not None and any(batch.parked for batch in group):
+            raise self.no_room
         trouble = self.troubles.popleft() if self.troubles else None
         if trouble is not None:
             raise trouble
-        assert batch.count == batch.lines.count(b"\n"), "the spool refuses a batch that miscounts its lines"
-        assert batch.lines.endswith(b"\n")
-        self.batches.append(batch)
-        return None
-
-    def hold(self, held: HeldLines, identities: Sequence[Identity], batch: Batch | None) -> object:
-        if self.hold_trouble is not None:
-            raise self.hold_trouble
-        if batch is not None:
-            assert list(batch.identities) == list(identities), "whoever knows the batch must know the lines"
-            self.append(batch)
-        self.held += held.items()
-        self.identities += identities
+        assert group, "a group has at least one batch"
+        for batch in group:
+            assert batch.count == batch.lines.count(b"\n"), "the spool refuses a batch that miscounts its lines"
+            assert batch.lines.endswith(b"\n")
+        self.groups.append([*group])
         return None
