@@ -90,6 +90,7 @@ class ParkedLines:
         self.portion_bytes = PORTION_BYTES
         self._end = end
         self._bytes = 0
+        self._given_up = 0
         self._mark: _Mark | None = None
         self._numbers = Lock()
         self._bringing = Lock()
@@ -117,6 +118,18 @@ class ParkedLines:
             self._end = max(self._end, header.end)
             self._bytes += size
 
+    def give_up(self, end: int) -> None:
+        """Bring nothing that is parked below ``end``: its segment is to go, and the loss ledger to say so."""
+        with self._numbers:
+            self._given_up = max(self._given_up, end)
+
+    def pass_over_given_up(self) -> None:
+        """Go on behind what was given up: the loss ledger has it for certain, or it is gone."""
+        with self._numbers:
+            if self.first < self._given_up:
+                self.first = self._given_up if self._given_up < self._end else MAX_SEQUENCE
+            self._given_up = 0
+
     def bring(self) -> None:
         """Bring everything that is parked into the quarantine. Raises `SpoolError`: then call it again later."""
         with self._bringing, self._quarantine.lock:
@@ -124,6 +137,8 @@ class ParkedLines:
                 self._bring_portion()
 
     def _bring_portion(self) -> None:
+        if self.first < self._given_up:
+            raise SpoolError("lines of unknown sensors wait for the loss ledger, which cannot be written")
         end, lines = self._collect()
         before = self._cursor.size
         if before is None:
@@ -143,7 +158,7 @@ class ParkedLines:
             if end >= self._end:
                 self.first, self._bytes = MAX_SEQUENCE, 0
             else:
-                self.first = end
+                self.first = max(self.first, end)
 
     def _collect(self) -> tuple[int, list[Held]]:
         """Return the next lines to bring, and the number after them.

@@ -7,7 +7,6 @@ The ledger is written before the segment goes, so that no loss goes unsaid, and 
 the deletion is finished at the next start, so that no loss is said twice.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -18,7 +17,8 @@ from gateway.errors import SpoolFull
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem
 from gateway.spool.ledger import Ledger, Loss
-from gateway.spool.member import MAX_SEQUENCE, Header, MemberDamaged, decode_member
+from gateway.spool.member import Header, MemberDamaged, decode_member
+from gateway.spool.parked import ParkedLines
 from gateway.spool.pressure import room_left
 from gateway.spool.quarantine_lines import unpark
 from gateway.spool.segments import Found, Segment, SegmentIndex, walk
@@ -41,9 +41,9 @@ class Retention:
         ledger: Ledger,
         settings: SpoolSettings,
         sinks: tuple[str, ...],
-        parked: Callable[[], int] = lambda: MAX_SEQUENCE,
+        parked: ParkedLines,
     ) -> None:
-        """Keep within ``settings``; lines parked below ``parked()`` are in the quarantine and need nothing here."""
+        """Keep within ``settings``; ``parked`` says which parked lines are in the quarantine already."""
         self._filesystem = filesystem
         self._root = root
         self._index = index
@@ -82,6 +82,7 @@ class Retention:
         with self._lock:
             with suppress(OSError):
                 self._ledger.flush()
+                self._parked.pass_over_given_up()
             if now is not None:
                 for segment in self._outdated(now - int(self._settings.keep * 1e9)):
                     self._unlink(segment)
@@ -133,7 +134,7 @@ class Retention:
             return False
         oldest = candidates[0]
         delivered = oldest.end <= self._cursors.lowest(self._sinks)
-        if delivered and oldest.end <= self._parked():
+        if delivered and oldest.end <= self._parked.first:
             return self._unlink(oldest)
         # Lines of unknown sensors alone keep no reading waiting.
         if self._settings.on_full == "refuse_new" and not delivered:
@@ -141,6 +142,8 @@ class Retention:
         if not self._say_loss(oldest, rule):
             return False
         gone = self._unlink(oldest)
+        if gone:
+            self._parked.pass_over_given_up()
         with suppress(OSError):
             self._ledger.flush()
             if gone:
@@ -157,9 +160,11 @@ class Retention:
                 self._ledger.flush()
             elif loss := self._loss(segment, rule):
                 self._announced.add(segment.first)
+                self._parked.give_up(segment.end)
                 self._ledger.record(loss)
         except OSError as error:
             return error.errno in (ENOSPC, EDQUOT)
+        self._parked.pass_over_given_up()
         return True
 
     def _unlink(self, segment: Segment) -> bool:
@@ -181,7 +186,7 @@ class Retention:
         outdated: list[Segment] = []
         undecided: list[Segment] = []
         for segment in self._index.all()[:-1]:
-            if segment.end > min(delivered, self._parked()):
+            if segment.end > min(delivered, self._parked.first):
                 break
             undecided.append(segment)
             if segment.t_max is not None:
@@ -218,7 +223,7 @@ class Retention:
     def _lacking(self, header: Header) -> bool:
         """Tell whether a member, or some of it, is nowhere else yet."""
         if header.parked:
-            return header.first >= self._parked()
+            return header.first >= self._parked.first
         return not self._sinks or any(self._cursors.lacks(sink, header) for sink in self._sinks)
 
     def _sensors(self, path: Path, found: Found, since: int) -> set[str]:

@@ -81,7 +81,7 @@ class Spool(SpoolView):
             ledger=ledger,
             settings=settings,
             sinks=self._sinks,
-            parked=lambda: self.parked.first,
+            parked=self.parked,
         )
         self._retention.finish()
         self._release: Callable[[], None] | None = release

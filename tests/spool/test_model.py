@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
@@ -49,8 +49,9 @@ class SpoolMachine(RuleBasedStateMachine):
         self.claims = 0  # lines in the ledger
         self.stored: dict[int, int] = {}  # sequence number -> reading, of everything acknowledged
         self.delivered: set[int] = set()  # sequence numbers, ever
-        self.unacknowledged: list[list[Batch]] = []
-        self.parked: set[int] = set()  # readings that are lines of unknown sensors
+        self.unacknowledged: list[list[int]] = []  # readings, as they were tried together last
+        self.attempts: list[set[int]] = []  # what was ever tried together, and failed
+        self.kinds: dict[int, int] = {}  # of every reading
 
     @initialize(seed=st.integers(0, 2**32), small=st.booleans(), level=st.sampled_from([1, 6]))
     def start(self, seed: int, small: bool, level: int) -> None:
@@ -63,15 +64,12 @@ class SpoolMachine(RuleBasedStateMachine):
     @rule(counts=COUNTS)
     def take_readings(self, counts: list[int]) -> None:
         """Store a group: deferred readings, those with UTC, and lines of unknown sensors; some may be missing."""
-        group = []
         began = self.made
         for kind, count in enumerate(counts):
-            if count:
-                group.append(batch_of(kind, range(self.made, self.made + count)))
-                self.made += count
-        if group:
-            identities = [Identity(1, n % 65535 + 1, n) for n in range(began, self.made)]
-            self.append([*group[:-1], replace(group[-1], identities=identities)])
+            self.kinds.update(dict.fromkeys(range(self.made, self.made + count), kind))
+            self.made += count
+        if self.made > began:
+            self.append([*range(began, self.made)])
 
     @rule(
         counts=COUNTS,
@@ -89,10 +87,10 @@ class SpoolMachine(RuleBasedStateMachine):
         """The broker repeats, in another grouping perhaps."""
         if not self.unacknowledged:
             return
-        group = self.unacknowledged.pop(0)
+        numbers = self.unacknowledged.pop(0)
         while together and self.unacknowledged:
-            group = joined(group, self.unacknowledged.pop(0))
-        self.append(group)
+            numbers += self.unacknowledged.pop(0)
+        self.append(numbers)
 
     @rule(max_lines=st.sampled_from([1, 4, 1000]), durable=st.booleans())
     def deliver(self, max_lines: int, durable: bool) -> None:
@@ -158,25 +156,36 @@ class SpoolMachine(RuleBasedStateMachine):
             self.disk.fail(breaks, times=2)
         self.reopen()
 
-    def append(self, group: list[Batch]) -> None:
-        self.parked |= {number for batch in group if batch.parked for number in numbers_in(batch.lines)}
-        first = self.spool.next_seq
+    def append(self, numbers: list[int]) -> None:
+        first, group = self.spool.next_seq, self.group_of(numbers)
         try:
             self.spool.commit(group)
         except SpoolError:
-            self.unacknowledged.append(group)
+            self.unacknowledged.append(numbers)
+            self.attempts.append({*numbers})
             self.check_claims()
             return
         self.check_claims()
         assert first not in self.stored
-        self.stored.update(zip(range(first, self.spool.next_seq), numbers_of(group), strict=True))
+        stored = [number for batch in group for number in numbers_in(batch.lines)]
+        self.stored.update(zip(range(first, self.spool.next_seq), stored, strict=True))
+
+    def group_of(self, numbers: list[int]) -> list[Batch]:
+        """Return lines as a group, those of each kind together; the last batch names their messages."""
+        kinds = sorted({self.kinds[number] for number in numbers})
+        batches = [batch_of(kind, [n for n in numbers if self.kinds[n] == kind]) for kind in kinds]
+        identities = [Identity(1, n % 65535 + 1, n) for n in numbers]
+        return [*batches[:-1], replace(batches[-1], identities=identities)]
+
+    def is_parked(self, number: int) -> bool:
+        return self.kinds[number] == PARKED
 
     def check_claims(self) -> None:
         """What the sink has is no loss, and no reading that it has not is passed off as one."""
         entries = self.spool.ledger.entries
         for entry in entries[self.claims :]:
             lost = self.stored[entry["from"]]
-            assert entry["from"] >= self.spool.cursors.next(SINK) or lost in self.parked
+            assert entry["from"] >= self.spool.cursors.next(SINK) or self.is_parked(lost)
         self.claims = len(entries)
 
     def quarantined(self) -> set[int]:
@@ -201,7 +210,7 @@ class SpoolMachine(RuleBasedStateMachine):
             assert not present.keys() & set(range(header.first, header.end))
             present.update(zip(range(header.first, header.end), numbers, strict=True))
         read = [n for member in self.spool.reader().members() for n in numbers_in(decode_member(member.raw))]
-        assert read == [present[seq] for seq in sorted(present) if present[seq] not in self.parked]
+        assert read == [present[seq] for seq in sorted(present) if not self.is_parked(present[seq])]
         assert len(set(present.values())) == len(present), "stored twice"
         self.check_what_is_gone(present)
         self.recognize(present)
@@ -216,7 +225,7 @@ class SpoolMachine(RuleBasedStateMachine):
         gone = {seq for seq in self.stored.keys() - present.keys() if self.stored[seq] not in kept}
         assert gone <= self.delivered | set(said), "an acknowledged reading is missing"
         assert not present.keys() & set(said), "a loss is claimed that is none"
-        assert kept <= self.parked, "a reading is in the quarantine"
+        assert all(map(self.is_parked, kept)), "a reading is in the quarantine"
 
     def members(self) -> Iterator[Member]:
         """Yield all members, those with parked lines as well."""
@@ -230,22 +239,23 @@ class SpoolMachine(RuleBasedStateMachine):
 
     def recognize(self, present: dict[int, int]) -> None:
         """Do what the daemon does when the broker repeats: acknowledge what is stored already, and only that."""
-        known = set(self.spool.recovery.identities)
+        known = {identity.digest for identity in self.spool.recovery.identities}
         waiting = []
-        for group in self.unacknowledged:
-            numbers = sorted(numbers_of(group))
+        for numbers in self.unacknowledged:
             there = {seq: number for seq, number in present.items() if number in numbers}
-            if known.issuperset(group[-1].identities):
-                assert sorted(there.values()) == numbers, "acknowledged, but not stored"
-                self.stored.update(there)
-            elif there:
+            repeated = known.intersection(numbers)
+            if there and not repeated:
                 assert self.spool.recovery.problems, "stored, and will be stored again"
                 self.disk.heal()
                 self.reopen()
                 return
-            else:
-                waiting.append(group)
-        self.unacknowledged = waiting
+            assert set(there.values()) == repeated, "acknowledged and not stored, or stored and not recognized"
+            for number in repeated:
+                groups = [attempt for attempt in self.attempts if number in attempt]
+                assert any(attempt <= {*present.values()} for attempt in groups), "half of a group is there"
+            self.stored.update(there)
+            waiting.append([number for number in numbers if number not in repeated])
+        self.unacknowledged = [numbers for numbers in waiting if numbers]
 
     def teardown(self) -> None:
         if not hasattr(self, "spool"):
@@ -267,28 +277,13 @@ def numbers_in(text: bytes) -> list[int]:
     return [int(number) for number in _NUMBER.findall(text)]
 
 
-def numbers_of(group: list[Batch]) -> list[int]:
-    return [number for batch in group for number in numbers_in(batch.lines)]
-
-
-def batch_of(kind: int, numbers: Sequence[int], identities: Sequence[Identity] = ()) -> Batch:
+def batch_of(kind: int, numbers: list[int]) -> Batch:
     base = 0 if kind == DEFERRED else T0
     lines = [b"traffic,sensor=s%d n=%di %d" % (n % 3, n, base + n) for n in numbers]
     if kind == PARKED:
         lines = [park("unknown sensor s", line) for line in lines]
     text, times = b"".join(line + b"\n" for line in lines), (base + min(numbers), base + max(numbers))
-    return Batch(text, len(lines), *times, BOOT if kind == DEFERRED else None, identities, kind == PARKED)
-
-
-def joined(one: list[Batch], other: list[Batch]) -> list[Batch]:
-    """Return two groups as one, the lines of each kind together."""
-    numbers: dict[int, list[int]] = {}
-    for batch in (*one, *other):
-        kind = PARKED if batch.parked else DEFERRED if batch.boot else READING
-        numbers.setdefault(kind, []).extend(numbers_in(batch.lines))
-    batches = [batch_of(kind, numbers[kind]) for kind in sorted(numbers)]
-    known = [*one[-1].identities, *other[-1].identities]
-    return [*batches[:-1], replace(batches[-1], identities=known)]
+    return Batch(text, len(lines), *times, BOOT if kind == DEFERRED else None, parked=kind == PARKED)
 
 
 @pytest.mark.timeout(300)
