@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.errors import SpoolError, SpoolLocked
-from gateway.spool import Held, Spool, SpoolSettings, SpoolView
+from gateway.spool import QuarantinedLine, Spool, SpoolSettings, SpoolView
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import OsFilesystem
 from gateway.spool.requests import Answer, Request, answer_to, submit
@@ -59,7 +59,7 @@ def quarantine(arguments: argparse.Namespace, spool: SpoolView) -> int:
     if arguments.sink not in known:
         raise SpoolError(f"there is no quarantine called {arguments.sink!r}; there are: {', '.join(sorted(known))}")
     if arguments.quarantine_command == "show":
-        lines = [held for held in spool.held(arguments.sink) if not match or match in _words(held)]
+        lines = [one for one in spool.quarantined(arguments.sink) if not match or match in _words(one)]
         _show(lines, as_json=arguments.json)
         return 0
     verb = arguments.quarantine_command
@@ -97,8 +97,8 @@ def losses(arguments: argparse.Namespace, spool: SpoolView) -> int:
 
 
 def _list(spool: SpoolView, *, as_json: bool) -> int:
-    found = {sink: spool.held(sink) for sink in spool.status().quarantined_bytes}
-    reasons = {sink: Counter(_why(held) for held in lines) for sink, lines in found.items()}
+    found = {sink: spool.quarantined(sink) for sink in spool.status().quarantined_bytes}
+    reasons = {sink: Counter(_why(one) for one in lines) for sink, lines in found.items()}
     if as_json:
         print(json.dumps({sink: {"readings": len(found[sink]), "reasons": reasons[sink]} for sink in found}))
     elif not any(found.values()):
@@ -111,26 +111,26 @@ def _list(spool: SpoolView, *, as_json: bool) -> int:
     return 1 if any(found.values()) else 0
 
 
-def _show(lines: list[Held], *, as_json: bool) -> None:
+def _show(lines: list[QuarantinedLine], *, as_json: bool) -> None:
     above = None
-    for held in lines:
-        line = held.line.decode(errors="replace")
+    for one in lines:
+        line = one.line.decode(errors="replace")
         if as_json:
-            print(json.dumps({"reason": held.reason, "line": line}))
+            print(json.dumps({"reason": one.reason, "line": line}))
             continue
-        if held.reason != above:
-            print(f"# {held.reason}")
-        above = held.reason
+        if one.reason != above:
+            print(f"# {one.reason}")
+        above = one.reason
         print(line)
 
 
-def _words(held: Held) -> str:
-    return f"{held.reason}\n{held.line.decode(errors='replace')}"
+def _words(one: QuarantinedLine) -> str:
+    return f"{one.reason}\n{one.line.decode(errors='replace')}"
 
 
-def _why(held: Held) -> str:
+def _why(one: QuarantinedLine) -> str:
     """Return the words without the time before them."""
-    return held.reason.partition(" ")[2]
+    return one.reason.partition(" ")[2]
 
 
 def _repair_answer(answer: Answer) -> str:

@@ -79,7 +79,7 @@ from gateway.spool.member import (
 )
 from gateway.spool.pressure import Gauge, Levels, Pressure
 from gateway.spool.quarantine import Quarantine
-from gateway.spool.quarantine_lines import UNKNOWN_SENSORS, Held, of_boot, park, unpark
+from gateway.spool.quarantine_lines import UNKNOWN_SENSORS, QuarantinedLine, of_boot, park, unpark
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Recovery
 from gateway.spool.segments import Piece
@@ -98,7 +98,6 @@ __all__ = [
     "Deferred",
     "Gauge",
     "Header",
-    "Held",
     "Identity",
     "InFlight",
     "Ledger",
@@ -110,6 +109,7 @@ __all__ = [
     "Policy",
     "Pressure",
     "Quarantine",
+    "QuarantinedLine",
     "Recovery",
     "SinkStatus",
     "Spool",

@@ -33,21 +33,21 @@ from gateway.errors import SpoolError
 from gateway.spool.filesystem import Filesystem, read_checked, save_checked
 from gateway.spool.member import MAX_SEQUENCE, Header, MemberDamaged, decode_member
 from gateway.spool.quarantine import Quarantine
-from gateway.spool.quarantine_lines import UNKNOWN_SENSORS, Held, unpark
+from gateway.spool.quarantine_lines import UNKNOWN_SENSORS, QuarantinedLine, unpark
 from gateway.spool.segments import Found, SegmentIndex, walk
 
 PORTION_BYTES = 8 * 1024 * 1024
 """Bytes of members that are brought at a time."""
 
 
-class Cursor(NamedTuple):
+class ParkedCursor(NamedTuple):
     """Up to where parked lines are in the quarantine, and the size of its file while more are being brought."""
 
     next: int = 0
     size: int | None = None
 
     @classmethod
-    def load(cls, filesystem: Filesystem, directory: Path) -> "Cursor":
+    def load(cls, filesystem: Filesystem, directory: Path) -> "ParkedCursor":
         """Return what stands in the quarantine's directory; where it makes no sense, everything is brought again."""
         state: dict[str, Any] = {}
         with suppress(OSError, ValueError):
@@ -79,7 +79,7 @@ class ParkedLines:
         *,
         index: SegmentIndex,
         quarantine: Quarantine,
-        cursor: Cursor,
+        cursor: ParkedCursor,
         first: int | None,
         end: int,
     ) -> None:
@@ -145,14 +145,14 @@ class ParkedLines:
             self._quarantine.settle()
             before = self._quarantine.size(UNKNOWN_SENSORS)
         self._quarantine.frozen.add(UNKNOWN_SENSORS)
-        self._cursor = Cursor(self._cursor.next, before)
+        self._cursor = ParkedCursor(self._cursor.next, before)
         self._save(self._cursor)
         if lines:
             self._quarantine.put(UNKNOWN_SENSORS, self._quarantine.encode(lines), end=before)
         else:
             self._quarantine.cut(UNKNOWN_SENSORS, before)
-        self._save(Cursor(end))
-        self._cursor = Cursor(end)
+        self._save(ParkedCursor(end))
+        self._cursor = ParkedCursor(end)
         self._quarantine.frozen.discard(UNKNOWN_SENSORS)
         with self._numbers:
             if end >= self._end:
@@ -160,7 +160,7 @@ class ParkedLines:
             else:
                 self.first = max(self.first, end)
 
-    def _collect(self) -> tuple[int, list[Held]]:
+    def _collect(self) -> tuple[int, list[QuarantinedLine]]:
         """Return the next lines to bring, and the number after them.
 
         Damaged members are passed over, and told of by those who read all.
@@ -168,7 +168,7 @@ class ParkedLines:
         with self._numbers:
             first, until = self.first, self._end
         end = self._cursor.next
-        lines: list[Held] = []
+        lines: list[QuarantinedLine] = []
         if first < MAX_SEQUENCE:
             end, size = max(end, until), 0
             try:
@@ -210,13 +210,13 @@ class ParkedLines:
                             yield path, found
             segment = following
 
-    def _lines(self, path: Path, found: Found) -> list[Held]:
+    def _lines(self, path: Path, found: Found) -> list[QuarantinedLine]:
         try:
             text = decode_member(self._filesystem.read(path, found.offset, found.header.length))
         except (FileNotFoundError, MemberDamaged):
             return []
         return unpark(text, found.header.boot)
 
-    def _save(self, cursor: Cursor) -> None:
+    def _save(self, cursor: ParkedCursor) -> None:
         path = self._quarantine.directory / "parked.json"
         save_checked(self._filesystem, path, {"version": 1, **cursor._asdict()}, durable=True)

@@ -25,7 +25,7 @@ from gateway import line_protocol
 from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.spool.filesystem import Filesystem, append_to_file, replace_file
 from gateway.spool.ledger import format_time
-from gateway.spool.quarantine_lines import Held, one_line, parse, text_of
+from gateway.spool.quarantine_lines import QuarantinedLine, one_line, parse, text_of
 
 _VERBS = ("requeue", "drop")
 
@@ -59,14 +59,14 @@ class Quarantine:
     @property
     def sinks(self) -> list[str]:
         """Those that have lines here."""
-        return sinks_held(self._filesystem, self.directory)
+        return quarantined_sinks(self._filesystem, self.directory)
 
     def path(self, sink: str) -> Path:
         """Return the file for ``sink``."""
         return self.directory / f"{quote(sink, safe='')}.lp"
 
     def size(self, sink: str) -> int:
-        """Return the bytes held for ``sink``. Raises `SpoolError`."""
+        """Return the bytes that lie here for ``sink``. Raises `SpoolError`."""
         try:
             return self._filesystem.size(self.path(sink))
         except FileNotFoundError:
@@ -82,7 +82,7 @@ class Quarantine:
         """
         with self.lock:
             self.settle()
-            text = self.encode([Held(reason, lines.rstrip(b"\n"))])
+            text = self.encode([QuarantinedLine(reason, lines.rstrip(b"\n"))])
             if self.size(sink) + len(text) > self.max_bytes:
                 raise self.full(sink)
             self.put(sink, text)
@@ -95,10 +95,10 @@ class Quarantine:
         except OSError as error:
             raise _error(error, self.directory) from error
 
-    def encode(self, lines: Sequence[Held]) -> bytes:
+    def encode(self, lines: Sequence[QuarantinedLine]) -> bytes:
         """Return lines as they stand in a file, the time before the words above them."""
         now = format_time(self._now())
-        return text_of([Held(f"{now} {one_line(reason)}", line) for reason, line in lines])
+        return text_of([QuarantinedLine(f"{now} {one_line(reason)}", line) for reason, line in lines])
 
     def full(self, sink: str) -> QuarantineFull:
         """Return the error that says that a file is at its bound."""
@@ -160,7 +160,9 @@ class Quarantine:
                 found.append(Taken(self.directory / name, unquote(stem), *parts))
         return found
 
-    def take_out(self, sink: str, request: str, mark: str, verb: str, wanted: Callable[[Held], bool]) -> int:
+    def take_out(
+        self, sink: str, request: str, mark: str, verb: str, wanted: Callable[[QuarantinedLine], bool]
+    ) -> int:
         """Take the lines out that are ``wanted``, and return how many. Raises `SpoolError`.
 
         What is no line with a time stays, since nothing could be done with it.
@@ -172,12 +174,12 @@ class Quarantine:
                 raise SpoolError(f"lines for {self.path(sink)} wait for the disk; none can be taken out before")
             try:
                 self._settle()
-                lines = held_in(self._filesystem, self.path(sink))
-                chosen = [wanted(held) and line_protocol.time_of(held.line) is not None for held in lines]
-                out = [held for held, is_chosen in zip(lines, chosen, strict=True) if is_chosen]
+                lines = lines_in(self._filesystem, self.path(sink))
+                chosen = [wanted(one) and line_protocol.time_of(one.line) is not None for one in lines]
+                out = [one for one, is_chosen in zip(lines, chosen, strict=True) if is_chosen]
                 if not out:
                     return 0
-                rest = [held for held, is_chosen in zip(lines, chosen, strict=True) if not is_chosen]
+                rest = [one for one, is_chosen in zip(lines, chosen, strict=True) if not is_chosen]
                 if not rest:
                     self._rename(self.path(sink), taken)
                     return len(out)
@@ -189,10 +191,10 @@ class Quarantine:
                 raise _error(error, self.path(sink)) from error
         return len(out)
 
-    def read_taken(self, taken: Taken) -> list[Held]:
+    def read_taken(self, taken: Taken) -> list[QuarantinedLine]:
         """Return the lines in a file of `taken`. Raises `SpoolError`."""
         try:
-            return held_in(self._filesystem, taken.path)
+            return lines_in(self._filesystem, taken.path)
         except OSError as error:
             raise _error(error, taken.path) from error
 
@@ -243,7 +245,7 @@ class Quarantine:
         self._unsettled = False
 
 
-def sinks_held(filesystem: Filesystem, directory: Path) -> list[str]:
+def quarantined_sinks(filesystem: Filesystem, directory: Path) -> list[str]:
     """Return the names that have lines in a quarantine's directory."""
     try:
         return sorted(unquote(name[:-3]) for name in filesystem.names(directory) if name.endswith(".lp"))
@@ -251,7 +253,7 @@ def sinks_held(filesystem: Filesystem, directory: Path) -> list[str]:
         return []
 
 
-def held_in(filesystem: Filesystem, path: Path) -> list[Held]:
+def lines_in(filesystem: Filesystem, path: Path) -> list[QuarantinedLine]:
     """Return the lines of one file of a quarantine, none if there is no such file. Raises `OSError`."""
     try:
         content = filesystem.read(path)

@@ -28,7 +28,7 @@ _PARKED = b"#parked\t"
 _ESCAPES = ((b"%", b"%25"), (b'"', b"%22"), (b"\\", b"%5C"), (b"\t", b"%09"))
 
 
-class Held(NamedTuple):
+class QuarantinedLine(NamedTuple):
     """A line of the quarantine and the comment above it, without its ``# ``."""
 
     reason: str
@@ -43,18 +43,18 @@ class Held(NamedTuple):
         return None
 
 
-def parse(content: bytes) -> list[Held]:
+def parse(content: bytes) -> list[QuarantinedLine]:
     """Return the lines of a file."""
     lines, reason = [], ""
     for line in content.split(b"\n"):
         if line.startswith(b"#"):
             reason = line[1:].strip().decode(errors="replace")
         elif line.strip():
-            lines.append(Held(reason, line))
+            lines.append(QuarantinedLine(reason, line))
     return lines
 
 
-def text_of(lines: Iterable[Held]) -> bytes:
+def text_of(lines: Iterable[QuarantinedLine]) -> bytes:
     """Return lines as a file."""
     parts: list[bytes] = []
     above = None
@@ -81,7 +81,7 @@ def park(reason: str, line: bytes) -> bytes:
     return b"%s%s\t%s" % (_PARKED, one_line(reason).encode(), line)
 
 
-def unpark(text: bytes, boot: bytes | None) -> list[Held]:
+def unpark(text: bytes, boot: bytes | None) -> list[QuarantinedLine]:
     """Return the lines that are parked in a member's text; ``boot`` is the one that its times count from."""
     lines = []
     for parked in text.split(b"\n"):
@@ -91,10 +91,10 @@ def unpark(text: bytes, boot: bytes | None) -> list[Held]:
             for character, escape in reversed(_ESCAPES):
                 line = line.replace(escape, character)
             words = reason.decode(errors="replace")
-            lines.append(Held(f"{of_boot(boot)}; {words}" if boot else words, line))
+            lines.append(QuarantinedLine(f"{of_boot(boot)}; {words}" if boot else words, line))
     return lines
 
 
 def of_boot(boot: bytes) -> str:
-    """Return the words that tell `Held` of which boot the times are."""
+    """Return the words that tell `QuarantinedLine` of which boot the times are."""
     return f"{_OF_BOOT}{boot.hex()}"

@@ -32,7 +32,7 @@ from gateway.spool.filesystem import Filesystem, replace_file
 from gateway.spool.ledger import Ledger, Loss
 from gateway.spool.member import Batch, Identity
 from gateway.spool.quarantine import Quarantine, Taken
-from gateway.spool.quarantine_lines import Held
+from gateway.spool.quarantine_lines import QuarantinedLine
 from gateway.spool.reader import SpoolReader
 from gateway.spool.segments import Piece
 
@@ -172,7 +172,7 @@ class Clerk:
         match = request.get("match")
         wanted = match.encode() if isinstance(match, str) else b""
         self._spool.quarantine.take_out(
-            str(request["sink"]), name, mark, verb, lambda held: wanted in held.line or wanted in held.reason.encode()
+            str(request["sink"]), name, mark, verb, lambda one: wanted in one.line or wanted in one.reason.encode()
         )
         return self._taken(name)
 
@@ -198,7 +198,7 @@ class Clerk:
     def _drop(self, name: str, request: Request) -> Answer:
         count = 0
         for taken in self._take_out(name, request, "0", "drop"):
-            lines = [held.line for held in self._spool.quarantine.read_taken(taken)]
+            lines = [one.line for one in self._spool.quarantine.read_taken(taken)]
             times = [time for line in lines if (time := line_protocol.time_of(line)) is not None]
             count += len(lines)
             try:
@@ -222,11 +222,11 @@ class Clerk:
         return {"set_aside": [str(piece) for piece in self._spool.set_aside_damage()]}
 
 
-def _portions(lines: list[Held]) -> Iterator[Batch]:
+def _portions(lines: list[QuarantinedLine]) -> Iterator[Batch]:
     """Cut lines into batches, always in the same way."""
     number = 0
-    for boot, group in groupby(lines, lambda held: held.boot):
-        for portion in _cut([held.line for held in group]):
+    for boot, group in groupby(lines, lambda one: one.boot):
+        for portion in _cut([one.line for one in group]):
             times = [time for line in portion if (time := line_protocol.time_of(line)) is not None]
             text = b"\n".join((*portion, b""))
             identity = Identity(_SOURCE, number % 65_536, zlib.crc32(text))

@@ -17,7 +17,7 @@ from gateway.spool.filesystem import Filesystem, OsFilesystem
 from gateway.spool.held_note import honour
 from gateway.spool.ledger import Ledger, Loss
 from gateway.spool.member import MAX_IDENTITIES, Batch, Identity
-from gateway.spool.parked import Cursor, ParkedLines
+from gateway.spool.parked import ParkedCursor, ParkedLines
 from gateway.spool.pressure import Levels
 from gateway.spool.quarantine import Quarantine
 from gateway.spool.reader import SpoolReader
@@ -56,7 +56,7 @@ class Spool(SpoolView):
     ) -> None:
         """Recover the locked directory; use `open` to get here."""
         cursors = Cursors(filesystem, root / "cursors")
-        brought = Cursor.load(filesystem, root / "quarantine")
+        brought = ParkedCursor.load(filesystem, root / "quarantine")
         self.recovery: Recovery = recover(
             filesystem, root, max(cursors.highest(), brought.next), tuning.identities, brought.next
         )

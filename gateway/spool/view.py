@@ -12,8 +12,8 @@ from gateway.errors import SpoolError
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import Filesystem, OsFilesystem
 from gateway.spool.ledger import Ledger
-from gateway.spool.quarantine import held_in, sinks_held
-from gateway.spool.quarantine_lines import Held
+from gateway.spool.quarantine import lines_in, quarantined_sinks
+from gateway.spool.quarantine_lines import QuarantinedLine
 from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Survey, survey
 from gateway.spool.segments import Piece, Segment, SegmentIndex
@@ -136,11 +136,11 @@ class SpoolView:
             problems=found.problems,
         )
 
-    def held(self, sink: str) -> list[Held]:
+    def quarantined(self, sink: str) -> list[QuarantinedLine]:
         """Return the lines in quarantine for ``sink``. Raises `SpoolError`."""
         path = self.root / "quarantine" / f"{quote(sink, safe='')}.lp"
         try:
-            return held_in(self._filesystem, path)
+            return lines_in(self._filesystem, path)
         except OSError as error:
             raise SpoolError(f"cannot read {path}: {error.strerror}") from error
 
@@ -174,7 +174,7 @@ class SpoolView:
     def _quarantined(self) -> dict[str, int]:
         directory = self.root / "quarantine"
         sizes = {}
-        for sink in sinks_held(self._filesystem, directory):
+        for sink in quarantined_sinks(self._filesystem, directory):
             with suppress(OSError):
                 sizes[sink] = self._filesystem.size(directory / f"{quote(sink, safe='')}.lp")
         return sizes

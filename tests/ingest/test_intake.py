@@ -19,7 +19,7 @@ from gateway.ingest.delivery import DEFERRED, PARKED, READINGS, Delivery
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin, Reading
 from gateway.ingest.settings import SensorSettings
-from gateway.spool import Held, unpark
+from gateway.spool import QuarantinedLine, unpark
 from tests.support.clock import FakeClock
 
 NOW = 1_732_281_600_000_000_000
@@ -70,7 +70,7 @@ def of_kind(delivery: Delivery, wanted: int) -> list[bytes]:
     return [line for kind, _, line in delivery.lines if kind == wanted]
 
 
-def parked_in(delivery: Delivery) -> list[Held]:
+def parked_in(delivery: Delivery) -> list[QuarantinedLine]:
     return unpark(b"\n".join(of_kind(delivery, PARKED)), None)
 
 

@@ -189,7 +189,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.claims = len(entries)
 
     def quarantined(self) -> set[int]:
-        lines = [number for held in self.spool.held(UNKNOWN_SENSORS) for number in numbers_in(held.line)]
+        lines = [number for held in self.spool.quarantined(UNKNOWN_SENSORS) for number in numbers_in(held.line)]
         assert len(lines) == len(set(lines)), "in the quarantine twice"
         return set(lines)
 

@@ -71,7 +71,7 @@ def numbers_in(text: bytes) -> list[int]:
 
 
 def in_quarantine(spool: SpoolView) -> list[int]:
-    return [number for held in spool.held(UNKNOWN_SENSORS) for number in numbers_in(held.line)]
+    return [number for held in spool.quarantined(UNKNOWN_SENSORS) for number in numbers_in(held.line)]
 
 
 def in_spool(spool: SpoolView) -> list[int]:
@@ -281,7 +281,7 @@ def test_a_message_of_every_kind_of_line_is_stored_once_wherever_its_gateway_is_
                 again.carry_out_requests()
             assert sorted(in_spool(again)) == [0, 1, 2, 3]
             assert sorted(in_quarantine(again)) == [4, 5, 6, 7]
-            assert [held.boot for held in again.held(UNKNOWN_SENSORS)] == [BOOT, BOOT, None, None]
+            assert [held.boot for held in again.quarantined(UNKNOWN_SENSORS)] == [BOOT, BOOT, None, None]
         after += 1
     assert steps > 15
 

@@ -34,7 +34,7 @@ def identity(number: int) -> Identity:
 
 
 def unknown(spool: SpoolView) -> list[str]:
-    return [name for one in spool.held(UNKNOWN_SENSORS) for name in sensors_in(one.line)]
+    return [name for one in spool.quarantined(UNKNOWN_SENSORS) for name in sensors_in(one.line)]
 
 
 def test_every_reading_of_0_1_is_read(root: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_cursors_of_0_1_say_what_each_database_has(root: Path) -> None:
 def test_the_ledger_and_the_quarantine_of_0_1_are_there(root: Path) -> None:
     with opened(root) as spool:
         assert [(one["rule"], one["count"]) for one in spool.ledger.entries] == [("serial_refused", 7)]
-        [refused] = spool.held("influx")
+        [refused] = spool.quarantined("influx")
         assert "field type conflict" in refused.reason
         assert sensors_in(refused.line) == {"aq-2"}
 
@@ -81,4 +81,4 @@ def test_the_lines_of_unknown_sensors_of_0_1_are_there_without_the_group_that_wa
     for _ in range(2):
         with opened(root) as spool:
             assert unknown(spool) == ["stranger-1", "stranger-2", "stranger-3"]
-            assert [one.boot for one in spool.held(UNKNOWN_SENSORS)] == [None, BOOT, None]
+            assert [one.boot for one in spool.quarantined(UNKNOWN_SENSORS)] == [None, BOOT, None]
