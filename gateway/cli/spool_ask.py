@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.errors import SpoolError, SpoolLocked
-from gateway.spool import QuarantinedLine, Spool, SpoolSettings, SpoolView
+from gateway.spool import UNKNOWN_SENSORS, QuarantinedLine, Spool, SpoolSettings, SpoolView
 from gateway.spool.cursors import Cursors
 from gateway.spool.filesystem import OsFilesystem
 from gateway.spool.requests import Answer, Request, answer_to, submit
@@ -40,7 +40,7 @@ def configure_quarantine(parser: argparse.ArgumentParser, again: argparse.Argume
     ):
         command = commands.add_parser(name, parents=[again], help=summary, description=summary)
         command.add_argument(
-            "sink", metavar="WHOSE", help='a database, or "held" for sensors that were not configured'
+            "sink", metavar="WHOSE", help='a database, or "unknown" for sensors that were not configured'
         )
         if name == "drop":
             which = command.add_mutually_exclusive_group(required=True)
@@ -55,7 +55,7 @@ def quarantine(arguments: argparse.Namespace, spool: SpoolView) -> int:
     if arguments.quarantine_command == "list":
         return _list(spool, as_json=arguments.json)
     match, status = arguments.match, spool.status()
-    known = {"held", *status.sinks, *status.quarantined_bytes}
+    known = {UNKNOWN_SENSORS, *status.sinks, *status.quarantined_bytes}
     if arguments.sink not in known:
         raise SpoolError(f"there is no quarantine called {arguments.sink!r}; there are: {', '.join(sorted(known))}")
     if arguments.quarantine_command == "show":

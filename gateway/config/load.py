@@ -19,6 +19,7 @@ from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
 from gateway.errors import ConfigurationError
 from gateway.ingest.settings import SensorSettings
 from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
+from gateway.spool.held_note import HELD
 from gateway.spool.quarantine_lines import UNKNOWN_SENSORS
 
 _EUI = re.compile(r"[0-9A-Fa-f]{16}")
@@ -108,9 +109,8 @@ def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator
             yield from _claim(owners, "port", source.port, place)
             yield from _check_line(place, source, catalogue, owners)
     yield from _check_gnss(configuration, catalogue)
-    if UNKNOWN_SENSORS in configuration.sinks:
-        why = "the quarantine keeps lines of unknown sensors under that name; choose another"
-        yield f"sinks.{UNKNOWN_SENSORS}: {why}"
+    for name in configuration.sinks.keys() & {UNKNOWN_SENSORS, HELD}:
+        yield f"sinks.{name}: the quarantine keeps lines of unknown sensors under that name; choose another"
     for identity, sensor in configuration.sensors.items():
         if _EUI.fullmatch(identity) and identity != identity.lower():
             yield f"sensors.{identity}: a LoRaWAN device's EUI is written in lower case: {identity.lower()!r}"

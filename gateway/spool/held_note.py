@@ -1,6 +1,6 @@
-"""The note of version 0.1 beside the lines of unknown sensors, ``quarantine/held.json``, honoured at the start.
+"""What version 0.1 left of unknown sensors, ``held.lp`` and ``held.json`` in the quarantine, honoured at the start.
 
-That version wrote such lines into the quarantine, before the readings that came with them, and this note first::
+That version wrote such lines into ``held.lp``, before the readings that came with them, and this note first::
 
     {"next": 4711, "size": 1830, "text": 2746813925, "identities": "01009f1c...", "check": "9f1c22ab"}
 
@@ -20,14 +20,33 @@ from gateway.spool.quarantine import Quarantine
 from gateway.spool.quarantine_lines import UNKNOWN_SENSORS
 from gateway.spool.segments import Found, SegmentIndex, walk
 
+HELD = "held"
+"""The name of version 0.1 in the quarantine; no database may be called so."""
+
 
 def honour(
     filesystem: Filesystem, quarantine: Quarantine, next_seq: int, index: SegmentIndex
 ) -> tuple[Identity, ...]:
-    """Put in order what such a note speaks of, if there is one, and return the identities that only it knows.
+    """Put in order what that version left, if anything, and return the identities that only its note knows.
 
-    Raises `SpoolError`: then nothing may be added to the file before the next start.
+    The file gets the name that it has now, unless there is one already. Raises `SpoolError`: then no lines may be
+    brought into the quarantine before the next start.
     """
+    identities = _finish(filesystem, quarantine, next_seq, index)
+    old, new = quarantine.path(HELD), quarantine.path(UNKNOWN_SENSORS)
+    try:
+        names = filesystem.names(quarantine.directory)
+        if old.name in names and new.name not in names:
+            filesystem.rename(old, new)
+            filesystem.sync_directory(quarantine.directory)
+    except OSError as error:
+        raise SpoolError(f"cannot rename {old}: {error.strerror}") from error
+    return identities
+
+
+def _finish(
+    filesystem: Filesystem, quarantine: Quarantine, next_seq: int, index: SegmentIndex
+) -> tuple[Identity, ...]:
     path = quarantine.directory / "held.json"
     try:
         state = read_checked(filesystem, path)
@@ -49,7 +68,7 @@ def honour(
         if not finished:
             # What a failed write left in the spool, and recovery removed, must not come back by a power cut.
             filesystem.sync_directory(root)
-            quarantine.cut(UNKNOWN_SENSORS, cut or 0)
+            quarantine.cut(HELD, cut or 0)
         # Written anew in any case: a killed owner may have left it in memory only, after a sync that failed.
         known = pack_identities(identities).hex()
         note = {**state, "size": None, "text": None, "identities": known}

@@ -101,7 +101,7 @@ class ParkedLines:
     def block(self) -> None:
         """Leave everything parked until the next start: the quarantine's file is not in order."""
         self._blocked = True
-        self._quarantine.frozen.add(UNKNOWN_SENSORS)
+        self._quarantine.frozen.update(self._quarantine.sinks)
 
     def admit(self, size: int) -> None:
         """Return if the quarantine has room for ``size`` bytes more; raises `QuarantineFull`."""

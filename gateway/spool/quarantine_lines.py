@@ -20,7 +20,7 @@ from typing import NamedTuple
 MAX_REASON = 300
 """Characters of a server's words that are kept."""
 
-UNKNOWN_SENSORS = "held"
+UNKNOWN_SENSORS = "unknown"
 """The name in the quarantine for lines of sensors that nobody configured; no database may be called so."""
 
 _OF_BOOT = "times are since boot "

@@ -2,7 +2,7 @@
 
 A request is a file ``requests/<id>.json``, put there in one step::
 
-    {"do": "requeue", "sink": "held", "match": "spot-17"}     lines of the quarantine back into the spool
+    {"do": "requeue", "sink": "influx", "match": "spot-17"}   lines of the quarantine back into the spool
     {"do": "drop", "sink": "influx", "match": null}           lines of the quarantine into the loss ledger
     {"do": "repair"}                                          set damaged pieces aside
 

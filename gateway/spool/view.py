@@ -53,7 +53,7 @@ class SpoolStatus:
     sinks: dict[str, SinkStatus]
     undelivered_bytes: int = 0
     quarantined_bytes: dict[str, int] = field(default_factory=dict)
-    """Bytes in the quarantine, by sink; readings of unknown sensors under ``held``."""
+    """Bytes in the quarantine, by sink; those of unknown sensors under ``unknown``."""
 
     def ages(self, now: int) -> dict[str, float]:
         """Return for each sink the seconds since the time of the oldest reading that is pending.

@@ -39,7 +39,7 @@ def held(root: Path, batches: Batches) -> Path:
         spool.writer.append(batches(10))
         spool.consumer("influx").seek(10)
         spool.quarantine.append("influx", b"a,sensor=s1 x=1 %d\na,sensor=s2 x=2 %d" % (T0, T0), "a type conflict")
-        spool.quarantine.append("held", b"a,sensor=s3 x=3 %d" % T0, "unknown sensor s3")
+        spool.quarantine.append("unknown", b"a,sensor=s3 x=3 %d" % T0, "unknown sensor s3")
     return root
 
 
@@ -54,15 +54,15 @@ def test_the_quarantine_is_listed_by_sink_and_reason(
     assert held.is_dir()
     assert run("quarantine", "list") == 1
     assert capsys.readouterr().out.splitlines() == [
-        "held: 1 reading",
-        "    1  unknown sensor s3",
         "influx: 2 readings",
         "    2  a type conflict",
+        "unknown: 1 reading",
+        "    1  unknown sensor s3",
     ]
     assert run("quarantine", "list", "--json") == 1
     assert json.loads(capsys.readouterr().out)["influx"] == {"readings": 2, "reasons": {"a type conflict": 2}}
     assert run("status") == 1
-    assert "quarantine held" in capsys.readouterr().out
+    assert "quarantine unknown" in capsys.readouterr().out
 
 
 def test_lines_are_shown_as_they_stand(held: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +72,7 @@ def test_lines_are_shown_as_they_stand(held: Path, run: Run, capsys: pytest.Capt
     assert comment.startswith("# ")
     assert comment.endswith("a type conflict")
     assert line == f"a,sensor=s2 x=2 {T0}"
-    assert run("quarantine", "show", "held", "--json") == 0
+    assert run("quarantine", "show", "unknown", "--json") == 0
     assert json.loads(capsys.readouterr().out)["line"] == f"a,sensor=s3 x=3 {T0}"
 
 
@@ -82,7 +82,8 @@ def test_a_name_that_nobody_has_is_wrong_use(
 ) -> None:
     assert held.is_dir()
     assert run("quarantine", verb[0], "infux", *verb[1:]) == 2
-    assert capsys.readouterr().err == "prehod spool: there is no quarantine called 'infux'; there are: held, influx\n"
+    said = "there is no quarantine called 'infux'; there are: influx, unknown"
+    assert capsys.readouterr().err == f"prehod spool: {said}\n"
 
 
 def test_requeued_lines_are_in_the_spool_and_the_rest_stays(
@@ -92,7 +93,7 @@ def test_requeued_lines_are_in_the_spool_and_the_rest_stays(
     assert capsys.readouterr().out.startswith("1 reading is back in the spool; ")
     assert stored(held).endswith(f"a,sensor=s1 x=1 {T0}\n")
     assert run("quarantine", "requeue", "influx") == 0
-    assert run("quarantine", "requeue", "held", "--json") == 0
+    assert run("quarantine", "requeue", "unknown", "--json") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"readings": 1, "left_bytes": 0}
     assert run("quarantine", "list") == 0
     assert "the quarantine is empty" in capsys.readouterr().out
@@ -133,7 +134,7 @@ def test_a_request_that_nobody_takes_up_is_kept_and_said_so(
     held: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Spool.open(held, sinks=["influx"]):
-        assert run("--wait", "10ms", "quarantine", "requeue", "held") == 1
+        assert run("--wait", "10ms", "quarantine", "requeue", "unknown") == 1
         assert "noted, but not done yet" in capsys.readouterr().err
     assert run("--wait", "10ms", "quarantine", "requeue", "influx") == 0
     assert stored(held).count("sensor=s3") == 1, "the next owner does both"
@@ -162,5 +163,5 @@ def test_an_older_spool_without_a_place_for_requests_gets_one(
 ) -> None:
     (held / "requests" / "done").rmdir()
     (held / "requests").rmdir()
-    assert run("quarantine", "requeue", "held") == 0
+    assert run("quarantine", "requeue", "unknown") == 0
     assert "1 reading is back" in capsys.readouterr().out

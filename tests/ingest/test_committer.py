@@ -366,7 +366,7 @@ async def test_parked_lines_are_durable_before_their_message_is_acknowledged(
 async def test_a_full_quarantine_costs_its_own_lines_and_no_reading_waits(
     running: Committer, store: FakeStore, acks: Acks, health: Health
 ) -> None:
-    store.no_room = QuarantineFull("quarantine/held.lp has reached its bound")
+    store.no_room = QuarantineFull("quarantine/unknown.lp has reached its bound")
     with structlog.testing.capture_logs() as logs:
         for mid in (1, 2):
             delivery = message(acks, mid, b"known %d" % mid)

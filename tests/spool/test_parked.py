@@ -31,6 +31,7 @@ from tests.support.spool import Batches
 ROOT = Path("/spool")
 FILE = ROOT / "quarantine" / f"{UNKNOWN_SENSORS}.lp"
 CURSOR = ROOT / "quarantine" / "parked.json"
+HELD = ROOT / "quarantine" / "held.lp"
 NOTE = ROOT / "quarantine" / "held.json"
 T0 = 1732281600000000000
 BOOT = bytes(range(16))
@@ -443,7 +444,7 @@ SIX = "01000100000001000600010006000000"
 
 
 def test_lines_of_a_group_that_0_1_did_not_finish_are_cut_off_once(disk: SimulatedDisk) -> None:
-    disk.put(FILE, OLD + b"# 2024-11-22T13:20:00Z unknown sensor x\n" + reading(2) + b"\n")
+    disk.put(HELD, OLD + b"# 2024-11-22T13:20:00Z unknown sensor x\n" + reading(2) + b"\n")
     disk.put(NOTE, note(size=len(OLD), text=5))
     spool = reopened(disk)
     assert in_quarantine(spool) == [1]
@@ -454,7 +455,7 @@ def test_lines_of_a_group_that_0_1_did_not_finish_are_cut_off_once(disk: Simulat
 
 
 def test_what_cannot_be_cut_off_leaves_everything_parked_until_the_next_start(disk: SimulatedDisk) -> None:
-    disk.put(FILE, OLD + reading(2) + b"\n")
+    disk.put(HELD, OLD + reading(2) + b"\n")
     disk.put(NOTE, note(size=len(OLD), text=5))
     disk.fail(after=0, times=1_000)
     spool = reopened(disk)
@@ -462,13 +463,13 @@ def test_what_cannot_be_cut_off_leaves_everything_parked_until_the_next_start(di
     assert any("twice" in problem for problem in spool.recovery.problems)
     spool.commit(parked(3))
     spool.carry_out_requests()
-    assert in_quarantine(spool) == [1, 2], "nothing comes behind what must be cut off"
+    assert in_quarantine(spool) == [], "nothing comes into the new file before the old one is in order"
     assert in_quarantine(reopened(disk)) == [1, 3]
 
 
 def test_a_message_that_only_the_note_of_0_1_knows_is_known_until_the_spool_knows_it(disk: SimulatedDisk) -> None:
     six = identity(5)._replace(digest=6)
-    disk.put(FILE, OLD)
+    disk.put(HELD, OLD)
     disk.put(NOTE, note(identities=SIX))
     for _ in range(2):
         assert reopened(disk).recovery.identities == (six,)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import SpoolError
-from gateway.spool import Policy, Spool, SpoolSettings, SpoolTuning, decode_member, of_boot
+from gateway.spool import UNKNOWN_SENSORS, Policy, Spool, SpoolSettings, SpoolTuning, decode_member, of_boot
 from gateway.spool.requests import ANSWERS_KEPT, answer_to, submit
 from tests.support.disk import SimulatedDisk
 from tests.support.spool import Batches
@@ -115,9 +115,11 @@ def test_a_dropped_line_is_in_the_ledger_once_wherever_its_owner_is_stopped(
 def test_a_requeue_keeps_times_and_boots_and_numbers_the_readings_anew(disk: SimulatedDisk, batches: Batches) -> None:
     with opened(disk) as spool:
         spool.writer.append(batches(7))
-        spool.quarantine.append("held", b"a,sensor=x y=1 60000", f"{of_boot(BOOT)}; unknown sensor x")
-        spool.quarantine.append("held", b"a,sensor=x y=2 %d" % T0, "unknown sensor times are since boot " + "0" * 32)
-        name = ask(disk, do="requeue", sink="held")
+        spool.quarantine.append(UNKNOWN_SENSORS, b"a,sensor=x y=1 60000", f"{of_boot(BOOT)}; unknown sensor x")
+        spool.quarantine.append(
+            UNKNOWN_SENSORS, b"a,sensor=x y=2 %d" % T0, "unknown sensor times are since boot " + "0" * 32
+        )
+        name = ask(disk, do="requeue", sink=UNKNOWN_SENSORS)
         spool.carry_out_requests()
         assert answer_to(disk, ROOT, name) == {"readings": 2, "left_bytes": 0}
         since_boot, utc = list(spool.reader().members())[1:]
@@ -218,8 +220,8 @@ def test_lines_of_any_length_are_requeued(disk: SimulatedDisk, monkeypatch: pyte
     monkeypatch.setattr("gateway.spool.requests.PORTION", 2_000)
     lines = [b'a,sensor=s t="%s" %d' % (b"x" * 9_000, n) for n in range(2_000)]
     with opened(disk) as spool:
-        spool.quarantine.append("held", b"\n".join(lines), "unknown sensor s")
-        name = ask(disk, do="requeue", sink="held", match=None)
+        spool.quarantine.append(UNKNOWN_SENSORS, b"\n".join(lines), "unknown sensor s")
+        name = ask(disk, do="requeue", sink=UNKNOWN_SENSORS, match=None)
         spool.carry_out_requests()
         assert answer_to(disk, ROOT, name) == {"readings": 2_000, "left_bytes": 0}
         assert stored(spool) == Counter(lines)
@@ -227,12 +229,12 @@ def test_lines_of_any_length_are_requeued(disk: SimulatedDisk, monkeypatch: pyte
 
 def test_a_time_that_no_database_takes_stays_where_somebody_can_mend_it(disk: SimulatedDisk) -> None:
     with opened(disk) as spool:
-        spool.quarantine.append("held", b"a x=1 %d\na x=1 %d" % (2**63, 2**63 - 1), "unknown sensor s")
+        spool.quarantine.append(UNKNOWN_SENSORS, b"a x=1 %d\na x=1 %d" % (2**63, 2**63 - 1), "unknown sensor s")
         for verb in ("requeue", "drop"):
-            ask(disk, do=verb, sink="held", match=None)
+            ask(disk, do=verb, sink=UNKNOWN_SENSORS, match=None)
             spool.carry_out_requests()
         assert stored(spool) == Counter([b"a x=1 %d" % (2**63 - 1)])
-        assert held(disk, "held.lp") == Counter([b"a x=1 %d" % 2**63])
+        assert held(disk, "unknown.lp") == Counter([b"a x=1 %d" % 2**63])
 
 
 def test_what_cannot_be_requeued_is_kept_and_said_so(disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,8 +256,8 @@ def test_what_cannot_be_requeued_is_kept_and_said_so(disk: SimulatedDisk, monkey
 
 def test_the_ledgers_line_names_twenty_sensors_and_counts_all(disk: SimulatedDisk) -> None:
     with opened(disk) as spool:
-        spool.quarantine.append("held", b"\n".join(b"a,sensor=s%02d x=1 5" % n for n in range(30)), "no")
-        ask(disk, do="drop", sink="held")
+        spool.quarantine.append(UNKNOWN_SENSORS, b"\n".join(b"a,sensor=s%02d x=1 5" % n for n in range(30)), "no")
+        ask(disk, do="drop", sink=UNKNOWN_SENSORS)
         spool.carry_out_requests()
     [line] = bytes(disk.content(ROOT / "losses.jsonl")).splitlines()
     entry = json.loads(line)

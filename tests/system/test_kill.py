@@ -64,6 +64,6 @@ async def test_lines_of_unknown_sensors_are_held_exactly_once_through_ten_kills(
 
 def held(gateway: Gateway) -> list[StoredPoint]:
     """Return what lies in the quarantine of unknown sensors; a torn last line is still being written."""
-    file = gateway.spool / "quarantine" / "held.lp"
+    file = gateway.spool / "quarantine" / "unknown.lp"
     found = line_protocol.parse(file.read_bytes(), default_time=0) if file.exists() else []
     return [point for point in found if isinstance(point, StoredPoint)]
