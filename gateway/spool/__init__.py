@@ -15,24 +15,33 @@ On disk
           cursors/influx.json          {"version": 1, "next": 90112, ...}: the sink has everything below
           damaged/                     pieces that are no good members, named SEGMENT-OFFSET; never deleted by us
           quarantine/influx.lp         lines that the server will never take, with its words above them
-          quarantine/held.lp           lines of sensors that nobody configured
-          quarantine/held.json         how much of that counts: see `holding`
+          quarantine/unknown.lp        lines of sensors that nobody configured
+          quarantine/parked.json       how far they were brought there from the spool: see `parked`
           requests/                    what people ask of the owner: see `requests`
           losses.jsonl                 the loss ledger: what is gone, and why
 
     Every reading has a sequence number; they rise by one and are never given twice. A segment is a row of gzip
-    members, one for each batch, and so a gzip file itself: ``zcat *.lp.gz`` prints line protocol. `format` draws a
-    member: its header holds its own length, its sequence numbers, its time range, the MQTT packets that it came in,
-    and checks. A segment ends where the next one's name begins: members beyond that are leftovers, and do not count.
+    members and so a gzip file itself: ``zcat *.lp.gz`` prints line protocol. `member` draws one: its header holds its
+    own length, its sequence numbers, its time range, the MQTT packets that it came in, and checks. A segment ends
+    where the next one's name begins: members beyond that are leftovers, and do not count.
+
+    What is committed together is a group: a run of members in one segment, of which each says whether the group
+    continues and whether it began before. A member holds one kind of lines: readings with UTC, readings with the time
+    since boot, or parked lines of unknown sensors. All of a group counts, or nothing does.
+
+    Members have a format number. A segment with members of a later one is left as it is: it is neither delivered nor
+    taken for damage, its numbers are not given again, and a problem names it and the remedy.
 
 Write (`writer`)
-    Compress, write at the end of the newest segment, fdatasync; for a new segment fsync the directory too; only then
-    is the batch acknowledged. If anything fails the batch is not there: its bytes are cut off, the file is given up,
-    and the next attempt gets the same sequence numbers in a new segment.
+    Compress, write the group at the end of the newest segment, fdatasync; for a new segment fsync the directory too;
+    only then is the group acknowledged. If anything fails the group is not there: its bytes are cut off, the file is
+    given up, and the next attempt gets the same sequence numbers in a new segment.
 
-Hold (`holding`, `quarantine`)
-    Lines of sensors that nobody configured wait for a person. They become durable together with the readings that
-    came with them, or not at all.
+Park (`parked`, `quarantine`)
+    Lines of sensors that nobody configured wait for a person. They are written in the group of the messages that they
+    came in, as comment lines, so that a message is durable as a whole or not at all. Readers pass over them; a
+    consumer with a cursor of its own brings them into the quarantine, each once: it writes down the file's size, adds
+    the lines, and moves its cursor on, and after a kill it begins at that size again.
 
 Read (`reader`, `cursors`, `consumer`)
     The segment is found by its name, the member by walking headers; a reader that goes on knows its place. A member
@@ -49,8 +58,10 @@ Delete (`retention`, `ledger`)
 Recovery (`recovery`)
     Walk every segment by its headers, the newest with its bodies, newest first. Members with numbers that do not rise
     or do not belong are damage, and so is what cannot be parsed. Damage goes to ``damaged/``; the tail is cut, a hole
-    is closed by rewriting the segment. The last member is written once more and synced, because a killed writer may
-    have left it in memory only. The next number is the highest end of a member or of a cursor.
+    is closed by rewriting the segment. The newest group is cut where it lacks a member and nothing follows it: it is
+    a write that never ended, and nothing of it was acknowledged. An older one was durable once, and keeps what it
+    has. The last group is written once more and synced, because a killed writer may have left it in memory only. The
+    next number is the highest end of a member or of a cursor.
 
 Ask (`requests`)
     The daemon has the lock, and people have wishes: to requeue what is in quarantine, or to drop it. They put a small

@@ -25,7 +25,7 @@ min_free_bytes       the same, because so much of the disk must stay free
 disk_full            the same, because the disk itself refused
 damaged              what stood where the disk gives something else back
 serial_refused       readings of serial lines while the disk took nothing: nothing upstream can hold them
-quarantine_full      held readings of unknown sensors, beyond the quarantine's bound
+quarantine_full      lines of unknown sensors, beyond the quarantine's bound
 stopped              what was in memory when the gateway was stopped while the disk took nothing
 dropped              lines that a person dropped from the quarantine
 ===================  ===================================================================================

@@ -1,4 +1,4 @@
-"""Lines that a sink will never take: ``quarantine/<sink>.lp``, line protocol with the server's words above it.
+"""Dead letters, lines that a sink will never take: ``quarantine/<sink>.lp``, with the server's words above them.
 
 ::
 
