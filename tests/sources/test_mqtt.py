@@ -61,6 +61,8 @@ class FakeConnection:
         self.published: list[tuple[str, bytes]] = []
         self.paused = self.closed = False
         self.pauses = 0
+        self.idle = False
+        """Whether the source has dealt with all that was delivered, and waits for more."""
         self._inbox: asyncio.Queue[list[Message] | LinkDown] = asyncio.Queue()
         self._ended_on_hold: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.made.append(self)
@@ -69,7 +71,9 @@ class FakeConnection:
         return self.session_present
 
     async def receive(self) -> list[Message]:
+        self.idle = self._inbox.empty()
         got = await self._inbox.get()
+        self.idle = False
         if isinstance(got, LinkDown):
             raise got
         return got
@@ -96,6 +100,7 @@ class FakeConnection:
         self.closed = True
 
     def deliver(self, *messages: Message) -> None:
+        self.idle = False
         self._inbox.put_nowait(list(messages))
 
     def end(self, why: LinkDown | None = None) -> None:
@@ -151,7 +156,7 @@ class Rig:
 
     async def commit(self) -> None:
         """Let the committer write what has arrived."""
-        await asyncio.sleep(0.005)
+        await _until_idle(FakeConnection.made[-1])
         before = self.committer._health.commits
         self.committer.hurry()
         await until(lambda: self.committer._health.commits > before)
@@ -169,6 +174,10 @@ def rig(running: Committer, intake: Intake, health: Health) -> Rig:
     return Rig(running, intake, health.source("broker"))
 
 
+async def _until_idle(connection: FakeConnection) -> None:
+    await until(lambda: connection.idle)
+
+
 def values(store: FakeStore) -> list[float]:
     return [float(line.split(b"pm25=")[1].split(b",")[0]) for line in store.lines]
 
@@ -182,7 +191,7 @@ async def test_messages_are_acknowledged_in_order_once_they_are_durable_and_not_
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 3), message("aq-1 2", 1))
         connection.deliver(message("no", 2), message("aq-1 3;aq-2 4", 7))
-        await asyncio.sleep(0.005)
+        await _until_idle(connection)
         assert connection.acknowledged == []
         await rig.commit()
         assert connection.acknowledged == [3, 1, 2, 7]
@@ -208,12 +217,12 @@ async def test_a_message_that_comes_again_before_it_was_durable_waits_for_that(r
     store.gate.clear()
     async with rig.connected() as first:
         first.deliver(message("aq-1 1", 1))
-        await asyncio.sleep(0.005)
+        await _until_idle(first)
         rig.committer.hurry()
         await until(store.begun.is_set)
     async with rig.connected(session_present=True) as second:
         second.deliver(message("aq-1 1", 1, again=True))
-        await asyncio.sleep(0.005)
+        await _until_idle(second)
         rig.committer.hurry()
         assert second.acknowledged == []
         store.gate.set()
@@ -352,7 +361,7 @@ async def test_a_broker_that_waits_for_us_makes_the_commit_hurry(rig: Rig) -> No
     rig.make(window=5)
     async with rig.connected() as connection:
         connection.deliver(*(message(f"aq-1 {number}", number) for number in range(1, 5)))
-        await asyncio.sleep(0.01)
+        await _until_idle(connection)
         assert connection.acknowledged == []
         connection.deliver(message("aq-1 5", 5))
         await until(lambda: connection.acknowledged == [1, 2, 3, 4, 5])
@@ -368,10 +377,12 @@ async def test_past_the_bound_a_source_holds_even_in_the_middle_of_a_batch_and_l
         await until(lambda: connection.paused)
         assert rig.committer._readings == 5
         store.gate.set()
-        for _ in range(3):
-            await asyncio.sleep(0.01)
+
+        def all_stored() -> bool:
             rig.committer.hurry()
-        await until(lambda: len(store.lines) == 12)
+            return len(store.lines) == 12
+
+        await until(all_stored)
         await until(lambda: connection.acknowledged == list(range(1, 13)))
         assert not connection.paused
         assert connection.pauses >= 2
@@ -423,7 +434,7 @@ async def test_connections_that_come_and_go_on_a_full_disk_leave_nothing_behind(
     for _ in range(20):
         async with rig.connected(session_present=True) as connection:
             connection.deliver(message("aq-1 1", 1, again=True))
-            await asyncio.sleep(0.002)
+            await _until_idle(connection)
             rig.committer.hurry()
     groups = [*rig.committer._sealed, rig.committer._group]
     assert all(not group.acknowledge for group in groups)
