@@ -201,7 +201,7 @@ async def test_a_full_quarantine_blocks_the_sink_says_so_and_sends_nothing_again
     await until(lambda: not world.health.link.up and "cannot be quarantined" in world.health.link.problem)
     assert "quarantine/influx.lp has reached 10 bytes" in world.health.link.problem
     requests = list(world.requests)
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.02)  # the silence itself
     assert world.requests == requests, "it waits, and does not search again"
     world.quarantine.max_bytes = 1 << 20  # somebody made room
     await asyncio.wait_for(delivering, patience())

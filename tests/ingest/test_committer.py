@@ -82,7 +82,7 @@ async def test_a_large_batch_does_not_wait(store: FakeStore, health: Health) -> 
     task = asyncio.create_task(committer.run())
     for _ in range(9):
         committer.add(serial(b"x" * 99))
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)  # the silence itself
     assert not store.batches
     committer.add(serial(b"x" * 99))
     await until(lambda: len(store.lines) == 10)
@@ -105,7 +105,7 @@ async def test_acknowledgements_follow_the_write_in_order_and_never_precede_it(
         running.add(message(acks, mid, b"m=%d" % mid))
     running.hurry()
     await until(store.begun.is_set)
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)  # the silence itself
     assert acks.mids == []
     store.gate.set()
     await until(lambda: acks.mids == [3, 1, 2])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.patience import patience
 from gateway.errors import SpoolError, SpoolFull, SpoolLocked
 from gateway.spool import Cursor, Cursors, Quarantine, Spool, SpoolTuning
 from gateway.spool.filesystem import OsFile, OsFilesystem
@@ -132,7 +133,7 @@ def test_a_cursor_is_saved_by_one_at_a_time(root: Path) -> None:
             return super().create(path)
 
         def rename(self, old: Path, new: Path) -> None:
-            assert self.go_on.wait(10)
+            assert self.go_on.wait(patience())
             super().rename(old, new)
 
     root.mkdir()
@@ -140,7 +141,7 @@ def test_a_cursor_is_saved_by_one_at_a_time(root: Path) -> None:
     cursors = Cursors(disk, root)
     with ThreadPoolExecutor(2) as threads:
         cancelled = threads.submit(cursors.update, "influx", lambda cursor: cursor.with_front(5))
-        assert disk.created[0].wait(10)
+        assert disk.created[0].wait(patience())
         last = threads.submit(cursors.update, "influx", _stopped_at_seven, durable=True)
         assert not disk.created[1].wait(0.1), "one would take away what the other renames"
         disk.go_on.set()
