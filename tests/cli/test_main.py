@@ -184,7 +184,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         assert running.stderr is not None
         running.stdout.close()
         assert running.stderr.read() == b""
-        assert running.wait(60) == 0
+        assert running.wait(patience()) == 0
 
 
 def test_a_command_imports_only_what_it_needs() -> None:

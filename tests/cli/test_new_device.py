@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import drivers
+from firmware_sim.patience import patience
 from gateway.cli.driver_sheets.options import eager
 from gateway.cli.driver_sheets.skeletons import KINDS, LONGEST_NAME
 from gateway.cli.main import main
@@ -54,7 +55,7 @@ def run(tree: Path) -> Run:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", *arguments]
         return subprocess.run(
-            command, cwd=tree, env=environment, check=False, capture_output=True, text=True, timeout=500
+            command, cwd=tree, env=environment, check=False, capture_output=True, text=True, timeout=patience(500)
         )
 
     return run
