@@ -189,7 +189,7 @@ class Health:
         if self.pressure is not None and self.pressure.fill >= MANY:
             found.append(f"spool: {self.pressure.words()}")
         if not self.clock_known:
-            found.append("clock: not known to be right, readings are held back")
+            found.append("clock: not known to be right, readings are clock-deferred")
         elif (gnss := self.gnss) is not None:
             found += gnss.problems(self.clock_source, now - (gnss.heard or self.started))
         return found

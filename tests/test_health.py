@@ -58,7 +58,7 @@ def test_a_sensor_of_which_nothing_is_expected_is_never_silent(well: Health, clo
 def test_a_full_disk_and_an_unknown_clock_are_problems(well: Health) -> None:
     well.spool_problem = "no space left"
     well.clock_known = False
-    assert well.problems() == ["spool: no space left", "clock: not known to be right, readings are held back"]
+    assert well.problems() == ["spool: no space left", "clock: not known to be right, readings are clock-deferred"]
 
 
 def test_a_sign_of_life_is_counted_with_its_values(well: Health) -> None:

@@ -37,8 +37,8 @@ class ReplayProgress(NamedTuple):
 class Replay:
     """One replay of the readings with ``since`` <= time < ``until`` (nanoseconds UTC) to the sink called ``name``.
 
-    ``offset_of`` tells what turns a boot's times into UTC, None while its readings wait for the clock: these were
-    never sent. Raises `SpoolError`.
+    ``offset_of`` tells what turns a boot's times into UTC, None while its readings are clock-deferred: these
+    were never sent. Raises `SpoolError`.
     """
 
     def __init__(

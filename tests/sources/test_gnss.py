@@ -152,7 +152,7 @@ def test_without_a_fix_nothing_is_known(board: Board) -> None:
     board.twin.fix = False
     board.goes_on(60)
     assert not board.keeper.known
-    assert board.clock_problems() == ["clock: not known to be right, readings are held back"]
+    assert board.clock_problems() == ["clock: not known to be right, readings are clock-deferred"]
 
 
 def test_a_receiver_that_jumps_from_fix_to_fix_is_never_believed(board: Board) -> None:
