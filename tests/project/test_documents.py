@@ -106,6 +106,10 @@ RETIRED = (
 )
 
 
+TEXT_OF_F_STRINGS = tuple(getattr(tokenize, name) for name in ("FSTRING_MIDDLE",) if hasattr(tokenize, name))
+"""Since Python 3.12 an f-string is several tokens."""
+
+
 @cache
 def definitions(path: Path) -> frozenset[str]:
     """Return what a module defines: its functions, classes and constants, and theirs as ``Class.name``."""
@@ -156,13 +160,9 @@ def code_and_text(path: Path) -> tuple[set[str], str]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.NAME:
             identifiers.add(token.string)
-        elif token.type in (tokenize.STRING, tokenize.COMMENT, *_PARTS_OF_F_STRINGS):
+        elif token.type in (tokenize.STRING, tokenize.COMMENT, *TEXT_OF_F_STRINGS):
             text.append(token.string)
     return identifiers, "\n".join(text)
-
-
-_PARTS_OF_F_STRINGS = tuple(getattr(tokenize, name) for name in ("FSTRING_MIDDLE",) if hasattr(tokenize, name))
-"""Since Python 3.12 an f-string is several tokens."""
 
 
 def offences(path: Path, retired: Retired) -> Iterator[str]:
