@@ -43,6 +43,7 @@ RETIRED = (
         {
             "gateway/links/ports.py": "a port that another program has open",
             "gateway/spool/held_note.py": "the file's name in version 0.1, which is still honoured",
+            "gateway/spool/store.py": "the module of that name",
             "gateway/spool/retention.py": "the bytes that the segments have",
             "gateway/config/load.py": "the name of version 0.1 in the quarantine, which no sink may have",
             "docs/architecture.md": "the glossary names what it retired",
@@ -58,6 +59,7 @@ RETIRED = (
             "gateway/cli/demo.py": "what the demo waits for before it stops",
             "gateway/cli/demo_view.py": "how long ago the last delivery was",
             "gateway/sinks/live_mqtt.py": "a queue in memory, which no reading is committed to",
+            "gateway/ingest/committer.py": "what is not committed yet waits for the disk",
         },
     ),
     Retired(
