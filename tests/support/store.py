@@ -41,13 +41,9 @@ class FakeStore:
 
     def commit(self, group: Sequence[Batch]) -> object:
         self.begun.set()
-<<<<<<< HEAD
-        assert self.gate.wait(10)
+        assert self.gate.wait(patience())
         if self.no_room is not None and any(batch.parked for batch in group):
             raise self.no_room
-=======
-        assert self.gate.wait(patience())
->>>>>>> 253feee (Give the threads of tested stores a patient deadline, and say what is silence)
         trouble = self.troubles.popleft() if self.troubles else None
         if trouble is not None:
             raise trouble
