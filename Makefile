@@ -8,7 +8,7 @@ TOOLS := systemd-analyze=systemd udevadm=udev
 SERVERS := faketime influxd=influxdb ip=iproute2 losetup=mount mkfs.ext4=e2fsprogs mosquitto openssl unshare=util-linux \
 	victoria-metrics
 
-.PHONY: demo test check bench torture fuzz fmt tools servers clean
+.PHONY: demo test check bench torture fuzz fmt lock tools servers clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-demo
