@@ -144,7 +144,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_rdev, found.st_dev if os.major(found.st_rdev) in _PTS_MAJORS else 0
 
 
-def held(device: str) -> str:
+def locked_by(device: str) -> str:
     """Say who holds a port that is locked."""
     who = holders(device)
     if any(one.pid == os.getpid() for one in who):

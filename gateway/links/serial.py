@@ -204,7 +204,7 @@ def _explain(device: str, error: serial.SerialException) -> LinkDown:
         case errno.EACCES | errno.EPERM:
             return LinkRefused(f"{device}: {ports.denied(device)}")
         case errno.EBUSY | errno.EAGAIN:  # claimed by ioctl, or locked
-            return LinkRefused(f"{device}: {ports.held(device)}")
+            return LinkRefused(f"{device}: {ports.locked_by(device)}")
         case errno.EISDIR:
             return LinkRefused(f"{device}: {NO_PORT}")
     cause = error.__context__  # pyserial keeps no number of what the settings met

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from serial.tools import list_ports
 
 from gateway.errors import LinkDown, LinkRefused
-from gateway.links.ports import Plugged, UsbPort, denied, held, holders, plugged_in, resolve, shared
+from gateway.links.ports import Plugged, UsbPort, denied, holders, locked_by, plugged_in, resolve, shared
 from gateway.links.serial import Line, SerialSettings
 from tests.links.conftest import Device
 from tests.support.requirements import OWN_MOUNTS, require_own_mounts
@@ -148,7 +148,7 @@ def test_we_find_ourselves_among_those_who_hold_a_port_and_nobody_elses(device: 
     try:
         assert [one.pid for one in holders(device.port)] == [os.getpid()]
         assert shared(device.port) == ""
-        assert held(device.port) == "held by another source of this gateway"
+        assert locked_by(device.port) == "held by another source of this gateway"
     finally:
         os.close(mine)
 
@@ -253,7 +253,7 @@ def _own_node(path: Path, device: Path) -> Iterator[int]:
 
 
 def test_a_holder_that_we_may_not_see_is_named_by_a_command(device: Device) -> None:
-    assert held(device.port) == f"held by another program: sudo fuser -v {device.port} names it"
+    assert locked_by(device.port) == f"held by another program: sudo fuser -v {device.port} names it"
 
 
 @pytest.mark.parametrize("group", ["root", "nogroup"])
