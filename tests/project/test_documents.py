@@ -41,7 +41,6 @@ RETIRED = (
         r"\bheld (?:back|lines?|readings?|messages?)\b|\b(?:lines?|readings?|sinks?) (?:is|are|was|were) held\b"
         r"|\bhold(?:s|ing)? back\b|\bquarantine(?: \w+)? held\b|\bheld[:`]",
         {
-            "gateway/links/ports.py": "a port that another program has open",
             "gateway/spool/held_note.py": "the file's name in version 0.1, which is still honoured",
             "gateway/spool/store.py": "the module of that name",
             "gateway/spool/retention.py": "the bytes that the segments have",
