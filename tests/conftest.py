@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from firmware_sim.patience import FACTOR, patience
 from gateway.clock import Timekeeper
@@ -15,6 +16,9 @@ from tests.support.certificates import Certificates, make_certificates
 from tests.support.clock import BOOT, FakeClock
 from tests.support.requirements import require_program
 from tests.support.store import FakeStore
+
+settings.register_profile("prehod", deadline=None)  # timing is measured by make bench, never asserted
+settings.load_profile("prehod")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
