@@ -21,8 +21,8 @@ has no escape that all servers read alike (one loses the point, one refuses the 
 anywhere else a backslash stands for itself. A measurement that begins with ``#`` would be a comment.
 
 A reader gets lines that a person has edited, and whatever a sensor calls itself. So every expression below takes time
-in proportion to the text: its repetitions are possessive, and no branch of one fails after it has taken a character
-(Python before 3.11.5 does not step back over those: gh-106052).
+in proportion to the text: each text has one way to match, as the first character decides between the branches of a
+repetition. No repetition of a group is possessive: Debian 12's Python has that wrong (gh-106052).
 
 Source: the line protocol references of InfluxDB 1.x and 2.x.
 """
@@ -43,21 +43,22 @@ _INT64 = 1 << 63
 _DIGITS = 19
 """Of the largest number of 64 bits."""
 
-_SERIES = rb"(?: [^\\\ \n]++ | \\.? )++"
-_STRING_VALUE = rb'"(?: [^"\\]++ | \\.? )*+ "?'
+_ESCAPE = rb"\\(?:.|\Z)"
+_SERIES = rb"(?=[^\ \n]) [^\\\ \n]* (?: %s [^\\\ \n]* )*" % _ESCAPE
+_STRING_VALUE = rb'" [^"\\]* (?: %s [^"\\]* )* (?:"|\Z)' % _ESCAPE
 # A double quote begins a string right after an equals sign that is not escaped, and is a character anywhere else.
-_OF_FIELDS = rb'\\.?"? | (?<==)%s | "' % _STRING_VALUE
-_LINE = re.compile(rb'\#[^\n]*+ | (?:%s)?+ (?: [^\\"\n]++ | %s )*+' % (_SERIES, _OF_FIELDS), re.VERBOSE | re.DOTALL)
-_PARTS = re.compile(
-    rb'(?!\#) (%s\ ) ((?: [^\\"\ \n]++ | %s )++) \ (-?\d{1,19}) \r?' % (_SERIES, _OF_FIELDS), re.VERBOSE | re.DOTALL
-)
+_OF_FIELDS = rb'%s | =(?:%s|(?!")) | "' % (_ESCAPE, _STRING_VALUE)
+_FIELDS = rb'(?=[^\ \n]) [^\\"=\ \n]* (?: (?:%s) [^\\"=\ \n]* )*' % _OF_FIELDS
+_REST = rb'[^\\"=\n]* (?: (?:%s) [^\\"=\n]* )*' % _OF_FIELDS
+_LINE = re.compile(rb"\#[^\n]* | (?:%s)? %s" % (_SERIES, _REST), re.VERBOSE | re.DOTALL)
+_PARTS = re.compile(rb"(?!\#) (%s\ ) (%s) \ (-?\d{1,19}) \r?" % (_SERIES, _FIELDS), re.VERBOSE | re.DOTALL)
 _PREFIX = re.compile(rb"(?!\#) %s\ " % _SERIES, re.VERBOSE | re.DOTALL)
 _TIME = re.compile(rb"-?\d{1,19}\r?")
 
-_A_NAME = rb"(?: [^\\,=\ ]++ | \\.? )++"
-_A_MEASUREMENT = re.compile(rb"(?: [^\\,\ ]++ | \\.? )++", re.VERBOSE | re.DOTALL)
+_A_NAME = rb"(?=[^,=\ ]) [^\\,=\ ]* (?: %s [^\\,=\ ]* )*" % _ESCAPE
+_A_MEASUREMENT = re.compile(rb"(?=[^,\ ]) [^\\,\ ]* (?: %s [^\\,\ ]* )*" % _ESCAPE, re.VERBOSE | re.DOTALL)
 _A_TAG = re.compile(rb",(%s)=(%s)" % (_A_NAME, _A_NAME), re.VERBOSE | re.DOTALL)
-_A_FIELD = re.compile(rb"(%s)=(%s|[^\",\ ]++)(?:,(?!\Z)|\Z)" % (_A_NAME, _STRING_VALUE), re.VERBOSE | re.DOTALL)
+_A_FIELD = re.compile(rb"(%s)=(%s|[^\",\ ]+)(?:,(?!\Z)|\Z)" % (_A_NAME, _STRING_VALUE), re.VERBOSE | re.DOTALL)
 _QUALITY = re.compile(rb"\d{1,18}i")
 
 _ESCAPED = re.compile(rb"\\([,= ])")

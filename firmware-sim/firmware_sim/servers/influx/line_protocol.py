@@ -56,9 +56,9 @@ _BLANK = re.compile(r"[ \t\0]*")
 _COMMENT = re.compile(r"[ \t\0]*\#[^\n]*")
 _LINE = re.compile(
     r"""
-    (?: \\[^\n] | [^\\\ \n] )*+                           # key, up to a bare space
-    (?: [ ] (?: =" (?: [^"\\] | \\[\s\S] )*+ (?:"|\Z)     # a string may hold newlines; unclosed, it takes all
-              | \\[^\n] | [^\n] )*+ )?
+    (?: \\[^\n] | [^\\\ \n] )*                           # key, up to a bare space
+    (?: [ ] (?: =" (?: [^"\\] | \\[\s\S] )* (?:"|\Z)     # a string may hold newlines; unclosed, it takes all
+              | \\[^\n] | [^\n] )* )?
     [^\n]*
     """,
     re.VERBOSE,
