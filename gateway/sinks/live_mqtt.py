@@ -82,7 +82,13 @@ class LiveSink:
                     tasks.create_task(self._tell_status(client))
                     tasks.create_task(self._publish(client))
                     tasks.create_task(_until_it_ends(client))
-        except* (aiomqtt.MqttError, OSError) as group:
+        except (aiomqtt.MqttError, OSError) as error:
+            raise self._problem(error, up=is_up) from None
+        except ExceptionGroup as group:
+            # The tasks fail together where aiomqtt has not yet learnt of the end that they have seen.
+            _, others = group.split((aiomqtt.MqttError, OSError))
+            if others is not None:
+                raise
             raise self._problem(group, up=is_up) from None
 
     async def publish_offline(self) -> None:
