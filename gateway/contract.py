@@ -1,7 +1,7 @@
 """What drivers and the daemon share, and all that a driver may import of us. No I/O, no clock.
 
-A driver turns bytes into `Measurement` and `Reject` values; it is *sans I/O*: it never reads, waits, sleeps or looks
-at a clock. There are three shapes, told apart by what they are fed:
+A driver turns bytes into `Measurement`, `Reject` and `Remark` values; it is *sans I/O*: it never reads, waits, sleeps
+or looks at a clock. There are three shapes, told apart by what they are fed:
 
 =====================  =========================================  =========================
 `SerialDecoder`        a stream of bytes, cut anywhere            `Driver` with `SerialLink`
@@ -45,6 +45,7 @@ __all__ = [
     "Quality",
     "Reason",
     "Reject",
+    "Remark",
     "SerialDecoder",
     "SerialLink",
     "Uplink",
@@ -94,6 +95,20 @@ class Reject(NamedTuple):
 
     reason: Reason
     raw: bytes
+    detail: str = ""
+
+
+class Remark(NamedTuple):
+    """Something that a person should know of a message or frame which was read all the same; counted, and said once.
+
+    kind     "left out": a part had no sense, and the rest was read without it; "mended": it was not quite in its
+             format, and no value depended on that; "doubtful": a value looks like another unit or meaning than set
+    what     the part, in words that stay the same from one message to the next: a field's name, a kind of mending
+    detail   what was found this time
+    """
+
+    kind: Literal["left out", "mended", "doubtful"]
+    what: str
     detail: str = ""
 
 
@@ -152,21 +167,21 @@ class SerialDecoder(Protocol):
     def poll(self) -> bytes:
         """Return what to send now; called every interval. b"" when there is nothing to ask."""
 
-    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:
+    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject | Remark]:
         """Take the next bytes and return what is complete; never raise, never wait.
 
         ``now`` is the monotonic time of the bytes' arrival in nanoseconds, an input like the bytes themselves.
         ``data`` is empty when nothing came within an interval: time passed, and that may complete something.
         """
 
-    def finish(self) -> Iterable[Measurement | Reject]:
+    def finish(self) -> Iterable[Measurement | Reject | Remark]:
         """Return what is still held when the line closes in good order (an unfinished counting interval)."""
 
 
 class MessageDecoder(Protocol):
     """One per MQTT source."""
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink | Command]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink | Command]:
         """Return what one whole message says; never raise."""
 
 
@@ -232,8 +247,8 @@ class Codec:
     name: str
     title: str
     fields: tuple[Field, ...]
-    decode: Callable[[int, bytes, Any], Iterable[Measurement | Reject]]
-    from_object: Callable[[Mapping[str, Any], Any], Iterable[Measurement | Reject]] | None = None
+    decode: Callable[[int, bytes, Any], Iterable[Measurement | Reject | Remark]]
+    from_object: Callable[[Mapping[str, Any], Any], Iterable[Measurement | Reject | Remark]] | None = None
     options: type[Options] = Options
     kinds: tuple[str, ...] = dataclass_field(default=())
     experimental: bool = False

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from gateway.clock import Clock
-from gateway.contract import FieldValue, Reject
+from gateway.contract import FieldValue, Reject, Remark
 from gateway.spool import Pressure
 from gateway.supervise import STARTING, Liveness
 
@@ -23,6 +23,9 @@ CLOCK_OFF = 2.0
 
 RECEIVER_QUIET = 3600.0
 """With a receiver for its only clock, a gateway that has had no word of it for so long (s) has a problem."""
+
+MOST_REMARKS = 100
+"""Remarks of a source that are told apart; what is beyond is counted together."""
 
 MOST_REFUSED = 1_000
 """Sensors of which it is remembered that something of theirs was refused: invented names cost no more."""
@@ -43,11 +46,18 @@ class SourceHealth:
     commands: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
     last_rejects: deque[Reject] = field(default_factory=lambda: deque(maxlen=REJECTS_KEPT))
+    remarks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By kind and what."""
 
     def rejected(self, reject: Reject) -> None:
         """Count a reject and keep its beginning."""
         self.rejects[reject.reason] += 1
         self.last_rejects.append(reject._replace(raw=reject.raw[:64]))
+
+    def remarked(self, remark: Remark) -> None:
+        """Count a remark."""
+        key = (remark.kind, remark.what)
+        self.remarks[key if key in self.remarks or len(self.remarks) < MOST_REMARKS else (remark.kind, "other")] += 1
 
 
 @dataclass(slots=True)
@@ -240,6 +250,7 @@ def _source(source: SourceHealth) -> dict[str, Any]:
         "repeated": source.repeated,
         "commands": source.commands,
         "rejects": dict(source.rejects),
+        "remarks": {f"{kind}: {what}": count for (kind, what), count in source.remarks.items()},
     }
 
 

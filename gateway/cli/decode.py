@@ -17,9 +17,9 @@ from gateway.cli.driver_sheets.options import eager
 from gateway.cli.drivers import find, unknown
 from gateway.cli.readings import REASONS, hexadecimal, known_fields, quality, to_json
 from gateway.config.explain import explain
-from gateway.contract import Codec, Driver, Measurement, MqttLink, Options, Reject, SerialLink, Uplink
+from gateway.contract import Codec, Driver, Measurement, MqttLink, Options, Reject, Remark, SerialLink, Uplink
 
-Said = Measurement | Reject | Uplink
+Said = Measurement | Reject | Remark | Uplink
 
 _HEX = re.compile(rb"(?:0x)?[0-9a-fA-F]{2}(?:(?:[\s:,-]|0x)*[0-9a-fA-F]{2})*", re.IGNORECASE)
 _ODD = re.compile(r"[\s:,-]*(?:0x)?(?:[0-9a-fA-F](?:[\s:,-]|0x)*)+", re.IGNORECASE)
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps([{**to_json(one.said, known), "start": one.start, "end": one.end} for one in parts]))
     else:
         _show(device, data, parts)
-    return int(all(isinstance(one.said, Reject) for one in parts))
+    return int(all(isinstance(one.said, Reject | Remark) for one in parts))
 
 
 def _device(name: str) -> Driver | Codec:
@@ -189,6 +189,11 @@ def _show(device: Driver | Codec, data: bytes, parts: list[Part]) -> None:
             )
             console.print(Text(f"  {said.detail}" if said.detail else "  no detail"))
             console.print(Text(f"  {hexadecimal(said.raw)}", style="dim"))
+            continue
+        if isinstance(said, Remark):
+            console.print(Text.assemble((f"{said.kind}: {said.what}", "bold yellow"), f"; {where}"))
+            if said.detail:
+                console.print(Text(f"  {said.detail}"))
             continue
         if isinstance(said, Uplink):
             console.print(Text.assemble((f"uplink of {said.sensor}", "bold green"), f", port {said.port}; {where}"))

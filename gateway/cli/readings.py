@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.contract import VOCABULARY, Codec, Driver, Field, FieldValue, Measurement, Quality, Reject, Uplink
+from gateway.contract import (
+    VOCABULARY,
+    Codec,
+    Driver,
+    Field,
+    FieldValue,
+    Measurement,
+    Quality,
+    Reject,
+    Remark,
+    Uplink,
+)
 
 DOUBTS = {
     Quality.OUT_OF_RANGE: "out of range",
@@ -91,10 +102,12 @@ def hexadecimal(raw: bytes) -> str:
     return raw[:MOST_BYTES].hex(" ").upper() + more
 
 
-def to_json(said: Measurement | Reject | Uplink, known: Mapping[str, Field]) -> dict[str, Any]:
+def to_json(said: Measurement | Reject | Remark | Uplink, known: Mapping[str, Field]) -> dict[str, Any]:
     """Return what machines are told of one thing that a decoder returned."""
     if isinstance(said, Reject):
         return {"reject": said.reason, "detail": said.detail, "bytes": said.raw.hex()}
+    if isinstance(said, Remark):
+        return {"remark": said.kind, "what": said.what, "detail": said.detail}
     if isinstance(said, Uplink):
         return {
             "uplink": said.sensor,

@@ -25,6 +25,7 @@ from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.gnss import Gnss
+from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
@@ -193,17 +194,22 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
     if not settings.topics:
         settings = settings.model_copy(update={"topics": driver.link.topics})
     ours = crc32(name.encode())
+    health = parts.health.source(name)
     decoder: Any = driver.decoder(options_of(driver, source.options))
-    return MqttIngest(
-        name,
-        settings,
+    reader = MessageReader(
         decoder,
         Origin(name, _encoder(driver), tags=source.tags, park_unknown=source.unknown_sensors == "hold"),
         codecs=_codecs(parts),
         max_message=driver.max_frame,
         intake=parts.intake,
+        health=health,
+    )
+    return MqttIngest(
+        name,
+        settings,
+        reader,
         committer=parts.committer,
-        health=parts.health.source(name),
+        health=health,
         clock=parts.clock,
         seen=[identity for identity in parts.seen if identity.source == ours],
     )

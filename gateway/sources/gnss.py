@@ -24,7 +24,7 @@ from statistics import median_low
 import structlog
 
 from gateway.clock import AGREE, EARLIEST, Timekeeper
-from gateway.contract import FieldValue, Measurement, Reject, SerialDecoder
+from gateway.contract import FieldValue, Measurement, Reject, Remark, SerialDecoder
 from gateway.health import GnssHealth, Health
 
 Location = tuple[float, float]
@@ -169,7 +169,7 @@ class _Observed:
     def poll(self) -> bytes:
         return self._decoder.poll()
 
-    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:
+    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject | Remark]:
         if data:
             if now - self._last > PAUSE or now - self._began > LONGEST_BURST:
                 self._began = now
@@ -180,7 +180,7 @@ class _Observed:
                 self._add_position(result.fields, now - self._began)
         return results
 
-    def finish(self) -> Iterable[Measurement | Reject]:
+    def finish(self) -> Iterable[Measurement | Reject | Remark]:
         return self._decoder.finish()
 
 

@@ -7,7 +7,7 @@ a sound frame only samples are decoded, until one has a sound frame again.
 
 from collections.abc import Sequence
 
-from gateway.contract import Measurement, Reject
+from gateway.contract import Measurement, Reject, Remark
 
 BUDGET = 16 * 1024
 """Bytes without a sound frame after which a line is taken to carry noise only."""
@@ -19,7 +19,7 @@ QUIET_RUN = 2048
 _UNSOUND = ("noise", "length", "checksum")
 
 
-def has_sound_frame(results: Sequence[Measurement | Reject]) -> bool:
+def has_sound_frame(results: Sequence[Measurement | Reject | Remark]) -> bool:
     """Tell whether a sound frame was among what a decoder returned, wanted or not."""
     return any(not isinstance(result, Reject) or result.reason not in _UNSOUND for result in results)
 
@@ -32,7 +32,7 @@ class NoiseBudget:
         self._unsound = 0
         self._quiet = 0
 
-    def count(self, size: int, results: Sequence[Measurement | Reject]) -> bool:
+    def count(self, size: int, results: Sequence[Measurement | Reject | Remark]) -> bool:
         """Count ``size`` bytes and what a decoder made of them; return whether ``exceeded`` has changed."""
         self._unsound += size
         self._quiet = 0 if results else self._quiet + size

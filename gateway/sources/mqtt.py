@@ -7,20 +7,18 @@ A source's `run` lasts as long as its link and is started again by the superviso
 from collections.abc import Callable, Iterable
 
 from gateway.clock import Clock
-from gateway.contract import Codec, Command, Measurement, MessageDecoder, Options, Reject, Uplink
 from gateway.errors import LinkDown
 from gateway.health import SourceHealth
 from gateway.ingest.committer import Committer
 from gateway.ingest.delivery import Delivery
-from gateway.ingest.intake import Intake, Origin
 from gateway.links.mqtt.connection import Connection
 from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.mqtt.reasons import Takeovers
 from gateway.sources.ack_window import AckWindow
 from gateway.sources.commands import Commands
+from gateway.sources.messages import MessageReader
 from gateway.sources.redelivery import Redelivery
-from gateway.sources.uplinks import measurements_of
 from gateway.spool import Identity
 from gateway.supervise import LONGEST_WAIT
 
@@ -28,8 +26,8 @@ from gateway.supervise import LONGEST_WAIT
 class MqttIngest:
     """An MQTT broker whose messages become readings, each acknowledged once it is on disk.
 
-    ``codecs`` finds the codec configured for a device. ``seen`` are the identities of the messages that an earlier
-    run stored last: when they come again they are acknowledged and not stored again.
+    ``seen`` are the identities of the messages that an earlier run stored last: when they come again they are
+    acknowledged and not stored again.
     """
 
     longest_wait = LONGEST_WAIT
@@ -39,12 +37,8 @@ class MqttIngest:
         self,
         name: str,
         settings: MqttSettings,
-        decoder: MessageDecoder,
-        origin: Origin,
+        reader: MessageReader,
         *,
-        codecs: Callable[[str], tuple[Codec, Options] | None],
-        max_message: int,
-        intake: Intake,
         committer: Committer,
         health: SourceHealth,
         clock: Clock,
@@ -53,11 +47,7 @@ class MqttIngest:
     ) -> None:
         self.name = name
         self._settings = settings
-        self._decoder = decoder
-        self._origin = origin
-        self._codecs = codecs
-        self._max_message = max_message
-        self._intake = intake
+        self._reader = reader
         self._committer = committer
         self._health = health
         self._clock = clock
@@ -103,7 +93,7 @@ class MqttIngest:
         self._health.messages += 1
         if not mid:
             delivery = Delivery()
-            self._decode(message, delivery, acknowledger)
+            self._read(message, delivery, acknowledger)
             self._committer.add(delivery)
             return
         identity = Identity.of(self.name, mid, message.topic, message.payload)
@@ -112,31 +102,14 @@ class MqttIngest:
             delivery = Delivery(acknowledger, mid)
         else:
             delivery = Delivery(acknowledger, mid, identity)
-            self._decode(message, delivery, acknowledger)
+            self._read(message, delivery, acknowledger)
         self._committer.add(delivery)
         if self._window.note_arrival(self._clock.monotonic_ns()):
             self._committer.hurry()
 
-    def _decode(self, message: Message, delivery: Delivery, acknowledger: "_Acknowledger") -> None:
-        if len(message.payload) > self._max_message:
-            self._health.rejected(Reject("length", message.payload, f"{len(message.payload)} bytes"))
-            return
-        for result in self._decoder.decode(message.topic, message.payload):
-            if isinstance(result, Uplink):
-                for inner in measurements_of(result, self._codecs(result.sensor)):
-                    self._accept(inner, message, delivery)
-            elif isinstance(result, Command):
-                self._health.commands += self._commands.send(result, acknowledger.connection, self._clock.monotonic())
-            else:
-                self._accept(result, message, delivery)
-
-    def _accept(self, result: Measurement | Reject, message: Message, delivery: Delivery) -> None:
-        if isinstance(result, Measurement):
-            refused = self._intake.accept(result, self._origin, delivery, retained=message.retained)
-            if refused is None:
-                return
-            result = refused
-        self._health.rejected(result if result.raw else result._replace(raw=message.payload))
+    def _read(self, message: Message, delivery: Delivery, acknowledger: "_Acknowledger") -> None:
+        for command in self._reader.read(message.topic, message.payload, delivery, retained=message.retained):
+            self._health.commands += self._commands.send(command, acknowledger.connection, self._clock.monotonic())
 
 
 class _Acknowledger:

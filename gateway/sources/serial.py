@@ -6,7 +6,7 @@ A source's `run` lasts as long as its link and is started again by the superviso
 from collections.abc import Callable, Iterable
 
 from gateway.clock import Clock
-from gateway.contract import Measurement, Reject
+from gateway.contract import Measurement, Reject, Remark
 from gateway.errors import LinkDown
 from gateway.health import SourceHealth
 from gateway.ingest.committer import Committer
@@ -139,7 +139,7 @@ class SerialIngest:
         else:
             self._health.link.clear_problem(about)
 
-    def _feed(self, device: SerialDevice, data: bytes) -> list[Measurement | Reject]:
+    def _feed(self, device: SerialDevice, data: bytes) -> list[Measurement | Reject | Remark]:
         """Decode and pass on."""
         self._health.messages += bool(data)
         results = list(device.decoder.feed(data, self._clock.monotonic_ns()))
@@ -150,8 +150,11 @@ class SerialIngest:
         self._pass_on(device, results)
         return results
 
-    def _pass_on(self, device: SerialDevice, results: Iterable[Measurement | Reject]) -> None:
+    def _pass_on(self, device: SerialDevice, results: Iterable[Measurement | Reject | Remark]) -> None:
         for result in results:
+            if isinstance(result, Remark):
+                self._health.remarked(result)
+                continue
             refused = result if isinstance(result, Reject) else self._deliver(result, device.origin)
             if refused is not None:
                 self._health.rejected(refused)

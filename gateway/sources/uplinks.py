@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gateway.contract import VOCABULARY, Codec, FieldValue, Measurement, Options, Reject, Uplink
+from gateway.contract import VOCABULARY, Codec, FieldValue, Measurement, Options, Reject, Remark, Uplink
 
 
-def measurements_of(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterator[Measurement | Reject]:
+def measurements_of(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterator[Measurement | Reject | Remark]:
     """Return what an uplink says, with its sensor, time, key and radio fields added to every measurement.
 
     With a codec the payload is decoded by it, or, where the server sends no payload, the server's object read by it.
@@ -16,6 +16,8 @@ def measurements_of(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iter
     for result in _decoded(uplink, codec):
         if isinstance(result, Reject):
             yield result if result.raw else result._replace(raw=uplink.payload)
+        elif isinstance(result, Remark):
+            yield result
         else:
             yield result._replace(
                 fields={**uplink.fields, **result.fields},
@@ -25,7 +27,7 @@ def measurements_of(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iter
             )
 
 
-def _decoded(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterable[Measurement | Reject]:
+def _decoded(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterable[Measurement | Reject | Remark]:
     if codec is not None:
         known, options = codec
         if uplink.payload:

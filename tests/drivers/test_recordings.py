@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import drivers
-from gateway.contract import KINDS, VOCABULARY, Codec, Command, Driver, Measurement, MqttLink, Reject, SerialLink
+from gateway.contract import (
+    KINDS,
+    VOCABULARY,
+    Codec,
+    Command,
+    Driver,
+    Measurement,
+    MqttLink,
+    Reject,
+    Remark,
+    SerialLink,
+)
 from tests.support.recordings import Output, Recording, device_of, expected, play, recordings
 
 PYTHON_TYPES = {"float": float, "int": int, "bool": bool, "str": str}
@@ -56,7 +67,7 @@ def _undeclared(recording: Recording) -> Iterator[str]:
     device = device_of(recording)
     declared = {field.name for field in device.fields}
     for output in play(device, recording):
-        if isinstance(output, Reject | Command):
+        if isinstance(output, Reject | Remark | Command):
             continue
         if surplus := output.fields.keys() - declared:
             yield f"fields that the device does not declare: {sorted(surplus)}"

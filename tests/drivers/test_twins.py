@@ -22,7 +22,7 @@ from firmware_sim.registry import networks, sensors, twins, variants
 from firmware_sim.truth.compare import Report, compare
 from firmware_sim.truth.ledger import Taken, Truth
 from firmware_sim.truth.points import StoredPoint
-from gateway.contract import VOCABULARY, Codec, FieldValue, Measurement, Options, Reject, SerialLink, Uplink
+from gateway.contract import VOCABULARY, Codec, FieldValue, Measurement, Options, Reject, Remark, SerialLink, Uplink
 from gateway.sources.uplinks import measurements_of
 from tests.support.conversation import Conversation
 
@@ -245,7 +245,9 @@ RADIO = {"frame_counter", "rssi", "snr"}
 MESSAGES = 100
 
 
-def _check_read(said: Iterable[Measurement | Reject], truth: Truth, unkept: frozenset[str] = frozenset()) -> None:
+def _check_read(
+    said: Iterable[Measurement | Reject | Remark], truth: Truth, unkept: frozenset[str] = frozenset()
+) -> None:
     """Check that what was read is what was meant: each reading once, every field with its value and its type.
 
     ``unkept`` are fields that the ledger does not have.
@@ -282,14 +284,14 @@ def test_a_message_is_read_as_its_twin_meant_it(name: str) -> None:
     for seed in SEEDS:
         truth = Truth()
         decoder: Any = driver.decoder(driver.options.model_validate(entry.source.get("options", {})))
-        said: list[Measurement | Reject] = []
+        said: list[Measurement | Reject | Remark] = []
         for message in _messages(entry.make("1234567", truth, seed), 60.0):
             said += decoder.decode(message.topic, message.payload)
             message.heard(True)
         _check_read([one for one in said if not _is_no_reading(one)], truth)
 
 
-def _is_no_reading(one: Measurement | Reject) -> bool:
+def _is_no_reading(one: Measurement | Reject | Remark) -> bool:
     """Tell whether a message was sound and no reading: an event that has not ended."""
     return isinstance(one, Reject) and one.reason == "unsupported"
 
@@ -303,7 +305,7 @@ def _check_uplinks(
 ) -> None:
     """Check the uplinks of one LoRaWAN device, each opened by the driver of its network."""
     envelope: Any = drivers.load(network).decoder(drivers.load(network).options())
-    said: list[Measurement | Reject] = []
+    said: list[Measurement | Reject | Remark] = []
     keys: set[str | None] = set()
     for number, message in enumerate(_messages(node, 600.0)):
         (uplink,) = envelope.decode(message.topic, message.payload)

@@ -13,7 +13,7 @@ from firmware_sim.devices.nmea0183 import EPOCH, ROLLOVER, Nmea0183
 from firmware_sim.truth.ledger import Truth
 from gateway.clock import AGREE, BootOffset, Timekeeper
 from gateway.config.load import check
-from gateway.contract import Measurement, Reject
+from gateway.contract import Measurement, Reject, Remark
 from gateway.daemon.catalogue import CATALOGUE
 from gateway.errors import ConfigurationError
 from gateway.health import CLOCK_OFF, RECEIVER_QUIET, GnssHealth, Health
@@ -421,7 +421,7 @@ def test_an_overheard_decoder_says_what_it_would_say_otherwise(board: Board) -> 
     board.twin.tick(5.0)
     said = b"\xff$GPXXX" + b"".join(frame.data for frame in board.twin.tick(6.0)) + b"$GNRMC"
     make: Callable[[], Decoder] = lambda: Decoder(NmeaOptions())  # noqa: E731 -- a decoder's maker, as assembly has it
-    results: list[list[Measurement | Reject]] = []
+    results: list[list[Measurement | Reject | Remark]] = []
     for decoder in (make(), board.gnss.observe(make)()):
         heard = [*decoder.feed(said[:40], 0), *decoder.feed(b"", 1), *decoder.feed(said[40:], 2), *decoder.finish()]
         results.append([*heard, Reject("noise", b"".join(decoder.start()) + decoder.poll())])

@@ -26,6 +26,7 @@ from gateway.ingest.intake import Intake, Origin
 from gateway.ingest.settings import SensorSettings
 from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
+from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
 from gateway.spool import UNKNOWN_SENSORS, Batch, Spool, SpoolSettings
 from tests.support.clock import FakeClock
@@ -47,11 +48,14 @@ class Attack:
         return MqttIngest(
             "broker",
             MqttSettings(url="mqtt://127.0.0.1", client_id="test", topics=("#",)),
-            made,
-            Origin("broker", FieldEncoder({one.name: one for one in found.fields}), park_unknown=park),
-            codecs=lambda identity: (codec, codec.options()) if identity == "70b3d57ed0041234" else None,
-            max_message=found.max_frame,
-            intake=self.intake,
+            MessageReader(
+                made,
+                Origin("broker", FieldEncoder({one.name: one for one in found.fields}), park_unknown=park),
+                codecs=lambda identity: (codec, codec.options()) if identity == "70b3d57ed0041234" else None,
+                max_message=found.max_frame,
+                intake=self.intake,
+                health=self.health,
+            ),
             committer=self.committer,
             health=self.health,
             clock=FakeClock(),

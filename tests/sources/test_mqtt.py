@@ -21,6 +21,7 @@ from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.mqtt.reasons import ABRUPT_ENDS
 from gateway.sources.commands import STRIKES
+from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
 from gateway.spool import Identity
 from tests.support.clock import FakeClock
@@ -128,11 +129,14 @@ class Rig:
         self.ingest = MqttIngest(
             "broker",
             MqttSettings(url="mqtt://127.0.0.1", client_id="test", topics=("#",), receive_maximum=window),
-            Words(),
-            Origin("broker", FieldEncoder({})),
-            codecs=self.codecs.get,
-            max_message=100,
-            intake=self.intake,
+            MessageReader(
+                Words(),
+                Origin("broker", FieldEncoder({})),
+                codecs=self.codecs.get,
+                max_message=100,
+                intake=self.intake,
+                health=self.health,
+            ),
             committer=self.committer,
             health=self.health,
             clock=FakeClock(),

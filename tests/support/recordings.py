@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import drivers
-from gateway.contract import Codec, Command, Driver, Measurement, Options, Quality, Reject, SerialLink, Uplink
+from gateway.contract import Codec, Command, Driver, Measurement, Options, Quality, Reject, Remark, SerialLink, Uplink
 
-Output = Measurement | Reject | Uplink | Command
+Output = Measurement | Reject | Remark | Uplink | Command
 Recording = Mapping[str, Any]
 """What the file says, its ``device``, and its ``name``: device/case."""
 
