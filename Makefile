@@ -8,7 +8,7 @@ TOOLS := systemd-analyze=systemd udevadm=udev
 SERVERS := faketime influxd=influxdb ip=iproute2 losetup=mount mkfs.ext4=e2fsprogs mosquitto openssl unshare=util-linux \
 	victoria-metrics
 
-.PHONY: demo test check bench torture fuzz fmt lock tools servers clean
+.PHONY: demo test check bench torture fuzz mutants fmt lock tools servers clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-demo
@@ -32,6 +32,9 @@ torture: $(VENV)/.installed-develop servers
 
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python tests/fuzz/run.py $(ARGS)
+
+mutants: $(VENV)/.installed-mutants
+	$(BIN)/python -m tests.mutation.run $(ARGS)
 
 fmt: $(VENV)/.installed-develop
 	$(BIN)/ruff check --fix .

@@ -10,7 +10,13 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-NEEDED = {"gateway": [], "demo": ["demo"], "develop": ["demo", "test", "check"], "fuzz": ["demo", "test", "fuzz"]}
+NEEDED = {
+    "gateway": [],
+    "demo": ["demo"],
+    "develop": ["demo", "test", "check"],
+    "fuzz": ["demo", "test", "fuzz"],
+    "mutants": ["demo", "test", "mutants"],
+}
 """The extras that each file stands for."""
 
 PINNED = re.compile(r"(?m)^([A-Za-z0-9._-]+)==([^ ;\\]+)((?:.*\\\n)+ +--hash=.+)?")
