@@ -71,7 +71,10 @@ class Mutant:
 
     def code(self, source: str) -> str | None:
         """Return the file with the change, or ``None`` if that would be no Python at all."""
-        changed: str = mutate_code(source, OPERATORS[self.operator], self.occurrence)
+        try:
+            changed: str = mutate_code(source, OPERATORS[self.operator], self.occurrence)
+        except AttributeError:
+            return None  # cosmic-ray replaces no exception whose name has a dot
         try:
             compile(changed, self.path, "exec", dont_inherit=True)
         except SyntaxError:
