@@ -1,6 +1,5 @@
 """What is wrong in a configuration, in words: the place, the value, and the nearest name that would be right."""
 
-import difflib
 import reprlib
 import types
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +39,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: str, separato
 
 def nearest(given: str, known: Sequence[str], what: str) -> str:
     """Return the sentence for an unknown name."""
+    import difflib  # noqa: PLC0415 -- only a mistake needs it, and a daemon that runs has made none
+
     close = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
     if close:
         return f"no {what} is called {given!r}; did you mean {close[0]!r}?"

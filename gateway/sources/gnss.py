@@ -19,7 +19,6 @@ bits. From 2043 on, this program has to be newer than such a receiver.
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from math import cos, hypot, radians
-from statistics import median_low
 
 import structlog
 
@@ -92,7 +91,7 @@ class LocationEstimate:
             self._fixes.clear()
             return None
         self._fixes.append((float(fields["latitude"]), float(fields["longitude"])))
-        middle = median_low(fix[0] for fix in self._fixes), median_low(fix[1] for fix in self._fixes)
+        middle = _median(fix[0] for fix in self._fixes), _median(fix[1] for fix in self._fixes)
         if len(self._fixes) < PLACES or any(metres(middle, fix) > NEAR for fix in self._fixes):
             return None
         return round(middle[0], 5), round(middle[1], 5)
@@ -182,6 +181,12 @@ class _Observed:
 
     def finish(self) -> Iterable[Measurement | Reject | Remark]:
         return self._decoder.finish()
+
+
+def _median(numbers: Iterable[float]) -> float:
+    """Return the lower median; the module ``statistics`` would cost the daemon half a mebibyte."""
+    ordered = sorted(numbers)
+    return ordered[(len(ordered) - 1) // 2]
 
 
 def metres(one: Location, other: Location) -> float:
