@@ -27,15 +27,25 @@ class Room(NamedTuple):
 ROOMS = {
     "spool": Room(
         code=("gateway/spool",),
-        tests=("tests/spool", "tests/ingest/test_committer.py", "tests/delivery", "tests/daemon"),
+        tests=(
+            "tests/spool",
+            "tests/ingest/test_committer.py",
+            "tests/delivery",
+            "tests/daemon/test_housekeeping.py",
+        ),
     ),
     "ingest": Room(
         code=("gateway/ingest",),
-        tests=("tests/ingest", "tests/sources", "tests/daemon", "tests/spool/test_groups.py"),
+        tests=(
+            "tests/ingest",
+            "tests/sources/test_mqtt.py",
+            "tests/sources/test_serial.py",
+            "tests/spool/test_groups.py",
+        ),
     ),
     "delivery": Room(
         code=("gateway/delivery",),
-        tests=("tests/delivery", "tests/spool/test_requests.py", "tests/daemon"),
+        tests=("tests/delivery", "tests/spool/test_requests.py", "tests/daemon/test_watchdog.py"),
     ),
     "sources": Room(
         code=("gateway/sources/redelivery.py", "gateway/sources/ack_window.py"),
