@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,10 @@ EVERY_SERVER = [
 
 def listening(pid: int) -> set[str]:
     """Return the local addresses, in the kernel's hexadecimal, on which a process listens."""
-    sockets = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    sockets = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed while we looked
+            sockets.add(str(entry.readlink()))
     rows = [
         line.split()
         for table in ("tcp", "tcp6")
