@@ -103,6 +103,10 @@ _FIELDS = (
     Field("surface_temperature", "float", "degC", -60, 130, _ANY, "surfaceTemperature"),
     Field("wind_speed", "float", "m/s", 0, 100, _AIR, "windSpeed"),
     Field("wind_direction", "float", "deg", 0, 360, _AIR, "windDirection"),  # from where, clockwise from north
+    Field("gust_speed", "float", "m/s", 0, 150, _AIR, "gustSpeed"),
+    Field("precipitation_rate", "float", "mm/h", 0, 500, _AIR),
+    Field("precipitation_total", "float", "mm", 0, 10_000_000, _AIR),  # on and on; begins again at the device's bound
+    Field("uv_index", "float", "1", 0, 20, _AIR),
     Field("illuminance", "float", "lx", 0, 200000, _ANY, "illuminance"),
     Field("light_level", "int", "1", 0, 255, _AIR),  # the maker's own steps, from dark
     Field("sound_level", "float", "dB", 0, 140, _AIR),

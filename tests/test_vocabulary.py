@@ -29,6 +29,7 @@ UNITS = {
     "m",
     "m/s",
     "mm",
+    "mm/h",
     "ns",
     "ppb",
     "ppm",
