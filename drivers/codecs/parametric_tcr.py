@@ -1,6 +1,6 @@
-"""Parametric TCR: vehicles counted by radar, in both directions and four classes of speed.
+"""Parametric (now PMX) TCR: vehicles counted by radar, in both directions; two generations.
 
-LoRaWAN, big endian; counts since the last message::
+LoRaWAN, big endian; counts since the last message. The first generation, in four classes of speed::
 
     port 15   BE 02 01 bb    ww ww tt tt then four times  ll ll aa rr rr aa
               BE 02 02 bb bb ww ww tt tt then the same    b battery of the solar charger, % (version 1) or mV (2);
@@ -12,10 +12,23 @@ LoRaWAN, big endian; counts since the last message::
     BE 02 01 64 12C2 18B8  0000 00 0001 06  0000 00 0002 0B  0000 00 0001 1E  0000 00 0000 00
               100 %, 4.802 W; to the right 1 at 6 km/h, 2 at 11, 1 at 30: 4 vehicles, 14.5 km/h on average
 
-One measurement a direction (tag direction: left, right) with the count of each class, the slowest first.
-Quirk: a class without vehicles has the speed 0, which is none.
+The second (2022), in up to four categories of size and speed, a message each, all of one interval::
 
-Source: TCR payload descriptions v1 and v2 (Parametric).
+    port 13 to 17  A2 hh mm  ll ll aa  rr rr aa  vv      port 13 all that was seen, 14 to 17 category 1 to 4; end of
+                                                         the interval, hours and minutes; l left to right, r right
+                                                         to left; v supply, 0.1 V
+    port 190       D2 tt ff ss vv vv xx xx               t model, f licence, s class of speed, v firmware, x that of
+                                                         the charger; 11 00 is 1.1.0
+    port 1         C2 ..                                 an answer to a setting
+
+    A2 14 0A  03E8 32  044C 34  33      until 20:10, 1000 at 50 km/h and 1100 at 52 km/h on average; 5.1 V
+
+One measurement a direction; its tag is left or right, with the count of each class, the slowest first, or
+left_to_right or right_to_left with the tag category: all, 1, 2, 3, 4. A vehicle may be in several categories.
+Quirks: a class or category without vehicles has the speed 0, which is none. The generations share port 15, and the
+first byte tells them apart. The interval's end has no date, so the network's time stands.
+
+Sources: TCR payload descriptions v1 and v2 (Parametric); PMX's codec in the Actility device catalog (July 2026).
 """
 
 from collections.abc import Iterable
@@ -26,6 +39,9 @@ from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, fi
 
 COUNTS, CONFIGURATION = 15, 190
 FAMILY = b"\xbe\x02"
+COUNTED, IDENTITY = b"\xa2", b"\xd2"
+CATEGORIES = {13: "all", 14: "1", 15: "2", 16: "3", 17: "4"}
+"""Port of the second generation -> what it counts."""
 CLASSES = range(4)
 SIZES = {1: 32, 2: 33}
 
@@ -83,8 +99,37 @@ def own(payload: bytes) -> dict[str, FieldValue]:
     return {**battery, "solar_power": power / 1000, "device_temperature": tenths / 10}
 
 
+def _second(port: int, payload: bytes) -> Iterable[Measurement | Reject]:
+    if (port == CONFIGURATION) != (payload[:1] == IDENTITY):
+        return [Reject("noise", payload, f"byte {payload[0]:02X} on port {port}")]
+    if port == CONFIGURATION:
+        return [_identity(payload)]
+    category = CATEGORIES.get(port)
+    if category is None:
+        return [Reject("unsupported", payload, f"port {port} carries no counts")]
+    if len(payload) != 10:
+        return [Reject("length", payload, f"{len(payload)} bytes on port {port}")]
+    _, _, _, *counted, tenths = unpack_from(">BBBHBHBB", payload)
+    said: list[Measurement | Reject] = [Measurement("traffic", {"battery_voltage": tenths / 10})]
+    for way, (count, speed) in zip(("left_to_right", "right_to_left"), (counted[:2], counted[2:]), strict=True):
+        fields: dict[str, FieldValue] = {"intensity": count}
+        if count:
+            fields["average_vehicle_speed"] = float(speed)
+        said.append(Measurement("traffic", fields, tags={"direction": way, "category": category}))
+    return said
+
+
+def _identity(payload: bytes) -> Measurement | Reject:
+    if len(payload) != 8:
+        return Reject("length", payload, f"{len(payload)} bytes on port {CONFIGURATION}")
+    firmware = f"{payload[4] >> 4}.{payload[4] & 0x0F}.{payload[5]}"
+    return Measurement("traffic", {"event": "configuration", "firmware_version": firmware})
+
+
 def decode(port: int, payload: bytes, _: Options) -> Iterable[Measurement | Reject]:
     """See `gateway.contract.Codec`."""
+    if payload[:1] in (COUNTED, IDENTITY):
+        return _second(port, payload)
     if port not in (COUNTS, CONFIGURATION):
         return [Reject("unsupported", payload, f"port {port} carries no counts")]
     if payload[:2] != FAMILY:

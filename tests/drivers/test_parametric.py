@@ -78,3 +78,28 @@ def test_the_long_form_has_sums_that_go_on(hex_: str, fields: dict[str, float]) 
 def test_both_forms_of_the_settings_tell_the_firmware(hex_: str, firmware: str) -> None:
     (said,) = decode_payload("parametric_pcr2", 190, hex_)
     assert said.fields == {"event": "configuration", "firmware_version": firmware}
+
+
+@pytest.mark.parametrize(("port", "category"), [(13, "all"), (14, "1"), (15, "2"), (16, "3"), (17, "4")])
+def test_the_second_generation_sends_a_message_for_each_category(port: int, category: str) -> None:
+    _, right, left = decode_payload("parametric_tcr", port, "A2 14 0A 03E8 32 044C 34 33")
+    assert right.tags == {"direction": "left_to_right", "category": category}
+    assert left.tags == {"direction": "right_to_left", "category": category}
+
+
+def test_the_first_byte_tells_the_generations_apart_on_the_port_that_they_share() -> None:
+    (own, *_) = decode_payload("parametric_tcr", 15, "A2 14 0A 0000 00 0000 00 33")
+    assert own.fields == {"battery_voltage": 5.1}
+    (own, *_) = decode_payload("parametric_tcr", 15, "BE 02 01 64 12C2 00FA" + CLASSES)
+    assert own.fields["battery_level"] == 1.0
+
+
+def test_a_category_without_vehicles_has_no_speed_and_no_date_makes_no_time() -> None:
+    said = decode_payload("parametric_tcr", 14, "A2 14 0A 0000 00 0000 00 33")
+    assert [one.fields for one in said[1:]] == [{"intensity": 0}, {"intensity": 0}]
+    assert {one.time for one in said} == {None}
+
+
+def test_the_identity_is_no_count_and_a_count_no_identity() -> None:
+    assert decode_payload("parametric_tcr", 14, "D2 0A 02 02 11 00 42 00 00 00")[0].reason == "noise"
+    assert decode_payload("parametric_tcr", 190, "A2 14 0A 03 E8 32 04 4C")[0].reason == "noise"

@@ -1,11 +1,14 @@
 """Twins of Parametric's radar counters: TCR for vehicles, PCR2 for people.
 
-Source: the maker's payload descriptions (TCR v1 and v2, PCR2 v3 and v4). Big endian; counts since the last message::
+Sources: the maker's payload descriptions (TCR v1 and v2, PCR2 v3 and v4); PMX's codec for the second generation.
+Big endian; counts since the last message::
 
     TCR   port 15   BE 02 01 bb    ww ww tt tt then for four classes of speed  ll ll aa rr rr aa
                     BE 02 02 bb bb ww ww tt tt ...      battery % (v1) or mV (v2), solar mW, 0.1 C;
                                                         counts to the left and right with their average km/h
           port 190  BE 02 vv dd f1 f2 f3 ...            firmware and settings, after a join
+    PMX   port 13   A2 hh mm ll ll aa rr rr aa vv        all that was seen: clock, left to right, right to left, 0.1 V
+          port 14..17   the same of categories 1 to 4    port 190  D2 type licence class firmware (2) charger (2)
     PCR2  port 14   BE 01 03 nn nn mm mm NN NN MM MM bb    ww ww tt tt
                     BE 01 04 ...                     bb bb       left to right, right to left, their sums, as above
                     0A nn nn 16 mm mm 01 tt tt           the short form
@@ -70,6 +73,33 @@ class TcrV1(Tcr):
     version = 1
 
 
+class TcrPmx:
+    """The second generation: one category a message, and the device itself after a join."""
+
+    def __init__(self) -> None:
+        self.options: dict[str, object] = {}
+        self._port = 190
+
+    def payload(self, random: Random, time: int) -> Payload:
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
+        port, self._port = self._port, self._port + 1 if 13 <= self._port < 17 else 13
+        if port == 190:
+            said: dict[str, Value] = {"event": "configuration", "firmware_version": "1.1.0"}
+            return Payload(port, bytes.fromhex("D2 0A 02 02 11 00 42 00"), (Meant("traffic", said),))
+        minutes, tenths = time // 60_000_000_000 % 1440, random.randint(48, 240)
+        data = bytes((0xA2, minutes // 60, minutes % 60))
+        readings = [Meant("traffic", {"battery_voltage": tenths / 10})]
+        category = "all" if port == 13 else str(port - 13)
+        for way in ("left_to_right", "right_to_left"):
+            count, mean = random.choice((0, random.randrange(2000))), random.randint(5, 120)
+            data += u16(count) + bytes((mean if count else 0,))
+            fields: dict[str, Value] = {"intensity": count}
+            if count:
+                fields["average_vehicle_speed"] = float(mean)
+            readings.append(Meant("traffic", fields, {"direction": way, "category": category}))
+        return Payload(port, data + bytes((tenths,)), tuple(readings))
+
+
 class Pcr2:
     """A path seen by radar, payload version 4."""
 
@@ -109,4 +139,4 @@ class Pcr2V3(Pcr2):
     version = 3
 
 
-CODECS = {"parametric_tcr": (Tcr, TcrV1), "parametric_pcr2": (Pcr2, Pcr2V3)}
+CODECS = {"parametric_tcr": (Tcr, TcrV1, TcrPmx), "parametric_pcr2": (Pcr2, Pcr2V3)}
