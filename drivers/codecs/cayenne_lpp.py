@@ -20,8 +20,8 @@ Sources: Cayenne Low Power Payload 1.2; the other types are IPSO object ids less
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from drivers.codecs.common.distance import DistanceOptions, surface
-from drivers.codecs.common.entries import Part, joined
-from gateway.contract import Codec, FieldValue, Measurement, Reject, field
+from drivers.codecs.common.entries import Output, Part, joined
+from gateway.contract import Codec, FieldValue, Reject, field
 
 LIGHT, PRESENCE, TEMPERATURE, HUMIDITY, PRESSURE = 0x65, 0x66, 0x67, 0x68, 0x73
 VOLTAGE, CONCENTRATION, DISTANCE = 0x74, 0x7D, 0x82
@@ -75,7 +75,7 @@ def _part(type_: int, value: bytes, tags: Mapping[str, str], options: DistanceOp
     return None if read is None else Part(read(raw), "air_quality", tags)
 
 
-def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     parts: list[Part | Reject] = []
     first: dict[int, int] = {}

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from drivers.codecs.common import dragino
 from drivers.codecs.common.distance import surface
 from drivers.codecs.common.dragino import DraginoOptions, number
-from drivers.codecs.common.entries import Part, joined, kept
+from drivers.codecs.common.entries import Output, Part, joined, kept
 from gateway.contract import Codec, FieldValue, Measurement, Quality, Reject, field
 
 READING, KEPT, INFORMATION = 2, 3, 5
@@ -53,7 +53,7 @@ def _reading(payload: bytes, options: DraginoOptions) -> Measurement | Reject:
     return Measurement("parking", fields, quality=doubt)
 
 
-def _history(payload: bytes, options: DraginoOptions) -> Iterable[Measurement | Reject]:
+def _history(payload: bytes, options: DraginoOptions) -> Iterable[Output]:
     if not payload or len(payload) % RECORD:
         return [Reject("length", payload, f"{len(payload)} bytes on port {KEPT}")]
     parts: list[Part | Reject] = []
@@ -65,7 +65,7 @@ def _history(payload: bytes, options: DraginoOptions) -> Iterable[Measurement | 
     return joined(parts, "parking")
 
 
-def decode(port: int, payload: bytes, options: DraginoOptions) -> Iterable[Measurement | Reject]:
+def decode(port: int, payload: bytes, options: DraginoOptions) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     if port == READING:
         return [_reading(payload, options)]

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from drivers.codecs.common import dragino
 from drivers.codecs.common.dragino import NO_PROBE
-from drivers.codecs.common.entries import joined, kept
+from drivers.codecs.common.entries import Output, joined, kept
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 READING, KEPT, INFORMATION = 2, 3, 5
@@ -51,7 +51,7 @@ def _fields(said: Reading) -> dict[str, FieldValue]:
     return fields
 
 
-def decode(port: int, payload: bytes, _: Options) -> Iterable[Measurement | Reject]:
+def decode(port: int, payload: bytes, _: Options) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     if port == INFORMATION:
         return [dragino.information(payload, "air_quality")]

@@ -26,8 +26,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from drivers.codecs.common.distance import DistanceOptions, surface
-from drivers.codecs.common.entries import Fixed, Part, joined, unread
-from gateway.contract import Codec, FieldValue, Measurement, Reject, field
+from drivers.codecs.common.entries import Fixed, Output, Part, Said, joined, unread
+from gateway.contract import Codec, FieldValue, Reject, field
 
 SETTINGS = 0x3E
 OCCUPANCY: dict[int, dict[str, FieldValue]] = {
@@ -113,10 +113,10 @@ def entries(payload: bytes) -> Iterator[tuple[int, bytes] | Reject]:
             yield type_, payload[start : start + SIZES[type_]]
 
 
-def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     types = table(options)
-    parts: list[Part | Reject] = []
+    parts: list[Said] = []
     for entry in entries(payload):
         if not isinstance(entry, Reject):
             parts += types[entry[0]][1](entry[1])

@@ -26,11 +26,11 @@ from struct import unpack_from
 from typing import Literal
 
 from drivers.codecs.common import milesight
-from drivers.codecs.common.entries import Entry, Part, Table, kept, unread
+from drivers.codecs.common.entries import Entry, Output, Part, Table, kept, unread
 from drivers.codecs.common.entries import decode as decode_entries
 from drivers.codecs.common.milesight import number, whole
 from drivers.common.gases import micrograms
-from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
+from gateway.contract import Codec, FieldValue, Options, Reject, field
 
 LENGTHS = {"am307": 16, "am308": 20, "am319_o3": 22, "am319_hcho": 22}
 """Bytes of a kept reading."""
@@ -99,7 +99,7 @@ def channels(options: AmOptions) -> Table:
     return table
 
 
-def decode(_: int, payload: bytes, options: AmOptions) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, options: AmOptions) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     return decode_entries(payload, channels(options), "air_quality")
 

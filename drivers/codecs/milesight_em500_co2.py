@@ -18,10 +18,10 @@ from collections.abc import Iterable
 from struct import unpack
 
 from drivers.codecs.common import milesight
-from drivers.codecs.common.entries import Part, Table, kept
+from drivers.codecs.common.entries import Output, Part, Table, kept
 from drivers.codecs.common.entries import decode as decode_entries
 from drivers.codecs.common.milesight import number
-from gateway.contract import Codec, Measurement, Options, Reject, field
+from gateway.contract import Codec, Options, Reject, field
 
 ALARMS = {0: "temperature alarm", 1: "temperature alarm over", 2: "temperature jump"}
 
@@ -53,7 +53,7 @@ CHANNELS: Table = {
 }
 
 
-def decode(_: int, payload: bytes, __: Options) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, __: Options) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     return decode_entries(payload, CHANNELS, "air_quality")
 

@@ -26,7 +26,7 @@ from struct import unpack
 
 from drivers.codecs.common import milesight
 from drivers.codecs.common.distance import DistanceOptions, surface
-from drivers.codecs.common.entries import Part, Table, kept, unread
+from drivers.codecs.common.entries import Output, Part, Table, kept, unread
 from drivers.codecs.common.entries import decode as decode_entries
 from drivers.codecs.common.milesight import flag, number, with_alarm
 from gateway.contract import Codec, FieldValue, Measurement, Reject, field
@@ -80,17 +80,15 @@ def cellular(payload: bytes) -> tuple[dict[str, FieldValue], bytes] | None:
     return said, payload[HEADER:]
 
 
-def _with_surface(
-    said: Measurement | Reject, more: dict[str, FieldValue], options: DistanceOptions
-) -> Measurement | Reject:
-    if isinstance(said, Reject):
+def _with_surface(said: Output, more: dict[str, FieldValue], options: DistanceOptions) -> Output:
+    if not isinstance(said, Measurement):
         return said
     distance = said.fields.get("distance")
     near = surface(distance, options) if isinstance(distance, float) else {}
     return said._replace(fields={**more, **said.fields, **near})
 
 
-def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     header, entries = cellular(payload) or ({}, payload)
     return [_with_surface(said, header, options) for said in decode_entries(entries, CHANNELS, "parking")]

@@ -23,10 +23,10 @@ from functools import partial
 from struct import unpack
 
 from drivers.codecs.common import milesight
-from drivers.codecs.common.entries import Part, Table, unread
+from drivers.codecs.common.entries import Output, Part, Table, unread
 from drivers.codecs.common.entries import decode as decode_entries
 from drivers.codecs.common.milesight import dotted, in_out, text
-from gateway.contract import Codec, Measurement, Options, Reject, field
+from gateway.contract import Codec, Options, field
 
 
 def _present(value: bytes) -> Iterable[Part]:
@@ -71,7 +71,7 @@ CHANNELS: Table = {
 }
 
 
-def decode(_: int, payload: bytes, __: Options) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, __: Options) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     return decode_entries(payload, CHANNELS, "traffic")
 

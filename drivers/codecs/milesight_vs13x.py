@@ -20,10 +20,10 @@ Sources: as in `drivers.codecs.common.milesight`.
 from collections.abc import Iterable
 
 from drivers.codecs.common import milesight
-from drivers.codecs.common.entries import Fixed, Part, Table, kept, unread
+from drivers.codecs.common.entries import Fixed, Output, Part, Said, Table, kept, unread
 from drivers.codecs.common.entries import decode as decode_entries
 from drivers.codecs.common.milesight import dotted, in_out, stay, text
-from gateway.contract import Codec, Measurement, Options, Reject, field
+from gateway.contract import Codec, Options, Reject, field
 
 LINES = range(4)
 LEFT_OUT = range(0x11, 0x1E)
@@ -59,14 +59,14 @@ def _kept_length(rest: bytes) -> int:
     return 8 if channel in (*STAYS, 0x1E, 0x3C) else 9
 
 
-def _history(value: bytes) -> Iterable[Part | Reject]:
+def _history(value: bytes) -> Iterable[Said]:
     seconds, channel, rest = int.from_bytes(value[:4], "little"), value[4], value[5:]
     if channel in STAYS:
         stayed = {STAYS[channel]: float(int.from_bytes(rest[1:], "little"))}
         yield kept(seconds, stayed, "traffic", {"region": str(rest[0])})
     elif channel in BY_CHANNEL:
         for part in BY_CHANNEL[channel][1](rest):
-            yield part if isinstance(part, Reject) else kept(seconds, part.fields, part.kind, part.tags)
+            yield kept(seconds, part.fields, part.kind, part.tags) if isinstance(part, Part) else part
     elif channel not in (*LEFT_OUT, 0x1E, 0x3C):
         yield Reject("unsupported", value, f"a kept reading of channel {channel:02X}")
 
@@ -83,7 +83,7 @@ CHANNELS: Table = {
 }
 
 
-def decode(_: int, payload: bytes, __: Options) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, __: Options) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     return decode_entries(payload, CHANNELS, "traffic")
 

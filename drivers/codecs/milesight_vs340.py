@@ -16,10 +16,10 @@ Sources: as in `drivers.codecs.common.milesight`.
 from collections.abc import Iterable
 
 from drivers.codecs.common import milesight
-from drivers.codecs.common.entries import Part, Table, unread
+from drivers.codecs.common.entries import Output, Part, Table, unread
 from drivers.codecs.common.entries import decode as decode_entries
 from drivers.codecs.common.milesight import flag, number
-from gateway.contract import Codec, Measurement, Options, Reject, field
+from gateway.contract import Codec, Options, field
 
 CHANNELS: Table = {
     **milesight.OF_ALL,
@@ -37,7 +37,7 @@ CHANNELS: Table = {
 }
 
 
-def decode(_: int, payload: bytes, __: Options) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, __: Options) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     return decode_entries(payload, CHANNELS, "parking")
 

@@ -21,10 +21,10 @@ from collections.abc import Iterable
 from struct import unpack_from
 
 from drivers.codecs.common import milesight
-from drivers.codecs.common.entries import Part, Table, kept, unread
+from drivers.codecs.common.entries import Output, Part, Table, kept, unread
 from drivers.codecs.common.entries import decode as decode_entries
 from drivers.codecs.common.milesight import in_out, number, with_alarm
-from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
+from gateway.contract import Codec, FieldValue, Options, Reject, field
 
 
 def _kept_length(rest: bytes) -> int:
@@ -59,7 +59,7 @@ CHANNELS: Table = {
 }
 
 
-def decode(_: int, payload: bytes, __: Options) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, __: Options) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     return decode_entries(payload, CHANNELS, "traffic")
 

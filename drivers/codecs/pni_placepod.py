@@ -20,9 +20,9 @@ Sources: PlacePod Sensor Communications Protocol (PNI); sjkp/PNI.PlacePod; Zenne
 
 from collections.abc import Iterable
 
-from drivers.codecs.common.entries import Fixed, Part, Table, unread
+from drivers.codecs.common.entries import Fixed, Output, Part, Table, unread
 from drivers.codecs.common.entries import decode as decode_entries
-from gateway.contract import Codec, Measurement, Options, Reject, field
+from gateway.contract import Codec, Options, field
 
 RESTARTED = 0x80
 
@@ -67,7 +67,7 @@ CHANNELS: Table = {
 }
 
 
-def decode(_: int, payload: bytes, __: Options) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, __: Options) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     return decode_entries(payload, CHANNELS, "parking")
 

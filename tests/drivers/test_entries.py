@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.codecs.common.entries import EARLIEST, Part, Table, decode, joined, kept, unread
-from gateway.contract import Measurement, Reject
+from drivers.codecs.common.entries import EARLIEST, Output, Part, Table, decode, joined, kept, unread
+from gateway.contract import Measurement, Reject, Remark
 
 TABLE: Table = {
     0x0101: (1, lambda value: (Part({"motion": value[0]}),)),
@@ -16,7 +16,7 @@ TABLE: Table = {
 }
 
 
-def said(payload: str) -> list[Measurement | Reject]:
+def said(payload: str) -> list[Output]:
     return decode(bytes.fromhex(payload), TABLE, "air_quality")
 
 
@@ -43,11 +43,17 @@ def test_of_a_cut_payload_nothing_is_taken(payload: str) -> None:
     assert one.reason == "length"
 
 
-def test_what_comes_before_an_unknown_entry_holds_and_the_rest_is_kept_to_look_at() -> None:
+def test_what_comes_before_an_unknown_entry_holds_and_the_rest_is_named() -> None:
     first, rest = said("010105 0F0F 010106")
     assert first == Measurement("air_quality", {"motion": 5})
-    assert isinstance(rest, Reject)
-    assert (rest.reason, rest.raw.hex()) == ("unsupported", "0f0f010106")
+    assert isinstance(rest, Remark)
+    assert (rest.kind, rest.detail) == ("left out", "from 0F 0F 01 01 06")
+
+
+def test_a_payload_that_begins_with_an_unknown_entry_is_refused() -> None:
+    (one,) = said("0F0F 010106")
+    assert isinstance(one, Reject)
+    assert (one.reason, one.raw.hex()) == ("unsupported", "0f0f010106")
 
 
 def test_a_payload_without_a_reading_is_unsupported() -> None:

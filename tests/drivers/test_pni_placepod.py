@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from drivers.codecs.pni_placepod import celsius
-from gateway.contract import Measurement, Reject
+from gateway.contract import Measurement, Remark
 from tests.support.recordings import decode_payload
 
 
@@ -53,8 +53,8 @@ def test_an_answer_that_is_not_done_is_a_failure() -> None:
     assert fields("01 01 00") == {"event": "recalibration failed"}
 
 
-def test_what_stands_behind_an_unknown_entry_is_kept() -> None:
+def test_what_stands_behind_an_unknown_entry_is_named() -> None:
     bay, rest = decode_payload("pni_placepod", 2, "15 66 01 CA FE BA BE")
     assert bay.fields["occupied"] is True
-    assert isinstance(rest, Reject)
-    assert rest.raw == bytes.fromhex("CAFEBABE")
+    assert isinstance(rest, Remark)
+    assert (rest.kind, rest.detail) == ("left out", "from CA FE BA BE")

@@ -27,10 +27,14 @@ def _of_all(find: Callable[[Recording], Iterator[str]]) -> str:
 
 
 def _as_far_as_told(output: Output, wanted: Mapping[str, Any]) -> Output:
-    """Forget of a reject what the recording leaves open."""
+    """Forget of a reject or a remark what the recording leaves open."""
     if isinstance(output, Reject):
         return output._replace(
             raw=output.raw if "hex" in wanted else b"", detail=output.detail if "detail" in wanted else ""
+        )
+    if isinstance(output, Remark):
+        return output._replace(
+            what=output.what if "what" in wanted else "", detail=output.detail if "detail" in wanted else ""
         )
     return output
 

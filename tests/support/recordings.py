@@ -18,6 +18,8 @@ A recording is one TOML file that a person can write by hand, ``tests/recordings
     [[expect]]
     reject = "checksum"                     and hex, where the bytes matter
     [[expect]]
+    remark = "left out"                     and what, detail where they matter
+    [[expect]]
     uplink = "0101010101010101"             and port, hex, object, time, key, fields
     [[expect]]
     command = "devices/1/down"              its topic, and hex
@@ -101,6 +103,8 @@ def expected(one: Mapping[str, Any]) -> Output:
     """Return an ``expect`` as what a decoder gives."""
     if "reject" in one:
         return Reject(one["reject"], bytes.fromhex(one.get("hex", "")), one.get("detail", ""))
+    if "remark" in one:
+        return Remark(one["remark"], one.get("what", ""), one.get("detail", ""))
     if "command" in one:
         return Command(one["command"], bytes.fromhex(one["hex"]))
     if "uplink" in one:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from gateway.contract import FieldValue, Measurement, Reject
+from gateway.contract import FieldValue, Measurement, Reject, Remark
 
 EARLIEST = 1_577_836_800
 """Seconds, 2020-01-01 UTC: a device that gives an earlier time does not know it."""
@@ -22,7 +22,9 @@ class Part(NamedTuple):
     time: int | None = None
 
 
-Reader = Callable[[bytes], Iterable[Part | Reject]]
+Said = Part | Reject | Remark
+Output = Measurement | Reject | Remark
+Reader = Callable[[bytes], Iterable[Said]]
 Fixed = tuple[int, Reader]
 """Number of bytes of a value, and what they mean."""
 Entry = tuple[int | Callable[[bytes], int], Reader]
@@ -45,12 +47,13 @@ def kept(
     return Part(fields, kind, tags or {}, seconds * 1_000_000_000)
 
 
-def decode(payload: bytes, table: Table, kind: str) -> list[Measurement | Reject]:
+def decode(payload: bytes, table: Table, kind: str) -> list[Output]:
     """Return what a payload of channel, type and value says; nothing of it where it is cut.
 
-    The length of an unknown entry is not known: reading ends there, with a `Reject`, and what came before it holds.
+    The length of an unknown entry is not known: reading ends there; what came before it holds, and a `Remark` names
+    the rest. A payload that begins with such an entry has no reading, which is a `Reject`.
     """
-    parts: list[Part | Reject] = []
+    parts: list[Said] = []
     at = 0
     while at < len(payload):
         code, start = int.from_bytes(payload[at : at + 2], "big"), at + 2
@@ -59,8 +62,7 @@ def decode(payload: bytes, table: Table, kind: str) -> list[Measurement | Reject
         entry = table.get(code)
         if entry is None:
             name = f"channel {code >> 8:02X} of type {code & 0xFF:02X}"
-            parts.append(Reject("unsupported", payload[at:], f"{name} is not known of this device"))
-            break
+            return with_rest(joined(parts, kind), payload[at:], f"{name} is not known of this device")
         size, read = entry
         at = start + (size(payload[start:]) if callable(size) else size)
         if at > len(payload):
@@ -69,16 +71,23 @@ def decode(payload: bytes, table: Table, kind: str) -> list[Measurement | Reject
     return joined(parts, kind) or [Reject("unsupported" if payload else "length", payload, "no reading in it")]
 
 
-def joined(parts: Iterable[Part | Reject], kind: str) -> list[Measurement | Reject]:
+def with_rest(said: list[Output], rest: bytes, why: str) -> list[Output]:
+    """Return what was read before a rest that cannot be: with a `Remark`, or a `Reject` where nothing was read."""
+    if any(isinstance(one, Measurement) for one in said):
+        return [*said, Remark("left out", why, f"from {rest.hex(' ').upper()}")]
+    return [*said, Reject("unsupported", rest, why)]
+
+
+def joined(parts: Iterable[Said], kind: str) -> list[Output]:
     """Return a measurement for all parts of one kind, tags and time, in the order in which they began.
 
-    A later value wins over an earlier one; events are listed. Rejects come last.
+    A later value wins over an earlier one; events are listed. Rejects and remarks come last.
     """
     known: dict[tuple[str, tuple[tuple[str, str], ...], int | None], dict[str, FieldValue]] = {}
-    rejects: list[Measurement | Reject] = []
+    others: list[Output] = []
     for part in parts:
-        if isinstance(part, Reject):
-            rejects.append(part)
+        if isinstance(part, Reject | Remark):
+            others.append(part)
         elif part.fields:
             fields = known.setdefault((part.kind or kind, tuple(part.tags.items()), part.time), {})
             events = {str(said["event"]): None for said in (fields, part.fields) if "event" in said}
@@ -86,4 +95,4 @@ def joined(parts: Iterable[Part | Reject], kind: str) -> list[Measurement | Reje
             if len(events) > 1:
                 fields["event"] = ", ".join(events)
     said = [Measurement(of, fields, time=time, tags=dict(tags)) for (of, tags, time), fields in known.items()]
-    return [*said, *rejects]
+    return [*said, *others]

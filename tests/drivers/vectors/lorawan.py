@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 import pytest
 
 import drivers
-from gateway.contract import Measurement, Reject
+from gateway.contract import Measurement, Reject, Remark
 from tests.drivers.vectors.common import Said, Vector
 
 More = Callable[[Vector, bytes, list[Measurement]], dict[str, object]]
@@ -124,7 +124,12 @@ def by_codec(name: str, vector: Vector, more: More = nothing, then: More = nothi
         return list(rejects)
     names = {**own_names(measurements), "history": _history(vector, measurements, then)}
     names |= more(vector, data, measurements)
-    return [{**names, "unparsed": rejects[0].raw.hex()} if rejects else names]
+    rests = [one.raw.hex() for one in rejects] + [_rest(one) for one in said if isinstance(one, Remark)]
+    return [{**names, "unparsed": rests[0]} if rests else names]
+
+
+def _rest(remark: Remark) -> str:
+    return remark.detail.removeprefix("from ").replace(" ", "").lower()
 
 
 def events_of(measurements: Iterable[Measurement]) -> list[str]:
