@@ -22,9 +22,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
-from drivers.common.lorawan import Impossible, eui, whole
+from drivers.common.lorawan import Impossible, eui, frame_counter, whole
 from drivers.common.times import nanoseconds
-from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Uplink, field
+from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
 
 
 class Decoder:
@@ -33,7 +33,7 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:
         """See `gateway.contract.MessageDecoder`."""
         del topic
         message = parse(payload)
@@ -45,16 +45,15 @@ class Decoder:
         if names != ["DevEUI_uplink"]:
             return [refuse("unsupported", payload, f"no uplink but {names[0][:64]}")]
         try:
-            return [_open(message["DevEUI_uplink"])]
+            return _open(message["DevEUI_uplink"])
         except Impossible as error:
             return [refuse("range", payload, str(error))]
 
 
-def _open(uplink: Any) -> Uplink:  # noqa: ANN401 -- JSON may hold anything
+def _open(uplink: Any) -> list[Uplink | Remark]:  # noqa: ANN401 -- JSON may hold anything
     if type(uplink) is not dict:
         raise Impossible("DevEUI_uplink is no object")
-    counter = whole(uplink, "FCntUp", 2**32 - 1)
-    fields: dict[str, FieldValue] = {"frame_counter": counter}
+    fields, remarks = frame_counter(uplink, "FCntUp")
     for name, theirs in (("rssi", "LrrRSSI"), ("snr", "LrrSNR")):
         level = _level(uplink.get(theirs))
         if level is not None:
@@ -65,8 +64,8 @@ def _open(uplink: Any) -> Uplink:  # noqa: ANN401 -- JSON may hold anything
         raise Impossible("payload_hex is no text of hex digits") from None
     port = whole(uplink, "FPort", 255) if data or uplink.get("FPort") else None
     time = nanoseconds(uplink.get("Time"))
-    key = None if time is None else f"{counter}@{time}"
-    return Uplink(eui(uplink.get("DevEUI")), port, data, None, time, key, fields)
+    key = None if time is None or remarks else f"{fields['frame_counter']}@{time}"
+    return [Uplink(eui(uplink.get("DevEUI")), port, data, None, time, key, fields), *remarks]
 
 
 def _level(value: object) -> float | None:

@@ -25,18 +25,14 @@ from typing import Any
 import orjson
 
 from drivers.common.json_messages import MAX_MESSAGE, SHOWN, parse, refuse
-from drivers.common.lorawan import loudest
+from drivers.common.lorawan import Impossible, frame_counter, loudest, whole
 from drivers.common.times import nanoseconds
-from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Uplink, field
+from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
 
 _EUI = re.compile("[0-9a-fA-F]{16}")
 _EUI_V3 = re.compile("[0-9a-zA-Z+/]{11}=")  # eight bytes in base64
 _WITHOUT_READING = frozenset({"join", "ack", "txack", "log", "error", "location", "integration"})
 _LOG_PARTS = ("level", "code", "type", "description", "error")  # v3 writes type and error
-
-
-class _Impossible(ValueError):
-    """A part of the envelope has a type or value that ChirpStack does not write."""
 
 
 class Decoder:
@@ -45,40 +41,47 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:
         """See `gateway.contract.MessageDecoder`."""
         message = parse(payload)
         if isinstance(message, Reject):
             return [message]
         try:
-            return [_open(topic.rpartition("/")[2], message, payload)]
-        except _Impossible as error:
+            return _open(topic.rpartition("/")[2], message, payload)
+        except Impossible as error:
             return [refuse("range", payload, str(error))]
 
 
-def _open(event: str, message: Any, payload: bytes) -> Uplink | Reject:  # noqa: ANN401 -- JSON may hold anything
+def _open(event: str, message: Any, payload: bytes) -> list[Uplink | Remark | Reject]:  # noqa: ANN401 -- JSON may hold anything
     if type(message) is not dict or not ("deviceInfo" in message or "devEUI" in message):
-        return refuse("noise", payload, "no envelope of ChirpStack's")
+        return [refuse("noise", payload, "no envelope of ChirpStack's")]
     if event == "up":
         return _uplink(message)
     if event == "status":
-        return _status(message, payload)
+        return [_status(message, payload)]
     if event in _WITHOUT_READING:
         words = [word[:SHOWN] for name in _LOG_PARTS if type(word := message.get(name)) is str]
-        return refuse("unsupported", payload, " ".join([event, *words]))
-    return refuse("unsupported", payload, f"no event is known as {event!r}")
+        return [refuse("unsupported", payload, " ".join([event, *words]))]
+    return [refuse("unsupported", payload, f"no event is known as {event!r}")]
 
 
-def _uplink(message: dict[str, Any]) -> Uplink:
-    fields: dict[str, FieldValue] = {"frame_counter": _whole(message, "fCnt", 2**32 - 1)}
+def _uplink(message: dict[str, Any]) -> list[Uplink | Remark | Reject]:
+    fields, remarks = frame_counter(message, "fCnt")
     if receptions := message.get("rxInfo"):
         fields |= loudest(receptions)
     try:
         data = a2b_base64(message.get("data") or b"", strict_mode=True)
     except (TypeError, ValueError) as error:
-        raise _Impossible(f"data: {error}") from None
-    port = _whole(message, "fPort", 255)
-    return Uplink(_device(message), port, data, _object(message), _time(message), _key(message), fields)
+        raise Impossible(f"data: {error}") from None
+    port = whole(message, "fPort", 255)
+    decoded = None
+    try:
+        decoded = _object(message)
+    except Impossible as error:
+        if not data:
+            raise
+        remarks.append(Remark("left out", "object", str(error)))
+    return [Uplink(_device(message), port, data, decoded, _time(message), _key(message), fields), *remarks]
 
 
 def _status(message: dict[str, Any], payload: bytes) -> Uplink | Reject:
@@ -86,8 +89,8 @@ def _status(message: dict[str, Any], payload: bytes) -> Uplink | Reject:
         return refuse("unsupported", payload, "status without a battery level")
     level = message.get("batteryLevel", 0)
     if type(level) not in (int, float):
-        raise _Impossible("batteryLevel is no number")
-    fields = {"battery_level": level / 100}
+        raise Impossible("batteryLevel is no number")
+    fields: dict[str, FieldValue] = {"battery_level": level / 100}
     return Uplink(_device(message), None, b"", None, _time(message), _key(message), fields)
 
 
@@ -99,14 +102,7 @@ def _device(message: dict[str, Any]) -> str:
             return eui.lower()
         if _EUI_V3.fullmatch(eui):
             return a2b_base64(eui).hex()
-    raise _Impossible("no device EUI of 16 hex digits")
-
-
-def _whole(message: dict[str, Any], name: str, highest: int) -> int:
-    value = message.get(name, 0)
-    if type(value) is not int or not 0 <= value <= highest:
-        raise _Impossible(f"{name} is no whole number from 0 to {highest}")
-    return value
+    raise Impossible("no device EUI of 16 hex digits")
 
 
 def _object(message: dict[str, Any]) -> dict[str, Any] | None:
@@ -115,9 +111,9 @@ def _object(message: dict[str, Any]) -> dict[str, Any] | None:
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            raise _Impossible(f"objectJSON: {error}") from None
+            raise Impossible(f"objectJSON: {error}") from None
     if value is not None and type(value) is not dict:
-        raise _Impossible("object is no object")
+        raise Impossible("object is no object")
     return value
 
 

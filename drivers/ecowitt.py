@@ -8,30 +8,35 @@ Topic ``ecowitt/{name}``; every value is a text, in imperial units::
 Worked: 18.2 degrees, 48 %, 886.387 hPa, PM2.5 7 ug/m3 at 2024-02-08T10:36:28Z, sensor ``{name}``.
 
 Quirks: **PASSKEY identifies the device and is a credential**: it names no sensor, and is struck from what is kept of
-a refused message. The time is UTC; firmware V3.1.0 prints spaces after the colons. A gateway has up to four dust
-sensors: ``pm25_ch1`` belongs to the main reading, the others make readings with the tag ``channel``, which may be
-all there is. ``.._co2`` is of the WH45, which counts where there is no channel 1. Means over 24 h, rain, light and
-what is indoors are not taken; batteries are, where their code is known: 0 to 5 bars of the dust sensors (6 is
-mains), volts of the WS90.
+a refused message. The time is UTC; firmware V3.1.0 prints spaces after the colons; ``now`` is the time of arrival. A
+gateway has up to four dust sensors: ``pm25_ch1`` belongs to the main reading, the others make readings with the tag
+``channel``, which may be all there is. So do the thermometers WN31, ``temp1f`` and ``humidity1`` to 8, and the probes
+WN34, ``tf_ch1`` to 8. ``.._co2`` is of the WH45, or of the WH46 with PM1 and PM4; its dust is the main one where
+channel 1 was ever heard of that station, and left out where channel 1 is silent. -9999 and an empty text stand for a
+sensor that is not heard. Means over 24 h, rain, light and what is indoors are not taken; batteries are, where their
+code is known: 0 to 5 bars of the dust sensors (6 is mains), volts of WS90, WS80 and WS68. Ambient's ``battout`` and
+``batt_co2`` are 1 where the battery is good, Ecowitt's own ``wh65batt`` is 1 where it is low.
 
-Source: captured posts of EasyWeather and GW2000A stations, as public projects show them.
+Sources: captured posts of EasyWeather, GW1100A, GW2000A (V2.1 to V3.1) and Ambient (AMBWeatherV4) stations, as public
+projects show them; for the names of other sensors the gateways' own list of what they send.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from drivers.common.flat_json import PERCENT, Term, declared, report
+from drivers.common.flat_json import PERCENT, Term, declared, left_out, report
 from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
 from drivers.common.times import nanoseconds
-from gateway.contract import Driver, Measurement, MqttLink, Options, Reject
+from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
 MILES_PER_HOUR = 0.44704
 INCHES_OF_MERCURY = 33.8638866667
 BARS = 0.2
+FAHRENHEIT = (1 / 1.8, -32 / 1.8)
 TABLE = {
-    "tempf": Term("temperature", 1 / 1.8, -32 / 1.8),
+    "tempf": Term("temperature", *FAHRENHEIT),
     "humidity": Term("relative_humidity", PERCENT),
     "baromabsin": Term("atmospheric_pressure", INCHES_OF_MERCURY),
     "windspeedmph": Term("wind_speed", MILES_PER_HOUR),
@@ -39,31 +44,76 @@ TABLE = {
     "pm25_ch1": Term("pm25"),
     "pm25_co2": Term("pm25"),
     "pm10_co2": Term("pm10"),
+    "pm1_co2": Term("pm1"),
+    "pm4_co2": Term("pm4"),
     "co2": Term("co2"),
+    "pm25": Term("pm25"),  # Ambient's name of the outdoor dust sensor
     "wh90batt": Term("battery_voltage"),
+    "wh80batt": Term("battery_voltage"),
+    "wh68batt": Term("battery_voltage"),
+    "wh65batt": Term("battery_low"),
     "pm25batt1": Term("battery_level", BARS),
+    "co2_batt": Term("battery_level", BARS),
     "stationtype": Term("firmware_version"),
 }
-CHANNELS = {
-    str(number): {f"pm25_ch{number}": Term("pm25"), f"pm25batt{number}": Term("battery_level", BARS)}
-    for number in (2, 3, 4)
+CHANNELS: dict[str, Mapping[str, Term]] = {
+    str(number): {
+        **(
+            {f"pm25_ch{number}": Term("pm25"), f"pm25batt{number}": Term("battery_level", BARS)} if number > 1 else {}
+        ),
+        f"temp{number}f": Term("temperature", *FAHRENHEIT),
+        f"humidity{number}": Term("relative_humidity", PERCENT),
+        f"tf_ch{number}": Term("external_temperature", *FAHRENHEIT),
+    }
+    for number in range(1, 9)
 }
 _CREDENTIAL = re.compile(rb'(PASSKEY"?\s*[:=]\s*"?)[^"&,}\s]+', re.IGNORECASE)
 _MAINS = "6"
+_INSTEAD = "pm25_co2"
+REMEMBERED = 1024
 
 
 class Decoder:
-    """Reads posts; keeps no state."""
+    """Reads posts; remembers which stations have a dust sensor of channel 1."""
 
     def __init__(self, _: Options) -> None:
-        pass
+        self._dusty: dict[str, None] = {}
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
         """See `gateway.contract.MessageDecoder`."""
         return [
             one._replace(raw=_CREDENTIAL.sub(rb"\1*", one.raw)) if isinstance(one, Reject) else one
-            for one in _read(topic.rpartition("/")[2], payload)
+            for one in self._read(topic.rpartition("/")[2], payload)
         ]
+
+    def _read(self, sensor: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+        message = _message(payload)
+        if isinstance(message, Reject):
+            return [message]
+        if type(message) is not dict or not {"stationtype", "dateutc"} <= message.keys():
+            return [refuse("noise", payload, "no post of an Ecowitt station")]
+        date = message["dateutc"]
+        time = nanoseconds(f"{date.replace(': ', ':')}Z") if type(date) is str else None
+        if time is None and date != "now":
+            return [refuse("range", payload, "dateutc is no time")]
+        said, remarks = self._main(sensor, message)
+        read = [*report(said, TABLE, sensor, payload, time), *remarks]
+        others = list(_channels(sensor, message, payload, time))
+        if any(isinstance(one, Measurement) for one in others) and isinstance(read[0], Reject):
+            return others if read[0].reason == "unsupported" else [*others, left_out("main reading", read[0].detail)]
+        return [*read, *others]
+
+    def _main(self, sensor: str, message: Mapping[str, Any]) -> tuple[list[tuple[str, object]], list[Remark]]:
+        """Return names and values, channel 1 before the WH45's dust; without that where channel 1 is silent."""
+        said = [one for one in message.items() if not (one[1] == _MAINS and one[0] in _BATTERIES)]
+        if "pm25_ch1" in message:
+            self._dusty[sensor] = None
+            if len(self._dusty) > REMEMBERED:
+                del self._dusty[next(iter(self._dusty))]
+        elif sensor in self._dusty and _INSTEAD in message:
+            return [one for one in said if one[0] != _INSTEAD], [left_out(_INSTEAD, "without pm25_ch1")]
+        said.sort(key=lambda one: one[0] != "pm25_ch1")
+        return said, []
 
 
 def _message(payload: bytes) -> Any:  # noqa: ANN401 -- JSON may hold anything
@@ -75,33 +125,25 @@ def _message(payload: bytes) -> Any:  # noqa: ANN401 -- JSON may hold anything
         return refuse("noise", payload, f"no form: {error}")
 
 
-def _read(sensor: str, payload: bytes) -> Iterable[Measurement | Reject]:
-    message = _message(payload)
-    if isinstance(message, Reject):
-        return [message]
-    if type(message) is not dict or not {"stationtype", "dateutc"} <= message.keys():
-        return [refuse("noise", payload, "no post of an Ecowitt station")]
-    date = message["dateutc"]
-    time = nanoseconds(f"{date.replace(': ', ':')}Z") if type(date) is str else None
-    if time is None:
-        return [refuse("range", payload, "dateutc is no time")]
-    said = [(name, value) for name, value in message.items() if not (name.startswith("pm25batt") and value == _MAINS)]
-    said.sort(key=lambda one: one[0] != "pm25_ch1")  # it counts before the WH45's
-    read = [report(said, TABLE, sensor, payload, time)]
+_BATTERIES = frozenset({"co2_batt", *(f"pm25batt{number}" for number in range(1, 5))})
+
+
+def _channels(
+    sensor: str, message: Mapping[str, Any], payload: bytes, time: int | None
+) -> Iterable[Measurement | Reject | Remark]:
+    """Return a reading for each further channel that says more than its battery."""
+    said = [one for one in message.items() if not (one[1] == _MAINS and one[0] in _BATTERIES)]
     for channel, table in CHANNELS.items():
-        if f"pm25_ch{channel}" in message:
-            one = report(said, table, sensor, payload, time)
-            read.append(one if isinstance(one, Reject) else one._replace(tags={"channel": channel}))
-    if len(read) > 1 and isinstance(read[0], Reject) and read[0].reason == "unsupported":
-        return read[1:]
-    return read
+        if any(name in message for name in table if name not in _BATTERIES):
+            for one in report(said, table, sensor, payload, time, tags={"channel": channel}):
+                yield left_out(f"channel {channel}", one.detail) if isinstance(one, Reject) else one
 
 
 DRIVER = Driver(
     name="ecowitt",
     title="Ecowitt gateways and stations",
     link=MqttLink(("ecowitt/+",)),
-    fields=declared(TABLE),
+    fields=declared(TABLE, *CHANNELS.values()),
     max_frame=MAX_MESSAGE,
     decoder=Decoder,
     kinds=("air_quality",),

@@ -7,23 +7,28 @@ MQTT, JSON, topic ``frigate/events``; ``new``, then ``update`` several times, th
      "entered_zones": ["yard", "driveway"], "stationary": false, ...}}
 
 Worked: an intensity of 1 with the tag ``vehicle_type = "car"`` at 1607123955.475377, of the sensor ``front_door``.
+Since Frigate 0.15, where the zone's distances are set, ``average_estimated_speed`` is given too.
 
 Quirks: an object keeps its id as long as it is followed; a message that comes again is known by it (the last 1024 ids
 are remembered, and each is the reading's key). ``false_positive`` was nothing after all. With a zone set, only what
-entered it counts. Labels that are not wanted are left alone, so that tags stay few. ``frigate/{camera}/{object}`` is
-how many are there now, no count of passages, and not read. Times are seconds with a fraction.
+entered it counts. The speed is in km/h or mph, as Frigate's ``unit_system`` says, and 0 where none was estimated: see
+the option ``speed_unit``. Labels that are not wanted are left alone, so that tags stay few.
+``frigate/{camera}/{object}`` is how many are there now, no count of passages, and not read. Times are seconds with a
+fraction.
 
-Source: Frigate documentation, MQTT.
+Source: Frigate documentation, MQTT, 0.12 to 0.16.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
+from drivers.common.flat_json import left_out, number
 from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
 from drivers.common.times import moment
-from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, field
+from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Remark, field
 
 REMEMBERED = 1024
+UNITS = {"km/h": 1.0, "mph": 1.609344}
 
 
 class FrigateOptions(Options):
@@ -33,6 +38,8 @@ class FrigateOptions(Options):
     """Frigate's names of the objects that are counted."""
     zone: str = ""
     """Only what entered this zone; "" for all that the camera sees."""
+    speed_unit: Literal["km/h", "mph"] = "km/h"
+    """What speeds are in: "mph" where Frigate's ``unit_system`` is imperial."""
 
 
 class Decoder:
@@ -42,7 +49,7 @@ class Decoder:
         self._options = options
         self._counted: dict[str, None] = {}
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
         """See `gateway.contract.MessageDecoder`."""
         del topic
         message = parse(payload)
@@ -52,12 +59,12 @@ class Decoder:
         if type(after) is not dict or type(message.get("type")) is not str or "camera" not in after:
             return [refuse("noise", payload, "no event of Frigate's")]
         why_not = self._passed_over(message["type"], after)
-        return [refuse("unsupported", payload, why_not)] if why_not else [self._count(after, payload)]
+        return [refuse("unsupported", payload, why_not)] if why_not else self._count(after, payload)
 
     def _passed_over(self, step: str, after: dict[str, Any]) -> str:
         if step != "end":
             return "the event goes on"
-        if after.get("false_positive"):
+        if after.get("false_positive") is True:
             return "a false positive"
         if after.get("label") not in self._options.labels:
             return "a label that is not counted"
@@ -66,19 +73,27 @@ class Decoder:
             return "it did not enter the zone"
         return ""
 
-    def _count(self, after: dict[str, Any], payload: bytes) -> Measurement | Reject:
+    def _count(self, after: dict[str, Any], payload: bytes) -> list[Measurement | Reject | Remark]:
         key, camera = _name(after.get("id")), _name(after["camera"])
         if key is None or camera is None:
-            return refuse("range", payload, "id or camera is no name")
+            return [refuse("range", payload, "id or camera is no name")]
         time = moment(after.get("start_time"), "s")
         if time is None:
-            return refuse("range", payload, "start_time is no time")
+            return [refuse("range", payload, "start_time is no time")]
         if key in self._counted:
-            return refuse("unsupported", payload, "counted before")
+            return [refuse("unsupported", payload, "counted before")]
         self._counted[key] = None
         if len(self._counted) > REMEMBERED:
             del self._counted[next(iter(self._counted))]
-        return Measurement("traffic", {"intensity": 1}, camera, time, key, tags={"vehicle_type": after["label"]})
+        fields: dict[str, FieldValue] = {"intensity": 1}
+        remarks: list[Measurement | Reject | Remark] = []
+        if (said := after.get("average_estimated_speed")) is not None:
+            speed = number(said)
+            if speed is None or speed < 0:
+                remarks.append(left_out("average_estimated_speed", f"{said!r} is no speed"))
+            elif speed:
+                fields["average_vehicle_speed"] = round(speed * UNITS[self._options.speed_unit], 6)
+        return [Measurement("traffic", fields, camera, time, key, tags={"vehicle_type": after["label"]}), *remarks]
 
 
 def _name(value: object) -> str | None:
@@ -89,7 +104,7 @@ DRIVER = Driver(
     name="frigate",
     title="Frigate (network video recorder)",
     link=MqttLink(("frigate/events",)),
-    fields=(field("intensity"),),
+    fields=(field("intensity"), field("average_vehicle_speed")),
     max_frame=MAX_MESSAGE,
     decoder=Decoder,
     options=FrigateOptions,

@@ -105,7 +105,7 @@ DRIVER = Driver(
     name="mhz19",
     title="Winsen MH-Z19B, MH-Z19C",
     link=SerialLink(baudrate=9600, interval=10.0, harmless="poll"),
-    fields=(field("co2", 0, 10000), field("device_temperature")),
+    fields=(field("co2", 250, 10000), field("device_temperature")),
     max_frame=LENGTH,
     decoder=Decoder,
     options=MhZ19Options,

@@ -23,10 +23,10 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from drivers.common.flat_json import Term, declared, report
+from drivers.common.flat_json import Term, declared, left_out, report
 from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
 from drivers.common.times import moment
-from gateway.contract import VOCABULARY, Driver, Measurement, MqttLink, Options, Quality, Reject
+from gateway.contract import VOCABULARY, Driver, Measurement, MqttLink, Options, Quality, Reject, Remark
 
 RELATIVE = 2**28
 """A time in seconds below this is relative to now."""
@@ -68,28 +68,52 @@ class _Impossible(ValueError):
     pass
 
 
-def resolve(pack: object) -> list[Record] | str:
-    """Return the records of a pack that hold a value, or what is wrong with it."""
+class Resolved(NamedTuple):
+    """The records of a pack that hold a value, and what was left out of it."""
+
+    records: list[Record]
+    remarks: list[Remark]
+
+
+def resolve(pack: object) -> Resolved | str:
+    """Return the records of a pack, or what is wrong with all of it.
+
+    A record with a part that is none of its type is left out alone; a base of that kind is of all that follow, and so
+    the pack is refused, but for a base unit: without it a record may still say what it is.
+    """
     if type(pack) is not list or not all(type(one) is dict for one in pack):
         return "no list of records"
-    records: list[Record] = []
-    base, unit, time, value, total = "", "", 0.0, 0.0, 0.0
-    try:
-        for one in pack:
+    said = Resolved([], [])
+    base = Record("", "", "", 0.0, 0.0, None, 0.0)
+    for number, one in enumerate(pack):
+        try:
             if _number(one, "bver", 10) > 10 or any(name.endswith("_") for name in one):
                 return "a version or field that must be understood and is not"
-            base, unit = _text(one, "bn", base), _text(one, "bu", unit)
-            time, value, total = _number(one, "bt", time), _number(one, "bv", value), _number(one, "bs", total)
-            if not any(name in one for name in _VALUES):
-                continue
-            number = _number(one, "v", 0.0) + value if "v" in one else None
-            moment_said = _number(one, "t", 0.0) + time
-            summed = _number(one, "s", 0.0) + total if "s" in one else None
-            name, its_unit = _text(one, "n", ""), _text(one, "u", unit)
-            records.append(Record(base, name, its_unit, moment_said, number, _other(one), summed))
-    except _Impossible as error:
-        return str(error)
-    return records
+            unit = one.get("bu", base.unit)
+            base = Record(
+                _text(one, "bn", base.base),
+                "",
+                unit if isinstance(unit, str) else "",
+                _number(one, "bt", base.time),
+                _number(one, "bv", base.value or 0.0),
+                None,
+                _number(one, "bs", base.total or 0.0),
+            )
+        except _Impossible as error:
+            return str(error)
+        if any(name in one for name in _VALUES):
+            try:
+                said.records.append(_record(one, base))
+            except _Impossible as error:
+                said.remarks.append(left_out(str(one.get("n", number)), error))
+    return said
+
+
+def _record(one: dict[str, object], base: Record) -> Record:
+    number = _number(one, "v", 0.0) + (base.value or 0.0) if "v" in one else None
+    summed = _number(one, "s", 0.0) + (base.total or 0.0) if "s" in one else None
+    name, unit, time = _text(one, "n", ""), _text(one, "u", base.unit), _number(one, "t", 0.0) + base.time
+    return Record(base.base, name, unit, time, number, _other(one), summed)
 
 
 def _number(record: dict[str, object], name: str, otherwise: float) -> float:
@@ -122,7 +146,7 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
         """See `gateway.contract.MessageDecoder`."""
         del topic
         pack = parse(payload)
@@ -130,18 +154,22 @@ class Decoder:
             return [pack]
         if type(pack) is not list:
             return [refuse("noise", payload, "no SenML pack")]
-        records = resolve(pack)
-        if isinstance(records, str):
-            return [refuse("range", payload, records)]
+        found = resolve(pack)
+        if isinstance(found, str):
+            return [refuse("range", payload, found)]
         told: dict[tuple[str, float], list[tuple[str, object]]] = {}
-        for record in records:
+        for record in found.records:
             sensor, quantity = _split(record)
             known = quantity if quantity in BY_NAME else record.unit
             if record.value is not None and known in TABLE:
                 told.setdefault((sensor, record.time), []).append((known, record.value))
         if not told:
-            return [refuse("unsupported", payload, "no record that is known")]
-        return [_measured(sensor, time, said, payload) for (sensor, time), said in told.items()]
+            why = "; ".join(f"{one.what}: {one.detail}" for one in found.remarks)
+            return [
+                refuse("range", payload, why) if why else refuse("unsupported", payload, "no record that is known")
+            ]
+        measured = [one for (sensor, time), said in told.items() for one in _measured(sensor, time, said, payload)]
+        return [*measured, *found.remarks]
 
 
 def _split(record: Record) -> tuple[str, str]:
@@ -153,13 +181,17 @@ def _split(record: Record) -> tuple[str, str]:
     return (whole[:cut], whole[cut + 1 :]) if cut > 0 and whole[cut + 1 :] in BY_NAME else (whole.rstrip(":/"), "")
 
 
-def _measured(sensor: str, time: float, said: list[tuple[str, object]], payload: bytes) -> Measurement | Reject:
+def _measured(
+    sensor: str, time: float, said: list[tuple[str, object]], payload: bytes
+) -> Iterable[Measurement | Reject | Remark]:
     if time < RELATIVE:
-        found = report(said, TABLE, sensor, payload)
         doubt = Quality.ESTIMATED_TIME if time else Quality.GOOD
-        return found if isinstance(found, Reject) else found._replace(quality=found.quality | doubt)
+        found = report(said, TABLE, sensor, payload)
+        return [one._replace(quality=one.quality | doubt) if isinstance(one, Measurement) else one for one in found]
     stamp = moment(time, "s")
-    return refuse("range", payload, "t is no time") if stamp is None else report(said, TABLE, sensor, payload, stamp)
+    return (
+        [refuse("range", payload, "t is no time")] if stamp is None else report(said, TABLE, sensor, payload, stamp)
+    )
 
 
 TABLE = {**BY_UNIT, **BY_NAME}

@@ -78,7 +78,7 @@ DRIVER = Driver(
     name="senseair_k30",
     title="SenseAir K30",
     link=SerialLink(baudrate=9600, interval=10.0, timeout=0.5, bus=True, harmless="poll"),
-    fields=(field("co2", 0, 10000),),
+    fields=(field("co2", 250, 10000),),
     max_frame=longest(SIZES),
     decoder=Decoder,
     options=SenseairK30Options,

@@ -123,7 +123,7 @@ DRIVER = Driver(
     name="senseair_s8",
     title="SenseAir S8",
     link=SerialLink(baudrate=9600, interval=10.0, timeout=0.5, bus=True, harmless="poll"),
-    fields=(field("co2", 0, 10000), field("device_error"), field("firmware_version"), field("serial_number")),
+    fields=(field("co2", 250, 10000), field("device_error"), field("firmware_version"), field("serial_number")),
     max_frame=longest(SIZES),
     decoder=Decoder,
     options=SenseairS8Options,

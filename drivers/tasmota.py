@@ -8,79 +8,211 @@ MQTT, JSON, topic ``tele/{device}/SENSOR``, every TelePeriod (300 s), one object
 Worked: PM2.5 11.8 and PM10 5.8 ug/m3 (marked: they contradict each other), 20.5 degrees, 53.1 %, 977 hPa, sensor
 ``{device}``.
 
+A name counts with the part it stands under: the Temperature of ESP32, MPU6050, AXP192, MHZ19B or ENERGY is that of
+the chip or of the inside, ``device_temperature``; that of ANALOG, MAX31855 and other thermocouples is of a probe on a
+cable, ``external_temperature``; OBJTMP of an MLX90614 is a surface. Lists (MLX90640) are no readings.
+
+The topic may have its levels in any order (FullTopic): ``tele``, or the option ``prefix``, is taken out of it, and
+what is left of it names the board: ``kitchen`` for ``kitchen/tele/SENSOR``, ``house/kitchen`` for
+``tele/house/kitchen/SENSOR``. ``StatusSNS``, the answer to Status 8 and 10, is read as well.
+
 Quirks: Time is the board's local time without an offset, and in 1970 before it knows better: the time of arrival is
 taken. TempUnit may be F, PressureUnit mmHg or inHg. A PMS5003 says ``CF..`` for its factory's kind of air, ``PM..``
 for the open air, which is taken, and ``PB..`` particles in 0.1 litre above a size in um; an SPS30 writes PM1_0 to
-PM10. Where two parts measure the same, the first counts. ``tele/{device}/LWT`` (Online, Offline) and ``STATE`` are
-no readings.
+PM10, and counts in 1 cm3 as NCPM. Numbered parts (``DS18B20-1``, ``SHT3X-0x44``) give readings of their own with the
+tag ``probe``; so does a part that measures what one before it does. What a part cannot measure is null, in firmware
+before 6.5 a bare ``nan``, which is no JSON. ``tele/{device}/LWT`` (Online, Offline) and ``STATE`` are no readings.
 
-Source: the messages of Tasmota, and its documentation on MQTT and sensors.
+Sources: the messages of Tasmota 5 to 14, and its documentation on MQTT, sensors and the ESP32.
 """
 
-from collections.abc import Iterable
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
-from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, report
+from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, left_out, report
 from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
-from gateway.contract import Driver, Measurement, MqttLink, Options, Reject
+from gateway.contract import VOCABULARY, Driver, Measurement, MqttLink, Options, Reject, Remark
 
-TEMPERATURES = {"C": Term("temperature"), "F": Term("temperature", 1 / 1.8, -32 / 1.8)}
-PRESSURES = {
+FAHRENHEIT = (1 / 1.8, -32 / 1.8)
+SCALES: Mapping[object, tuple[float, float]] = {"C": (1.0, 0.0), "F": FAHRENHEIT}
+PRESSURES: Mapping[object, Term] = {
     "hPa": Term("atmospheric_pressure"),
     "mmHg": Term("atmospheric_pressure", 1.33322387415),
     "inHg": Term("atmospheric_pressure", 33.8638866667),
 }
+TEMPERATURES = {
+    "Temperature": "temperature",
+    "ProbeTemperature": "external_temperature",
+    "ReferenceTemperature": "device_temperature",
+    "OBJTMP": "surface_temperature",
+    "AMBTMP": "device_temperature",
+}
+INSIDE = ("ESP32", "MPU", "ICM", "AXP", "MHZ19", "ENERGY", "DS3231", "QMC5883", "HMC5883", "LSM", "RV3028")
+"""How parts begin whose Temperature is not of the air, but of themselves."""
+ON_A_CABLE = ("ANALOG", "MAX31855", "MAX31865", "MAX6675")
+NOT_OF_THE_AIR = ("MS5837", "EZO")
+"""Parts that stand in water."""
 SIZES = {"0.3": "03", "0.5": "05", "1": "1", "2.5": "25", "5": "5", "10": "10"}
+COUNTS = {"0_5": "05", "1_0": "1", "2_5": "25", "4_0": "4", "10": "10"}
 TABLE = {
-    **{name: Term("pm1") for name in ("PM1", "PM1_0")},
+    **{name: Term("pm1") for name in ("PM1", "PM1_0", "PM1.0")},
     **{name: Term("pm25") for name in ("PM2.5", "PM2_5")},
-    **{name: Term("pm4") for name in ("PM4", "PM4_0")},
+    **{name: Term("pm4") for name in ("PM4", "PM4_0", "PM4.0")},
     "PM10": Term("pm10"),
     **{f"PB{size}": Term(f"particles_above_{name}", PER_DECILITRE) for size, name in SIZES.items()},
+    **{f"NCPM{size}": Term(f"particles_up_to_{name}") for size, name in COUNTS.items()},
+    "TYPSIZ": Term("typical_particle_size"),
     "Humidity": Term("relative_humidity", PERCENT),
     "CarbonDioxide": Term("co2"),
     "eCO2": Term("co2_equivalent"),
     "TVOC": Term("tvoc"),
+    "VOC_Index": Term("tvoc_index"),
+    "NOX_Index": Term("nox_index"),
     "Illuminance": Term("illuminance"),
 }
-"""Names within a part."""
+"""Names within a part, but for temperatures and pressure."""
+
+Unit = TypeVar("Unit")
+_NUMBERED = re.compile(r".+[-_](?:0x)?[0-9A-Fa-f]+")
+_ANSWERS = frozenset({"STATUS8", "STATUS10"})
+_SIGNS = frozenset({"Time", "TempUnit", "PressureUnit"})
+"""Names of which telemetry has one beside its parts."""
+
+
+class TasmotaOptions(Options):
+    """How the boards' FullTopic is set."""
+
+    prefix: str = "tele"
+    """Their Prefix3: the level of the topic that says that it is telemetry."""
 
 
 class Decoder:
     """Reads telemetry; keeps no state."""
 
-    def __init__(self, _: Options) -> None:
-        pass
+    def __init__(self, options: TasmotaOptions) -> None:
+        self._prefix = options.prefix
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
         """See `gateway.contract.MessageDecoder`."""
         message = parse(payload)
         if isinstance(message, Reject):
             return [message]
-        device, _, last = topic.rpartition("/")
-        if type(message) is not dict or last != "SENSOR" or "Time" not in message:
+        *levels, last = topic.split("/")
+        if type(message) is dict and last in _ANSWERS:
+            message = message.get("StatusSNS")
+        elif last != "SENSOR":
+            message = None
+        if type(message) is not dict or not _SIGNS & message.keys():
             return [refuse("noise", payload, "no telemetry of Tasmota's")]
-        try:
-            temperature = TEMPERATURES[message.get("TempUnit", "C")]
-            pressure = PRESSURES[message.get("PressureUnit", "hPa")]
-        except (KeyError, TypeError):
-            return [refuse("range", payload, "TempUnit or PressureUnit is none that is known")]
-        table = {**TABLE, "Temperature": temperature, "Pressure": pressure}
-        return [report(_parts(message), table, device.rpartition("/")[2], payload)]
+        scale, pressure = _unit(message, "TempUnit", SCALES), _unit(message, "PressureUnit", PRESSURES)
+        if scale is None or pressure is None:
+            message = _without_unknown(message, scale, pressure)
+        return _read(message, self._board(levels), scale or SCALES["C"], pressure or PRESSURES["hPa"], payload)
+
+    def _board(self, levels: list[str]) -> str:
+        """Return what the levels before the last one name; "" where one of them is empty."""
+        kind = next((level for level in (self._prefix, "stat") if level in levels), None)
+        if kind is not None:
+            levels.remove(kind)
+        return "/".join(levels) if all(levels) else ""
 
 
-def _parts(message: dict[str, Any]) -> Iterable[tuple[str, object]]:
-    for part in message.values():
-        if type(part) is dict:
-            yield from part.items()
+def _unit(message: Mapping[str, Any], name: str, known: Mapping[object, Unit]) -> Unit | None:
+    said = message.get(name, next(iter(known)))
+    return known.get(said) if isinstance(said, str) else None
+
+
+def _without_unknown(message: Mapping[str, Any], scale: object, pressure: object) -> dict[str, Any]:
+    """Return a message in which what has no known unit is no number: it is left out with this word for it."""
+
+    def seen(name: str, value: object) -> object:
+        if (scale is None and name.startswith(tuple(TEMPERATURES))) or (pressure is None and name == "Pressure"):
+            return f"{value} of no known unit"
+        return value
+
+    return {
+        part: {name: seen(name, value) for name, value in values.items()} if type(values) is dict else values
+        for part, values in message.items()
+    }
+
+
+class Part(NamedTuple):
+    """One part of a board: what it is called, and what its readings are tagged with where it is one of several."""
+
+    name: str
+    values: Mapping[str, object]
+
+    @property
+    def numbered(self) -> bool:
+        """Tell whether there is more than one of it."""
+        return "mac" in self.values or _NUMBERED.fullmatch(self.name) is not None
+
+
+def _parts(message: Mapping[str, Any]) -> Iterator[Part]:
+    """Return the parts of a board; each of several analog thermometers is a part of its own."""
+    for name, values in message.items():
+        if type(values) is dict and not name.startswith(NOT_OF_THE_AIR):
+            yield Part(name, {key: value for key, value in values.items() if type(value) is not list})
+            if name == "ANALOG":
+                numbers = (key.removeprefix("Temperature") for key in values if key.startswith("Temperature"))
+                for number in numbers:
+                    if number.isdecimal():
+                        yield Part(f"{name}-{number}", {"Temperature": values[f"Temperature{number}"]})
+
+
+def _table(part: Part, scale: tuple[float, float], pressure: Term) -> dict[str, Term]:
+    fields = dict(TEMPERATURES)
+    if part.name.startswith(INSIDE):
+        fields["Temperature"] = "device_temperature"
+    elif part.name.startswith(ON_A_CABLE):
+        fields["Temperature"] = "external_temperature"
+    return {**TABLE, **{name: Term(field, *scale) for name, field in fields.items()}, "Pressure": pressure}
+
+
+def _read(
+    message: Mapping[str, Any], board: str, scale: tuple[float, float], pressure: Term, payload: bytes
+) -> list[Measurement | Reject | Remark]:
+    """Return the board's reading, and one for each part that is numbered or measures what another does."""
+    main: dict[str, tuple[object, Term]] = {}
+    others: list[tuple[Part, dict[str, Term]]] = []
+    claimed: set[str] = set()
+    for part in _parts(message):
+        table = _table(part, scale, pressure)
+        known = {name: table[name] for name in part.values if name in table}
+        if part.numbered:
+            others.append((part, known))
+            continue
+        twice = {name: term for name, term in known.items() if term.field in claimed}
+        if any(not VOCABULARY[term.field].health for term in twice.values()):
+            others.append((part, twice))
+        for name in [name for name in known if name not in twice]:
+            main[f"{part.name} {name}"] = part.values[name], known[name]
+        claimed |= {term.field for term in known.values()}
+    tagged = [
+        one
+        for part, table in others
+        if table
+        for one in report(part.values.items(), table, board, payload, tags={"probe": part.name}, health_alone=True)
+    ]
+    if not main and tagged:
+        return tagged
+    said = [(name, value) for name, (value, _) in main.items()]
+    own = report(said, {name: term for name, (_, term) in main.items()}, board, payload, health_alone=True)
+    if tagged and isinstance(own[0], Reject):
+        return [*tagged, left_out("the other parts", own[0].detail)]
+    return [*own, *(left_out(board, one.detail) if isinstance(one, Reject) else one for one in tagged)]
 
 
 DRIVER = Driver(
     name="tasmota",
     title="Tasmota",
     link=MqttLink(("tele/+/SENSOR",)),
-    fields=declared(TABLE, TEMPERATURES, PRESSURES),
+    fields=declared(
+        TABLE, {name: Term(field) for name, field in TEMPERATURES.items()}, {"Pressure": PRESSURES["hPa"]}
+    ),
     max_frame=MAX_MESSAGE,
     decoder=Decoder,
+    options=TasmotaOptions,
     kinds=("air_quality",),
 )

@@ -25,9 +25,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
-from drivers.common.lorawan import Impossible, eui, loudest, whole
+from drivers.common.lorawan import Impossible, eui, frame_counter, loudest, whole
 from drivers.common.times import nanoseconds
-from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Uplink, field
+from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
 
 
 class Decoder:
@@ -36,7 +36,7 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:
         """See `gateway.contract.MessageDecoder`."""
         message = parse(payload)
         if isinstance(message, Reject):
@@ -49,14 +49,14 @@ class Decoder:
         if message.get("simulated"):
             return [refuse("unsupported", payload, "simulated")]
         try:
-            return [_open(message, uplink)]
+            return _open(message, uplink)
         except Impossible as error:
             return [refuse("range", payload, str(error))]
 
 
-def _open(message: dict[str, Any], uplink: dict[str, Any]) -> Uplink:
-    counter = whole(uplink, "f_cnt", 2**32 - 1)
-    fields: dict[str, FieldValue] = {"frame_counter": counter, **loudest(_levels(uplink.get("rx_metadata")))}
+def _open(message: dict[str, Any], uplink: dict[str, Any]) -> list[Uplink | Remark]:
+    fields, remarks = frame_counter(uplink, "f_cnt")
+    fields |= loudest(_levels(uplink.get("rx_metadata")))
     try:
         data = a2b_base64(uplink.get("frm_payload") or b"", strict_mode=True)
     except (TypeError, ValueError) as error:
@@ -64,11 +64,15 @@ def _open(message: dict[str, Any], uplink: dict[str, Any]) -> Uplink:
     port = whole(uplink, "f_port", 255) if data or "f_port" in uplink else None
     decoded = uplink.get("decoded_payload")
     if decoded is not None and type(decoded) is not dict:
-        raise Impossible("decoded_payload is no object")
+        if not data:
+            raise Impossible("decoded_payload is no object")
+        remarks.append(Remark("left out", "decoded_payload", "no object"))
+        decoded = None
     session = uplink.get("session_key_id")
-    key = f"{session}/{counter}" if type(session) is str and 0 < len(session) <= 128 else None
+    named = type(session) is str and 0 < len(session) <= 128 and "frame_counter" in fields
+    key = f"{session}/{fields['frame_counter']}" if named else None
     time = nanoseconds(message.get("received_at")) or nanoseconds(uplink.get("received_at"))
-    return Uplink(eui(message["end_device_ids"].get("dev_eui")), port, data, decoded, time, key, fields)
+    return [Uplink(eui(message["end_device_ids"].get("dev_eui")), port, data, decoded, time, key, fields), *remarks]
 
 
 def _levels(receptions: object) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from drivers.common.flat_json import PERCENT, Term, declared, report
 from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
 from drivers.common.times import moment
-from gateway.contract import Driver, Measurement, MqttLink, Options, Reject
+from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
 TABLE = {
     "temperature": Term("temperature"),
@@ -61,7 +61,7 @@ class Decoder:
     def __init__(self, options: Zigbee2MqttOptions) -> None:
         self._base = f"{options.base}/"
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
         """See `gateway.contract.MessageDecoder`."""
         message = parse(payload)
         if isinstance(message, Reject):
@@ -79,8 +79,8 @@ class Decoder:
             left_out.add("voltage")
         if type(moved := message.get("occupancy")) is bool:
             message["occupancy"] = int(moved)
-        said = [(key, value) for key, value in message.items() if key not in left_out]
-        return [report(said, TABLE, name, payload, time)]
+        said = [(key, value) for key, value in message.items() if value is not None and key not in left_out]
+        return report(said, TABLE, name, payload, time)
 
 
 DRIVER = Driver(

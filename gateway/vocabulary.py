@@ -81,10 +81,10 @@ _FIELDS = (
     Field("co", "float", _GAS, 0, 200000, _AIR, "co"),
     Field("h2s", "float", _GAS, 0, 200000, _AIR),
     Field("nh3", "float", _GAS, 0, 200000, _AIR),
-    Field("co2", "float", "ppm", 0, 20000, _AIR, "co2"),
-    Field("co2_equivalent", "float", "ppm", 0, 65535, _AIR),  # worked out from organic compounds, not measured
-    Field("tvoc", "float", "ppb", 0, 65535, _AIR, "volatileOrganicCompoundsTotal"),
-    Field("tvoc_mass", "float", _GAS, 0, 65535, _AIR),
+    Field("co2", "float", "ppm", 250, 20000, _AIR, "co2"),  # no air has less than 400
+    Field("co2_equivalent", "float", "ppm", 250, 65534, _AIR),  # worked out from organic compounds, not measured
+    Field("tvoc", "float", "ppb", 0, 65534, _AIR, "volatileOrganicCompoundsTotal"),
+    Field("tvoc_mass", "float", _GAS, 0, 65534, _AIR),
     Field("tvoc_index", "float", "1", 0, 500, _AIR),  # the maker's own scale
     Field("nox_index", "float", "1", 0, 500, _AIR),  # the same
     # What an electrochemical cell says before it is calibrated, and the same less its auxiliary electrode

@@ -43,7 +43,7 @@ CODEC = Codec(
     name="decentlab_dl_lp8p",
     title="Decentlab DL-LP8P CO2 sensor",
     fields=(
-        field("co2", 0, 10_000),
+        field("co2", 250, 10_000),
         field("temperature"),
         field("relative_humidity"),
         field("atmospheric_pressure"),

@@ -62,7 +62,7 @@ CODEC = Codec(
     name="milesight_em500_co2",
     title="Milesight EM500-CO2 carbon dioxide sensor",
     fields=(
-        field("co2", 0, 5000),
+        field("co2", 250, 5000),
         field("temperature"),
         field("relative_humidity"),
         field("atmospheric_pressure"),

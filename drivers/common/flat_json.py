@@ -2,20 +2,25 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from drivers.common.json_messages import refuse
-from gateway.contract import VOCABULARY, Field, FieldValue, Measurement, Quality, Reject
+from gateway.contract import VOCABULARY, Field, FieldValue, Measurement, Quality, Reject, Remark
 
 Fields = dict[str, FieldValue]
 
+NO_VALUE = -990.0
+"""What is less stands for no value in every kind of message: -999 and -9999 are common for "no sensor"."""
+
 
 class Term(NamedTuple):
-    """The vocabulary's ``field`` is ``number * scale + offset``."""
+    """The vocabulary's ``field`` is ``number * scale + offset``; a number below ``least`` stands for no value."""
 
     field: str
     scale: float = 1.0
     offset: float = 0.0
+    least: float = NO_VALUE
 
 
 PERCENT = 0.01
@@ -23,8 +28,8 @@ PER_DECILITRE = 0.01
 """From particles in 0.1 litre to particles in 1 cm3."""
 
 
-class _Unreadable(ValueError):
-    """A known name holds no value of its type; the message says which."""
+class Unreadable(ValueError):
+    """A known name holds no value of its type; the message says why."""
 
 
 def number(value: object) -> float | None:
@@ -32,7 +37,7 @@ def number(value: object) -> float | None:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float | str)
-        or (type(value) is str and len(value) > 32)
+        or (type(value) is str and (len(value) > 32 or "_" in value))
     ):
         return None
     try:
@@ -42,32 +47,55 @@ def number(value: object) -> float | None:
     return read if math.isfinite(read) else None
 
 
-def _read(said: Iterable[tuple[str, object]], table: Mapping[str, Term]) -> Fields:
-    """Return the fields of ``said`` that ``table`` knows; of two for one field the first, of null nothing."""
+def read_fields(said: Iterable[tuple[str, object]], table: Mapping[str, Term]) -> tuple[Fields, list[Remark]]:
+    """Return the fields of ``said`` that ``table`` knows, and a remark for each known name without a value.
+
+    Of two names for one field the first counts, and where that has no value the field is left out: the second one
+    measures something else, and would change what the series means.
+    """
     fields: Fields = {}
+    remarks: list[Remark] = []
+    claimed: set[str] = set()
     for name, value in said:
         term = table.get(name)
-        if term is None or term.field in fields or value is None:
+        if term is None or term.field in claimed:
             continue
-        fields[term.field] = _convert(name, value, term)
-    return fields
+        claimed.add(term.field)
+        try:
+            fields[term.field] = convert(value, term)
+        except Unreadable as error:
+            remarks.append(left_out(name, error))
+    return fields, remarks
 
 
-def _convert(name: str, value: object, term: Term) -> FieldValue:
+def left_out(name: str, why: object) -> Remark:
+    """Return the remark that a part of a message was left out."""
+    return Remark("left out", name[:64], str(why)[:128])
+
+
+def convert(value: object, term: Term) -> FieldValue:
+    """Return the field that a value stands for; raises `Unreadable` where it is none of its type."""
+    if value is None:
+        raise Unreadable("null")
     kind = VOCABULARY[term.field].type
     if kind == "str":
         text = str(value) if type(value) is int else value
-        if type(text) is str and len(text) <= 256 and text.isprintable():
+        if type(text) is str and 0 < len(text) <= 256 and text.isprintable():
             return text
     elif kind == "bool":
-        if type(value) is bool:
-            return value
+        if value is True or value is False or (type(value) in (int, float) and value in (0, 1)):
+            return bool(value)
     elif (found := number(value)) is not None:
+        if found < term.least:
+            raise Unreadable(f"{found:g} stands for no value")
         if kind == "float" and math.isfinite(found := found * term.scale + term.offset):
             return round(found, 9)
         if kind == "int" and found.is_integer() and abs(found) < 2**53:
             return int(found)
-    raise _Unreadable(f"{name[:64]} holds no value that it may have")
+    raise Unreadable(f"{str(value)[:64]!r} is no {_WORDS[kind]}")
+
+
+_WORDS = {"float": "number", "int": "whole number", "bool": "yes or no", "str": "short text"}
 
 
 def report(
@@ -76,32 +104,37 @@ def report(
     sensor: object,
     payload: bytes,
     time: int | None = None,
-) -> Measurement | Reject:
-    """Return a reading of the names in a station's message that ``table`` knows.
+    *,
+    tags: Mapping[str, str] = MappingProxyType({}),
+    health_alone: bool = False,
+) -> list[Measurement | Reject | Remark]:
+    """Return a reading of the names in a station's message that ``table`` knows, and remarks on what has no value.
 
-    Of two names for the same field the first counts; null is nothing. A number of a known name that is none, and a
-    name that cannot be a sensor's, make a `Reject`; so does a message that says nothing of the air.
+    A name that cannot be a sensor's makes a `Reject`; so does a message that says nothing of the air, unless what a
+    device says of itself is a reading alone (``health_alone``).
     """
-    try:
-        fields = _read(said, table)
-    except _Unreadable as error:
-        return refuse("range", payload, str(error))
-    if all(VOCABULARY[name].health for name in fields):
-        return refuse("unsupported", payload, "no value that is known")
-    name = _name(sensor)
+    fields, remarks = read_fields(said, table)
+    name = name_of(sensor)
     if name is None:
-        return refuse("range", payload, "no name of a sensor")
-    return Measurement("air_quality", fields, name, time, quality=_quality(fields))
+        return [refuse("range", payload, "no name of a sensor")]
+    if not fields or not (health_alone or any(not VOCABULARY[name].health for name in fields)):
+        without = "; ".join(f"{one.what}: {one.detail}" for one in remarks)
+        return [refuse("range", payload, without) if remarks else refuse("unsupported", payload, NOTHING)]
+    return [Measurement("air_quality", fields, name, time, quality=quality_of(fields), tags=tags), *remarks]
 
 
-def _quality(fields: Fields) -> Quality:
+NOTHING = "no value that is known"
+
+
+def quality_of(fields: Fields) -> Quality:
     """Tell whether there is less coarse dust than fine, which is a part of it."""
     fine, coarse = fields.get("pm25"), fields.get("pm10")
     doubtful = isinstance(fine, float) and isinstance(coarse, float) and fine > coarse
     return Quality.INCONSISTENT if doubtful else Quality.GOOD
 
 
-def _name(value: object) -> str | None:
+def name_of(value: object) -> str | None:
+    """Return a value as a sensor's name; None where it cannot be one."""
     text = str(value) if type(value) is int else value
     return text if isinstance(text, str) and 0 < len(text) <= 128 and text.isprintable() else None
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.contract import FieldValue
+from gateway.contract import FieldValue, Remark
 
 _EUI = re.compile("[0-9a-fA-F]{16}")
 
@@ -29,6 +29,14 @@ def whole(message: Mapping[str, Any], name: str, highest: int) -> int:
     if type(value) is not int or not 0 <= value <= highest:
         raise Impossible(f"{name} is no whole number from 0 to {highest}")
     return value
+
+
+def frame_counter(message: Mapping[str, Any], name: str) -> tuple[dict[str, FieldValue], list[Remark]]:
+    """Return the frame counter as a field, 0 where it is left out; and a remark in its place where it is none."""
+    try:
+        return {"frame_counter": whole(message, name, 2**32 - 1)}, []
+    except Impossible as error:
+        return {}, [Remark("left out", name, str(error))]
 
 
 def loudest(receptions: object) -> dict[str, FieldValue]:

@@ -17,6 +17,9 @@ from gateway.daemon.catalogue import CATALOGUE
 MANY = 30
 """More than this is not one device: such a driver takes whatever its configuration names."""
 
+FAMILIES = ("particles_above_", "particles_up_to_", "intensity_class_")
+"""Beginnings of names whose ends are sizes or classes: the table in README.md shows the first and the last."""
+
 ROOMY = 110
 """Columns of a terminal on which the table needs no saving."""
 LINE = len("115200 8N1")
@@ -109,7 +112,7 @@ README.md wants the table that prehod drivers --markdown prints; CONTRIBUTING.md
 def markdown(drivers: list[Driver], codecs: list[Codec]) -> str:
     """Return the table as it stands in README.md, a row for each driver and then for each codec."""
     devices: list[Driver | Codec] = [*drivers, *codecs]
-    rows = [(f"`{name}`", *rest) for name, *rest in map(_row, devices)]
+    rows = [(f"`{name}`", title, how, _folded(measures)) for name, title, how, measures in map(_row, devices)]
     lines = [HEADINGS, ("---",) * len(HEADINGS), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -159,6 +162,17 @@ def _measures(device: Driver | Codec) -> str:
     if not device.kinds and isinstance(device, Driver):
         return "as the codec says"
     return ", ".join(names) if len(names) <= MANY else "any field of the vocabulary"
+
+
+def _folded(measures: str) -> str:
+    """Return names with each family of sizes or classes as one: ``particles_above_03 to 10``."""
+    names = measures.split(", ")
+    for family in FAMILIES:
+        members = [name for name in names if name.startswith(family)]
+        if len(members) > 1:
+            last = members[-1].removeprefix(family)
+            names = [f"{name} to {last}" if name == members[0] else name for name in names if name not in members[1:]]
+    return ", ".join(names)
 
 
 def _driver(driver: Driver) -> dict[str, Any]:

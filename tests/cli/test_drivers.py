@@ -103,7 +103,7 @@ def test_a_sheet_says_how_the_device_is_reached_and_what_may_be_set(capsys: Prin
         "senseair_s8: SenseAir S8",
         "serial, 9600 8N1, several on a line, by address",
         "then asks, which changes nothing",
-        "co2 float ppm 0 to 10000",
+        "co2 float ppm 250 to 10000",
         "address whole number, 1 to 254; default 254",
         "the period of the automatic baseline correction",
     ):

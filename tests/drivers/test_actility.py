@@ -45,7 +45,7 @@ def test_a_level_that_is_none_is_left_out(level: object) -> None:
 
 @pytest.mark.parametrize(
     "parts",
-    [{"payload_hex": "0"}, {"payload_hex": 5}, {"FPort": "256"}, {"FPort": "-1"}, {"FCntUp": "٣"}, {"DevEUI": "7"}],
+    [{"payload_hex": "0"}, {"payload_hex": 5}, {"FPort": "256"}, {"FPort": "-1"}, {"DevEUI": "7"}],
     ids=str,
 )
 def test_a_part_of_the_wrong_kind_is_rejected(parts: dict[str, object]) -> None:

@@ -6,17 +6,17 @@ from urllib.parse import urlencode
 import pytest
 
 from drivers.ecowitt import Decoder
-from gateway.contract import Measurement, Options, Reject
+from gateway.contract import Measurement, Options, Reject, Remark
 
 KEY = "0123456789ABCDEF0123456789ABCDEF"
 POST = {"PASSKEY": KEY, "stationtype": "GW2000A", "dateutc": "2026-03-01 06:07:08", "tempf": "68"}
 
 
-def _say(payload: bytes) -> list[Measurement | Reject]:
+def _say(payload: bytes) -> list[Measurement | Reject | Remark]:
     return list(Decoder(Options()).decode("ecowitt/roof", payload))
 
 
-def _post(**parts: object) -> list[Measurement | Reject]:
+def _post(**parts: object) -> list[Measurement | Reject | Remark]:
     return _say(json.dumps({**POST, **parts}).encode())
 
 
@@ -86,8 +86,58 @@ def test_dust_sensors_may_be_all_there_is() -> None:
     assert (said.fields, said.tags) == ({"pm25": 8.5}, {"channel": "2"})
 
 
-@pytest.mark.parametrize("date", ["", "now", None, [], "2026-13-01 06:07:08"])
+@pytest.mark.parametrize("date", ["", None, [], "2026-13-01 06:07:08"])
 def test_a_time_that_is_none_is_rejected(date: object) -> None:
     (said,) = _post(dateutc=date)
     assert isinstance(said, Reject)
     assert said.detail == "dateutc is no time"
+
+
+@pytest.mark.parametrize("value", ["-9999", "", "--", None, "-999.9"])
+def test_a_sensor_that_is_not_heard_costs_no_other(value: object) -> None:
+    said, remark = _post(tempf=value, humidity="48")
+    assert isinstance(said, Measurement)
+    assert "temperature" not in said.fields
+    assert said.fields["relative_humidity"] == 0.48
+    assert isinstance(remark, Remark)
+    assert (remark.kind, remark.what) == ("left out", "tempf")
+
+
+def test_now_is_the_time_of_arrival() -> None:
+    (said,) = _post(dateutc="now", humidity="48")
+    assert isinstance(said, Measurement)
+    assert said.time is None
+
+
+def test_further_thermometers_and_probes_are_channels() -> None:
+    said = _post(humidity="48", temp1f="50.0", humidity1="70", tf_ch3="41.0", temp8f="-4.0")
+    assert [(one.fields, one.tags) for one in said[1:] if isinstance(one, Measurement)] == [
+        ({"temperature": 10.0, "relative_humidity": 0.7}, {"channel": "1"}),
+        ({"external_temperature": 5.0}, {"channel": "3"}),
+        ({"temperature": -20.0}, {"channel": "8"}),
+    ]
+
+
+def test_a_dead_channel_costs_no_other() -> None:
+    said = _post(humidity="48", pm25_ch2="--", pm25_ch3="5")
+    assert [one.tags for one in said if isinstance(one, Measurement)] == [{}, {"channel": "3"}]
+    assert [one.what for one in said if isinstance(one, Remark)] == ["channel 2"]
+
+
+def test_a_wh46_has_all_four_masses() -> None:
+    (said,) = _post(pm1_co2="1.0", pm25_co2="2.0", pm4_co2="3.0", pm10_co2="4.0")
+    assert isinstance(said, Measurement)
+    assert [said.fields[name] for name in ("pm1", "pm25", "pm4", "pm10")] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_the_dust_of_the_wh45_never_stands_in_for_channel_1() -> None:
+    decoder = Decoder(Options())
+
+    def dust(**said: str) -> list[object]:
+        message = {"stationtype": "GW2000A", "dateutc": "2026-03-01 06:07:08", "humidity": "48", **said}
+        told = decoder.decode("ecowitt/roof", json.dumps(message).encode())
+        return [one.fields.get("pm25") for one in told if isinstance(one, Measurement)]
+
+    assert dust(pm25_co2="9") == [9.0]
+    assert dust(pm25_co2="9", pm25_ch1="2") == [2.0]
+    assert dust(pm25_co2="9") == [None]

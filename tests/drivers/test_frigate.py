@@ -1,17 +1,19 @@
 """Frigate: each object once, in bounded memory, and hostile events."""
 
 import json
+from typing import Literal
 
 import pytest
 
 from drivers.frigate import REMEMBERED, Decoder, FrigateOptions
-from gateway.contract import Measurement, Reject
+from gateway.contract import Measurement, Reject, Remark
 
 
 def _say(decoder: Decoder | None = None, step: str = "end", **after: object) -> Measurement | Reject:
     event = {"id": "1", "camera": "north", "label": "car", "start_time": 1772345228.5, **after}
     message = json.dumps({"type": step, "before": {}, "after": event}).encode()
     (said,) = (decoder or Decoder(FrigateOptions())).decode("frigate/events", message)
+    assert isinstance(said, Measurement | Reject)
     return said
 
 
@@ -59,3 +61,28 @@ def test_another_label_makes_no_tag(label: object) -> None:
     said = _say(label=label)
     assert isinstance(said, Reject)
     assert said.reason == "unsupported"
+
+
+@pytest.mark.parametrize(("unit", "speed"), [("km/h", 31.7), ("mph", 51.016205)])
+def test_an_estimated_speed_is_given_in_kilometres_an_hour(unit: Literal["km/h", "mph"], speed: float) -> None:
+    said = _say(Decoder(FrigateOptions(speed_unit=unit)), average_estimated_speed=31.7)
+    assert isinstance(said, Measurement)
+    assert said.fields == {"intensity": 1, "average_vehicle_speed": pytest.approx(speed)}
+
+
+@pytest.mark.parametrize("speed", [0, 0.0, None])
+def test_no_speed_was_estimated_where_it_is_zero(speed: object) -> None:
+    said = _say(average_estimated_speed=speed)
+    assert isinstance(said, Measurement)
+    assert said.fields == {"intensity": 1}
+
+
+@pytest.mark.parametrize("speed", ["fast", [], True, -5])
+def test_a_speed_that_is_none_costs_no_count(speed: object) -> None:
+    event = {"id": "1", "camera": "north", "label": "car", "start_time": 1.5, "average_estimated_speed": speed}
+    message = json.dumps({"type": "end", "after": event}).encode()
+    said, remark = Decoder(FrigateOptions()).decode("frigate/events", message)
+    assert isinstance(said, Measurement)
+    assert said.fields == {"intensity": 1}
+    assert isinstance(remark, Remark)
+    assert remark.what == "average_estimated_speed"

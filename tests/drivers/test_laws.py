@@ -15,7 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drivers
-from gateway.contract import Codec, Command, Driver, Measurement, Options, Reject, SerialLink, Uplink
+from gateway.contract import (
+    Codec,
+    Command,
+    Driver,
+    FieldValue,
+    Measurement,
+    Options,
+    Reject,
+    Remark,
+    SerialLink,
+    Uplink,
+)
 from tests.support.recordings import Output, fitting_options, messages_of, streams_of
 
 
@@ -106,7 +117,7 @@ def test_no_bytes_raise(driver: Driver) -> None:
     @given(st.lists(pieces, max_size=12), st.integers(0, 10**11))
     def law(chunks: list[bytes], step: int) -> None:
         for output in _run(driver, options, chunks, step):
-            assert isinstance(output, Measurement | Reject)
+            assert isinstance(output, Measurement | Reject | Remark)
 
     law()
 
@@ -186,7 +197,7 @@ def test_no_message_raises(driver: Driver) -> None:
     @given(st.one_of(spoiled, foreign))
     def law(message: tuple[str, bytes]) -> None:
         for output in decoder.decode(*message):
-            assert isinstance(output, Measurement | Reject | Uplink | Command)
+            assert isinstance(output, Measurement | Reject | Remark | Uplink | Command)
 
     law()
 
@@ -209,9 +220,90 @@ def test_no_value_in_the_wrong_place_raises(driver: Driver) -> None:
                 break
             inside = inside[place]
         for output in decoder.decode(topic, json.dumps(changed).encode()):
-            assert isinstance(output, Measurement | Reject | Uplink | Command)
+            assert isinstance(output, Measurement | Reject | Remark | Uplink | Command)
 
     law()
+
+
+SENSELESS: tuple[object, ...] = (None, "", "nan", "--", [], {})
+"""What stands in a message where a sensor has no value."""
+
+
+DECIDING = {
+    "f_port",
+    "fPort",
+    "FPort",
+    "frm_payload",
+    "data",
+    "payload_hex",
+    "objectJSON",
+    "label",
+    "type",
+    "n",
+    "u",
+    "t",
+    "serialno",
+}
+"""Names of what decides whose the rest is, of when, or what it means: nothing can be read without it."""
+
+
+@pytest.mark.parametrize("driver", JSON, ids=_name)
+def test_one_senseless_value_costs_no_other(driver: Driver) -> None:
+    offenders = [
+        f"{path} = {nothing!r}: {sorted(lost)}"
+        for topic, document in _documents_of(driver)
+        for path in _leaves(document)
+        if path[-1] not in DECIDING
+        for nothing in SENSELESS
+        if (lost := _lost(driver, topic, document, path, nothing))
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
+JsonPath = tuple[str | int, ...]
+
+
+def _leaves(document: Any, path: JsonPath = ()) -> Iterator[JsonPath]:  # noqa: ANN401 -- JSON may hold anything
+    if not isinstance(document, dict | list):
+        yield path
+        return
+    for place, inner in document.items() if isinstance(document, dict) else enumerate(document):
+        yield from _leaves(inner, (*path, place))
+
+
+def _lost(
+    driver: Driver,
+    topic: str,
+    document: Any,  # noqa: ANN401 -- the same
+    path: JsonPath,
+    nothing: object,
+) -> set[str]:
+    """Return what is read where a value is absent and is not where it has no sense; names and times apart."""
+    absent, senseless = deepcopy(document), deepcopy(document)
+    *steps, last = path
+    for changed in (absent, senseless):
+        inside = changed
+        for step in steps:
+            inside = inside[step]
+        if changed is absent and isinstance(inside, dict):
+            del inside[last]
+        else:
+            inside[last] = nothing
+    whole, without, with_nothing = (_values(driver, topic, one) for one in (document, absent, senseless))
+    if {one[0] for one in whole} != {one[0] for one in without}:
+        return set()
+    return {f"{name} of {series}" for series, name, _ in (whole & without) - with_nothing}
+
+
+def _values(driver: Driver, topic: str, document: object) -> set[tuple[object, str, FieldValue]]:
+    """Return whose values a fresh decoder reads in a message, and of when; of an uplink the envelope alone."""
+    decoder: Any = driver.decoder(fitting_options(driver))
+    return {
+        ((one.sensor, one.time, tuple(getattr(one, "tags", {}).items())), name, value)
+        for one in decoder.decode(topic, json.dumps(document).encode())
+        if isinstance(one, Measurement | Uplink)
+        for name, value in one.fields.items()
+    }
 
 
 HOSTILE: dict[str, tuple[bytes, str]] = {
@@ -255,7 +347,7 @@ def test_no_payload_raises(codec: Codec) -> None:
     @given(st.integers(-1, 300), st.binary(max_size=60))
     def law(port: int, payload: bytes) -> None:
         for output in codec.decode(port, payload, options):
-            assert isinstance(output, Measurement | Reject)
+            assert isinstance(output, Measurement | Reject | Remark)
 
     law()
 
@@ -273,7 +365,7 @@ def test_no_object_raises(codec: Codec) -> None:
     @given(st.dictionaries(st.one_of(keys, st.text()), st.one_of(kinds, VALUES)))
     def law(said: dict[str, Any]) -> None:
         for output in read(said, codec.options()):
-            assert isinstance(output, Measurement | Reject)
+            assert isinstance(output, Measurement | Reject | Remark)
 
     law()
 

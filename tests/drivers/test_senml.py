@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from drivers.senml import Decoder, Record, resolve
-from gateway.contract import Measurement, Options, Quality, Reject
+from drivers.senml import Decoder, Record, Resolved, resolve
+from gateway.contract import Measurement, Options, Quality, Reject, Remark
 
 
-def _say(*records: object) -> list[Measurement | Reject]:
+def _say(*records: object) -> list[Measurement | Reject | Remark]:
     return list(Decoder(Options()).decode("senml/x", json.dumps(records).encode()))
 
 
@@ -18,16 +18,19 @@ def test_base_values_hold_until_they_are_replaced() -> None:
         {"n": "y", "t": -5, "v": 2},
         {"bn": "b:", "bv": 0, "u": "K", "n": "z", "v": 3},
     ]
-    assert resolve(pack) == [
+    records = [
         Record("a:", "x", "Cel", 1e9, 21),
         Record("a:", "y", "Cel", 1e9 - 5, 22),
         Record("b:", "z", "K", 1e9, 3),
     ]
+    assert resolve(pack) == Resolved(records, [])
 
 
 def test_what_is_no_number_is_resolved_as_well() -> None:
     pack = [{"bn": "a:", "bs": 10, "n": "x", "s": 5}, {"n": "on", "vb": False}, {"n": "key", "vd": "aGkgCg"}]
-    assert [(one.value, one.other, one.total) for one in resolve(pack) if isinstance(one, Record)] == [
+    found = resolve(pack)
+    assert isinstance(found, Resolved)
+    assert [(one.value, one.other, one.total) for one in found.records] == [
         (None, None, 15),
         (None, False, None),
         (None, "aGkgCg", None),
@@ -85,3 +88,12 @@ def test_a_pack_of_nothing_known_is_told_apart_from_noise() -> None:
     (said,) = _say({"n": "a", "u": "A", "v": 1})
     assert isinstance(said, Reject)
     assert said.reason == "unsupported"
+
+
+@pytest.mark.parametrize("value", [None, "warm", True, []])
+def test_a_record_without_sense_costs_no_other(value: object) -> None:
+    pack = [{"bn": "box/", "n": "temperature", "u": "Cel", "v": value}, {"n": "humidity", "u": "%RH", "v": 80}]
+    said, remark = Decoder(Options()).decode("senml/x", json.dumps(pack).encode())
+    assert isinstance(said, Measurement)
+    assert said.fields == {"relative_humidity": 0.8}
+    assert remark == Remark("left out", "temperature", "v is no number")

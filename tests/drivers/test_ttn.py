@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from drivers.ttn import Decoder
-from gateway.contract import Options, Reject, Uplink
+from gateway.contract import Options, Reject, Remark, Uplink
 
 EUI = "70b3d57ed0041234"
 TOPIC = "v3/city@prehod/devices/spot-17/up"
@@ -53,7 +53,6 @@ def test_a_gateways_own_clock_is_not_believed() -> None:
         {"f_port": 256},
         {"f_port": -1},
         {"f_port": True},
-        {"f_cnt": 2**32},
         {"decoded_payload": [1]},
     ],
     ids=str,
@@ -70,3 +69,15 @@ def test_a_device_without_an_identity_is_rejected(eui: object) -> None:
     (said,) = Decoder(Options()).decode(TOPIC, json.dumps(message).encode())
     assert isinstance(said, Reject)
     assert said.detail == "no device EUI of 16 hex digits"
+
+
+@pytest.mark.parametrize(("name", "value"), [("f_cnt", 2**32), ("f_cnt", "x"), ("decoded_payload", [1])])
+def test_a_part_that_is_none_costs_no_payload(name: str, value: object) -> None:
+    parts = {"frm_payload": "gkHe", "f_port": 2, "session_key_id": "A", name: value}
+    message = {"end_device_ids": {"dev_eui": EUI}, "uplink_message": parts}
+    uplink, remark = Decoder(Options()).decode(TOPIC, json.dumps(message).encode())
+    assert isinstance(uplink, Uplink)
+    assert (uplink.port, uplink.payload) == (2, b"\x82\x41\xde")
+    assert isinstance(remark, Remark)
+    assert (remark.kind, remark.what) == ("left out", name)
+    assert (uplink.key is None) == (name == "f_cnt")

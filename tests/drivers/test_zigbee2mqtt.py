@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from drivers.zigbee2mqtt import Decoder, Zigbee2MqttOptions
-from gateway.contract import Measurement, Reject
+from drivers.zigbee2mqtt import DRIVER, Decoder, Zigbee2MqttOptions
+from gateway.contract import Measurement, Reject, Remark
 
 
 def _say(message: object, topic: str = "zigbee2mqtt/hall", base: str = "zigbee2mqtt") -> Measurement | Reject:
-    (said,) = Decoder(Zigbee2MqttOptions(base=base)).decode(topic, json.dumps(message).encode())
+    said, *_ = Decoder(Zigbee2MqttOptions(base=base)).decode(topic, json.dumps(message).encode())
+    assert isinstance(said, Measurement | Reject)
     return said
 
 
@@ -61,8 +62,33 @@ def test_another_base_topic_may_be_set() -> None:
     assert isinstance(_say({"co2": 600}, "other/hall"), Reject)
 
 
-@pytest.mark.parametrize("message", [{"co2": "x"}, {"co2": True}, {"battery_low": 1}, {"linkquality": 1.5, "co2": 1}])
+@pytest.mark.parametrize("message", [{"co2": "x"}, {"co2": True}, {"battery_low": 2}, {"linkquality": 1.5}])
 def test_what_is_no_value_of_its_kind_is_rejected(message: object) -> None:
     said = _say(message)
     assert isinstance(said, Reject)
     assert said.reason == "range"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("pressure", True), ("battery", ""), ("linkquality", 1.5), ("pm25", "nan")]
+)
+def test_one_value_that_is_none_costs_no_other(name: str, value: object) -> None:
+    message = json.dumps({"temperature": 22.4, name: value}).encode()
+    said, remark = Decoder(Zigbee2MqttOptions()).decode("zigbee2mqtt/seat", message)
+    assert isinstance(said, Measurement)
+    assert said.fields == {"temperature": 22.4}
+    assert isinstance(remark, Remark)
+    assert (remark.kind, remark.what) == ("left out", name)
+
+
+def test_a_co2_that_no_air_has_is_beyond_the_bounds_that_are_checked() -> None:
+    bound = {one.name: one.low for one in DRIVER.fields}["co2"]
+    assert bound is not None
+    assert 1 < bound < 400
+
+
+def test_what_was_never_heard_is_null_and_no_matter() -> None:
+    message = json.dumps({"temperature": 22.4, "co2": None, "battery": None}).encode()
+    (said,) = Decoder(Zigbee2MqttOptions()).decode("zigbee2mqtt/hall", message)
+    assert isinstance(said, Measurement)
+    assert said.fields == {"temperature": 22.4}

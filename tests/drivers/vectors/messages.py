@@ -14,7 +14,7 @@ import pytest
 import drivers
 from drivers import frigate, senml, telraam
 from drivers.common.times import nanoseconds
-from gateway.contract import Measurement, Options, Reject, Uplink
+from gateway.contract import Measurement, Options, Reject, Remark, Uplink
 from tests.drivers.vectors.common import Names, Reader, Said, Vector, bytes_of
 
 
@@ -42,7 +42,7 @@ def _decode(driver: str, vector: Vector, topic: str, **options: object) -> list[
     found = drivers.load(driver)
     decoder: Any = found.decoder(found.options.model_validate(options))
     said: Iterable[Any] = decoder.decode(vector.get("meta", {}).get("topic", topic), bytes_of(vector))
-    return list(said)
+    return [one for one in said if not isinstance(one, Remark)]
 
 
 # --- envelopes
@@ -184,9 +184,10 @@ def _ecowitt(vector: Vector) -> Said:
 
 
 def _senml(vector: Vector) -> Said:
-    records = senml.resolve(orjson.loads(bytes_of(vector)))
-    if isinstance(records, str):
-        return [Reject("range", b"", records)]
+    found = senml.resolve(orjson.loads(bytes_of(vector)))
+    if isinstance(found, str):
+        return [Reject("range", b"", found)]
+    records = found.records
     read: list[dict[str, object]] = []
     wanted = vector["expected"].get("records", [])
     now = None  # the moment that relative times stand for; the first of them tells it, and the others have to fit
@@ -215,8 +216,8 @@ def _frigate(vector: Vector) -> Said:
     decoder = frigate.Decoder(frigate.FrigateOptions(labels=(label,)))
     said: Said = []
     for one in decoder.decode("frigate/events", json.dumps({**event, "type": "end"}).encode()):
-        if isinstance(one, Reject):
-            said.append(one)
+        if not isinstance(one, Measurement):
+            said += [one] if isinstance(one, Reject) else []
             continue
         names: dict[str, object] = {"id": one.key, "camera": one.sensor, "label": one.tags["vehicle_type"]}
         counted = [which for which in now if isinstance(which, Measurement)]
