@@ -9,7 +9,7 @@ inverts; TTL variants do not. It reports by itself, 6 to 10 times a second::
     R1234           1234 mm
 
 After power-up it sends a few lines of introduction (``HRXL-MaxSonar-WR``, ``PN:MB7360``, ...): no readings. Stray FF
-bytes occur between lines, and some models put a space before the end.
+bytes occur between lines, other bytes that are no text before one, and some models put a space before the end.
 
 The nearest value stands for anything nearer (a blind zone), the furthest for nothing seen; both are states, not
 distances. HRXL-WR of 5 m: 300 (others 500) and 5000; of 10 m: 9999; XL: 20 and 765 cm; LV: 6 and 254 inches. The
@@ -31,6 +31,7 @@ from gateway.contract import Driver, Measurement, Reject, SerialLink, field
 
 MAX_LINE = 64
 _RANGE = re.compile(rb"R([0-9]+) ?")
+_JUNK = re.compile(rb".*[^ -~]", re.DOTALL)
 _TEXT = re.compile(rb"[ -~]{4,}")  # a line of the introduction
 
 
@@ -71,7 +72,7 @@ class MaxbotixOptions(BayOptions):
 
 def parse(line: bytes, scale: Scale) -> float | Reject | None:
     """Return the number of one line in mm; None for a line of the introduction."""
-    text = line.strip(b"\xff")
+    text = _JUNK.sub(b"", line.rstrip(b"\xff"), count=1)
     match = _RANGE.fullmatch(text)
     if match is None:
         if _TEXT.fullmatch(text) and text[1:2].isalpha():

@@ -10,14 +10,16 @@ GP, GL, GA, GB or GN (which systems), RMC and GGA among others, with empty field
 
     4807.038,N is 48 degrees and 7.038 minutes: 48.1173
 
-A fix is RMC with A, mode A, D, F, P or R (or none: old), and status not V; or GGA with a quality of 1 to 5 or 9. The
-mode may say N, no fix, although the status says A. Guesses by dead reckoning (mode E, quality 6), typed-in places and
-simulators are none. Other sentences are sound, and say nothing that is wanted here.
+A fix is RMC with A and mode A, D, F, P or R (or none: old); or GGA with a quality of 1 to 5 or 9. The mode may say
+N, no fix, although the status says A. The status of 4.1 says whether the receiver is a certified navigation system:
+of u-blox, Quectel and others it is V for ever, and decides nothing here. Guesses by dead reckoning (mode E, quality
+6), typed-in places and simulators are none. Other sentences are sound, and say nothing that is wanted here. Binary
+messages between sentences (UBX, RTCM 3) are noise, and cost no sentence.
 
 Two-digit years: 80 to 99 are 19xx. An old receiver may be 1024 weeks behind: its time is given as a field, and is not
 taken for the time of the reading. A leap second, :60, is given as the second after.
 
-Sources: NMEA 0183 as u-blox's receiver descriptions give it; sentences of others' tests.
+Sources: NMEA 0183 2.3 to 4.11 as u-blox's and Quectel's receiver descriptions give it; sentences of others' tests.
 """
 
 import re
@@ -75,8 +77,8 @@ def fix(sentence: Sentence) -> Fields | Reject | None:
 
 def _rmc(sentence: Sentence) -> Fields | Reject:
     words = sentence.words
-    mode, status = (*words[11:13], "", "")[:2]
-    if words[1] != "A" or (mode and mode not in MODES) or status == "V":
+    mode = words[11] if len(words) > 11 else ""
+    if words[1] != "A" or (mode and mode not in MODES):
         return Reject("unsupported", sentence.raw, "no fix")
     time, place = _time(words[8], words[0]), _place(words[2:6])
     if time is None or place is None:
@@ -132,7 +134,7 @@ class Decoder:
     """Listens to one receiver."""
 
     def __init__(self, options: NmeaOptions) -> None:
-        self._lines = Lines(MAX_LINE)
+        self._lines = Lines(MAX_LINE, b"$")
         self._interval = int(options.interval * 1e9)
         self._next = {"RMC": 0, "GGA": 0}
 

@@ -79,6 +79,8 @@ class Answer(NamedTuple):
 def parse(line: bytes) -> Report | Answer | Reject:
     """Parse one line, sound or damaged."""
     text = line.strip()
+    if not text.startswith(b'"') and b"{" in text:
+        text = text[text.index(b"{") :]  # behind what the line caught while the radar started
     if text.startswith(b"{"):
         try:
             message = orjson.loads(text)
@@ -153,7 +155,7 @@ class Decoder:
 
     def __init__(self, options: Ops243Options) -> None:
         self._options = options
-        self._lines = Lines(MAX_LINE)
+        self._lines = Lines(MAX_LINE, b"{")
         self._traffic = Traffic(options.directions, options.interval, options.gap, options.min_reports)
         self._cosine = math.cos(math.radians(options.angle))
         self._to_kmh = 1.0

@@ -118,10 +118,13 @@ class Lines:
     """Finds text lines that end in CR, LF or both; empty lines are left out.
 
     A line longer than ``longest`` bytes is one `Reject` for "length" with its beginning; the rest of it is skipped.
+    Where the lines of a device begin with one certain byte, ``begin``, the last of these in what is too long begins a
+    line anew: other messages between lines (UBX, RTCM) need not hold an end of line.
     """
 
-    def __init__(self, longest: int) -> None:
+    def __init__(self, longest: int, begin: bytes = b"") -> None:
         self._longest = longest
+        self._begin = begin
         self._buffer = bytearray()
         self._skipping = False
 
@@ -134,14 +137,26 @@ class Lines:
                     yield bytes(self._buffer)
                 self._buffer.clear()
                 self._skipping = False
+            yield from self._take(piece)
+
+    def _take(self, piece: bytes) -> Iterator[Reject]:
+        """Add bytes without an end of line to the buffer."""
+        while piece:
             if self._skipping:
-                continue
+                at = piece.find(self._begin) if self._begin else -1
+                if at < 0:
+                    return
+                self._skipping = False
+                piece = piece[at:]
             room = self._longest - len(self._buffer)
             self._buffer += piece[:room]
-            if len(piece) > room:
-                yield Reject("length", bytes(self._buffer), f"a line of more than {self._longest} bytes")
-                self._skipping = True
-                self._buffer.clear()
+            piece = piece[room:]
+            if piece:
+                at = self._buffer.rfind(self._begin, 1) if self._begin else -1
+                lost = bytes(self._buffer if at < 0 else self._buffer[:at])
+                yield Reject("length", lost, f"a line of more than {self._longest} bytes")
+                del self._buffer[: len(lost)]
+                self._skipping = at < 0
 
     def finish(self) -> Iterator[Reject]:
         """Yield the line that has no end, when no more bytes will come."""

@@ -86,3 +86,13 @@ def test_a_line_without_end_is_one_reject_and_the_next_line_is_read() -> None:
     lines = Lines(4)
     said = [*lines.feed(b"12345"), *lines.feed(b"67890" * 100), *lines.feed(b"\nok\n")]
     assert said == [Reject("length", b"1234", "a line of more than 4 bytes"), b"ok"]
+
+
+def test_in_a_line_that_is_too_long_the_last_beginning_begins_anew() -> None:
+    said = [*(lines := Lines(6, b"$")).feed(b"1234567890$ok\n"), *lines.feed(b"$12$45678\n")]
+    assert said == [
+        Reject("length", b"123456", "a line of more than 6 bytes"),
+        b"$ok",
+        Reject("length", b"$12", "a line of more than 6 bytes"),
+        b"$45678",
+    ]

@@ -53,3 +53,7 @@ def test_two_lines_run_together_are_refused() -> None:
 ])  # fmt: skip
 def test_the_nearest_and_the_furthest_value_are_states(line: bytes, options: dict[str, object], event: str) -> None:
     assert said(line, **options) == [{"event": event}]
+
+
+def test_bytes_that_are_no_text_before_a_line_do_not_cost_it() -> None:
+    assert said(b"\x00\xfe\x80R1234\r") == [{"distance": 1234.0}]

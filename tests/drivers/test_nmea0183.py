@@ -26,12 +26,12 @@ def one_of(text: str) -> dict[str, FieldValue]:
     return one
 
 
-@pytest.mark.parametrize("mode", ["", ",A", ",D", ",F", ",P", ",R", ",A,S", ",D,C"])
+@pytest.mark.parametrize("mode", ["", ",A", ",D", ",F", ",P", ",R", ",A,S", ",D,C", ",A,V", ",F,V", ",D,U"])
 def test_a_fix_is_status_a_with_a_mode_that_vouches_for_it(mode: str) -> None:
     assert one_of(RMC.removesuffix(",A") + mode)["latitude"] == pytest.approx(48.1173)
 
 
-@pytest.mark.parametrize("mode", [",N", ",E", ",M", ",S", ",A,V"])
+@pytest.mark.parametrize("mode", [",N", ",E", ",M", ",S", ",N,V", ",E,S"])
 def test_a_mode_of_no_fix_counts_although_the_status_says_a(mode: str) -> None:
     assert said(RMC.removesuffix(",A") + mode) == ["unsupported"]
 
@@ -98,3 +98,12 @@ def test_a_sentence_behind_noise_or_behind_a_torn_one_is_read() -> None:
     decoder = nmea0183.Decoder(nmea0183.NmeaOptions())
     found = decoder.feed(b"\xf0x" + line(GGA) + line(RMC)[:20] + line(RMC), 0)
     assert [one.kind if isinstance(one, Measurement) else one.reason for one in found] == ["noise", "position"] * 2
+
+
+@pytest.mark.parametrize("cut", [1, 50, 128, 129, 10**6])
+@pytest.mark.parametrize("junk", [b"\xb5b" + b"3" * 300, b"\xd3\x00$" + b"4" * 200, b"5" * 127, b"$GNRMC,12"])
+def test_binary_messages_before_a_sentence_do_not_cost_it(junk: bytes, cut: int) -> None:
+    decoder = nmea0183.Decoder(nmea0183.NmeaOptions.model_validate({"interval": "0s"}))
+    stream = junk + line(GGA)
+    found = [one for at in range(0, len(stream), cut) for one in decoder.feed(stream[at : at + cut], 0)]
+    assert [one.fields["altitude"] for one in found if isinstance(one, Measurement)] == [545.4]

@@ -289,3 +289,13 @@ def test_a_vehicle_on_the_border_of_two_intervals_is_counted_once() -> None:
 def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Ops243Options.model_validate(options)
+
+
+@pytest.mark.parametrize("junk", [b"\x00\xff\x80", b"12.", b"\xfe" * 600])
+def test_what_the_line_caught_at_the_start_does_not_cost_a_report(junk: bytes) -> None:
+    decoder = _decoder(min_reports=1)
+    list(decoder.feed(junk + b'{"speed":48.1}\n', 10**9))
+    said = [one for second in (2, 3, 70) for one in decoder.feed(b"", second * 10**9)]
+    assert [
+        one.fields["intensity"] for one in said if isinstance(one, Measurement) and one.fields.get("intensity")
+    ] == [1]
