@@ -12,10 +12,12 @@ Commands and their answers (not TFmini, TF02) are ``5A length code .. sum``: 01 
 Nothing is saved, so a power cut undoes it; the settings are sent again when frames stay away.
 
 Range 0.1 to 12 m (TF02 22 m). Quirks: some come in the text format ("Pixhawk") and show no frame until told to. A
-strength below 100 (TFmini 20), or 65535 (a mirror, the sun), makes the distance worthless: "unclear". 0, 65535 and
-1200 cm or more are "no_target". An eight-bit sum lets a damaged frame in 256 pass.
+strength below 100 (TFmini 20), or 65535 (a mirror, the sun), makes the distance worthless, whatever it is: "unclear".
+So do the distances 0 and, below zero, -1 (too little strength), -2 (too much) and -4 (blinded by ambient light): a
+dazzled sensor above a parked car must not say that the bay is free. 1200 cm or more, with an echo that is strong
+enough, is "no_target". An eight-bit sum lets a damaged frame in 256 pass.
 
-Sources: TFmini Plus manual A04 (Benewake); captured frames.
+Sources: TFmini Plus manual A04 and A06, TFmini-S manual A01 (Benewake); captured frames.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,6 +34,8 @@ VERSION, RATE, FORMAT, OUTPUT = 1, 3, 5, 7
 CENTIMETRES = b"\x01"
 ON = b"\x01"
 BLINDED = 0xFFFF
+CODES = 0x8000
+"""Distances from here on are below zero, and say why there is none."""
 
 
 class TfminiOptions(BayOptions):
@@ -131,9 +135,9 @@ class Decoder:
             yield Measurement("parking", {"firmware_version": ".".join(map(str, reversed(found.data)))})
 
     def _seen(self, report: Report) -> float | State:
-        if report.centimetres == 0 or report.centimetres >= self._furthest:
-            return "unclear" if report.strength == BLINDED else "no_target"
-        return report.centimetres * 10 if self._weakest <= report.strength < BLINDED else "unclear"
+        if not (self._weakest <= report.strength < BLINDED and 0 < report.centimetres < CODES):
+            return "unclear"
+        return "no_target" if report.centimetres >= self._furthest else report.centimetres * 10
 
 
 DRIVER = Driver(

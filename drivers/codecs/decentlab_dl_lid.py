@@ -9,7 +9,7 @@ LoRaWAN, frame as in `drivers.codecs.common.decentlab`; the groups::
     02 11C9 0003  119B 1176 11BC 119E 118A 1194 11A8 11A8 1194 0064 0199  0ABD
         average 4507, median 4510 mm of 100 samples; 2.749 V
 
-``distance`` is the median, which a single outlier does not move.
+``distance`` is the median, which a single outlier does not move. Without a sample there is none.
 
 Source: as in `drivers.codecs.common.decentlab`.
 """
@@ -28,7 +28,7 @@ def groups(options: DistanceOptions) -> tuple[Group, ...]:
     """Return the groups, their distance read with these options."""
 
     def distances(words: Words) -> decentlab.Fields:
-        return {**surface(words[MEDIAN], options), "sample_count": words[SAMPLES]}
+        return {**(surface(words[MEDIAN], options) if words[SAMPLES] else {}), "sample_count": words[SAMPLES]}
 
     return ((11, distances), (1, decentlab.battery))
 

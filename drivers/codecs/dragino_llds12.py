@@ -9,7 +9,8 @@ LoRaWAN, port 2, big endian::
     0D 5C  00 00  0B 18  01 B1  00  1E  01      3.42 V, 284 cm, strength 433, head at 30 C
 
 Quirks: without a probe 0 is sent for it: see the option ``probe``. An echo weaker than 100, and the value 65535 of a
-blinded sensor, make the distance doubtful: it is given and marked. m = 2 is the answer to a question.
+blinded sensor, make the distance doubtful: it is given and marked, and says nothing of the bay. m = 2 is the answer
+to a question.
 
 Sources: LLDS12 user manual; the vendor's codec in The Things Network's device repository.
 """
@@ -17,7 +18,7 @@ Sources: LLDS12 user manual; the vendor's codec in The Things Network's device r
 from collections.abc import Iterable
 
 from drivers.codecs.common import dragino
-from drivers.codecs.common.distance import surface
+from drivers.codecs.common.distance import DistanceOptions, surface
 from drivers.codecs.common.dragino import DraginoOptions, number
 from gateway.contract import Codec, Measurement, Quality, Reject, field
 
@@ -36,14 +37,14 @@ def decode(port: int, payload: bytes, options: DraginoOptions) -> Iterable[Measu
     if payload[10] == ANSWER:
         return [Reject("unsupported", payload, "an answer to a question")]
     strength = number(payload, 6)
+    sure = WEAKEST <= strength < BLINDED
     fields = {
         **dragino.battery(payload),
         **dragino.probe(number(payload, 2, signed=True), options),
-        **surface(number(payload, 4), options),
+        **surface(number(payload, 4), options if sure else DistanceOptions()),
         "signal_strength": strength,
         "device_temperature": float(int.from_bytes(payload[9:10], signed=True)),
     }
-    sure = WEAKEST <= strength < BLINDED
     return [Measurement("parking", fields, quality=Quality.GOOD if sure else Quality.OUT_OF_RANGE)]
 
 

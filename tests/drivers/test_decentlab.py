@@ -65,3 +65,10 @@ def test_a_lidar_gives_the_median() -> None:
 def test_no_valid_sample_is_no_distance() -> None:
     (said,) = decode_payload("decentlab_dl_mbx", 1, "02 012F 0001 1388 0000", threshold_mm=9000)
     assert said.fields == {"serial_number": "303", "sample_count": 0}
+
+
+def test_a_lidar_without_a_sample_says_nothing_of_the_bay() -> None:
+    (said,) = decode_payload(
+        "decentlab_dl_lid", 1, "02 11C9 0001 000000000000000000000000000000000000 0000 0199", threshold_mm=4510
+    )
+    assert said.fields == {"serial_number": "4553", "sample_count": 0}

@@ -66,6 +66,16 @@ def test_a_weak_or_blinding_echo_makes_the_distance_doubtful(strength: str) -> N
     assert decode_payload("dragino_llds12", 2, "0D5C 0000 0B18 0064 00 1E 01")[0].quality == Quality.GOOD
 
 
+@pytest.mark.parametrize("strength", ["0032", "FFFF"])
+def test_a_weak_or_blinded_lidar_says_nothing_of_the_bay(strength: str) -> None:
+    (said,) = decode_payload("dragino_llds12", 2, f"0D5C 0000 0B18 {strength} 00 1E 01", threshold_mm=1500)
+    assert "occupied" not in said.fields
+    assert (
+        decode_payload("dragino_llds12", 2, "0D5C 0000 0B18 0064 00 1E 01", threshold_mm=1500)[0].fields["occupied"]
+        is False
+    )
+
+
 @pytest.mark.parametrize("name", ["llds12", "ldds04"])
 def test_the_answer_to_a_question_is_no_reading(name: str) -> None:
     assert decode_payload(f"dragino_{name}", 2, "0D5C 0000 0B18 01B1 00 1E 02")[0].reason == "unsupported"

@@ -33,7 +33,8 @@ def test_a_sum_that_is_off_by_one_is_refused_though_the_rest_is_plausible() -> N
 
 @pytest.mark.parametrize(("distance", "strength", "wanted"), [
     (207, 99, "unclear"), (207, 65535, "unclear"), (0, 65535, "unclear"), (65535, 65535, "unclear"),
-    (0, 40, "no_target"), (1200, 900, "no_target"), (65535, 900, "no_target"), (1199, 100, None),
+    (0, 40, "unclear"), (0, 900, "unclear"), (65535, 12, "unclear"), (65535, 900, "unclear"),
+    (65534, 65535, "unclear"), (65532, 2000, "unclear"), (1200, 99, "unclear"), (1200, 900, "no_target"), (1199, 100, None),
 ])  # fmt: skip
 def test_a_weak_or_blinded_echo_is_no_distance(distance: int, strength: int, wanted: str | None) -> None:
     (one,) = said(report(distance, strength))
@@ -77,3 +78,17 @@ def test_the_version_is_read_lowest_part_first() -> None:
 
 def test_answers_to_settings_are_no_readings() -> None:
     assert said(bytes.fromhex("5a05050165 5a06030a006d")) == []
+
+
+@pytest.mark.parametrize(("code", "strength"), [(65535, 12), (65534, 65535), (65532, 2000), (0, 12)])
+def test_a_dazzled_sensor_does_not_free_a_bay(code: int, strength: int) -> None:
+    decoder = tfmini.Decoder(
+        tfmini.TfminiOptions.model_validate({"interval": "0s", "threshold_mm": 1500, "debounce": "1s"})
+    )
+    found = [
+        one
+        for second in range(20)
+        for one in decoder.feed(report(100) if second < 5 else report(code, strength), second * 10**9)
+        if isinstance(one, Measurement)
+    ]
+    assert [one.fields.get("occupied") for one in found[-10:]] == [True] * 10

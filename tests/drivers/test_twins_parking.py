@@ -10,7 +10,7 @@ EVENTS = {
     "jsn_sr04t": "unclear",
     "maxbotix": "no_target",
     "maxbotix_xl": "no_target",
-    "tfmini": "no_target",
+    "tfmini": "unclear",
 }
 """Device -> what is told when no echo comes."""
 
