@@ -16,8 +16,9 @@ without data by A5 A5 (done) or 96 96 (not done)::
 
 Commands: 01 start, 02 stop (fan and laser rest), 04 read, 10 read and 08 set the customer's coefficient in per cent,
 20 reports off, 40 reports on. Range 0 to 1000 ug/m3; the first value 6 s after start; ten years of continuous use.
-Quirks: zeros are no reading before the first other one. A report does not name its model: the fourth word is the C0's
-PM10, and zero from an S0, whose last word (5100) no sheet explains; a Plantower has a version there, from 70 on.
+Quirks: zeros are what it says while it starts, and what it says of clean air: they are taken, and marked for as long
+as every first value is. A report does not name its model: the fourth word is the C0's PM10, and zero from an S0,
+whose last word (5100) no sheet explains; a Plantower has a version there, from 70 on.
 
 Source: HPM series datasheet 32322550, issue F (Honeywell); an S0's reports shown in a forum, for the last word.
 """
@@ -93,10 +94,9 @@ class Decoder:
     """Follows one sensor."""
 
     def __init__(self, options: Sleeping) -> None:
-        self._frames: Frames[Report | Reply] = Frames(tuple(LENGTHS), LENGTHS[AUTO], _length, self._parse)
+        self._frames: Frames[Report | Reply] = Frames(tuple(LENGTHS), LENGTHS[AUTO], _length, parse)
         self._cycle = Cycle(options)
         self._turn = -1
-        self._measures = False
 
     def start(self) -> Iterable[bytes]:
         """Make it measure, and report by itself."""
@@ -120,13 +120,6 @@ class Decoder:
     def finish(self) -> Iterable[Reject]:
         """Return what is left of an unfinished frame."""
         return [found for found in self._frames.finish() if isinstance(found, Reject)]
-
-    def _parse(self, frame: bytes) -> Report | Reply | Reject:
-        found = parse(frame)
-        if isinstance(found, Report):
-            self._measures |= any(found.masses.values())
-            return found if self._measures else Reject("unsupported", frame, "all zero: it is starting")
-        return found
 
     def _understand(self, found: Report | Reply | Reject, now: int) -> Iterator[Measurement | Reject]:
         if isinstance(found, Reject):

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from drivers.common.agenda import Agenda
+from drivers.common.duty_cycle import Zeros
 from drivers.common.modbus_rtu import HOLDING, Answer, Exchange, longest, question
 from drivers.common.nextpm import ASLEEP, ERRORS, FIELDS, NOT_READY, Average, reading
 from gateway.contract import Driver, Measurement, Options, Reject, SerialLink, field
@@ -28,6 +29,8 @@ from gateway.contract import Driver, Measurement, Options, Reject, SerialLink, f
 FIRMWARE, STATE, MEANS = 1, 19, {"10s": 50, "60s": 62, "15min": 74}
 STATE_SIZE, FIRMWARE_SIZE, MEAN_SIZE, ALL_SIZE = 2, 20, 24, 72
 """Bytes of the answers. The firmware is asked for with the registers behind it: each has a size of its own."""
+FULL: dict[Average, float] = {"10s": 30.0, "60s": 75.0, "15min": 915.0}
+"""Seconds from its start until a mean is of so long a time: zeros that go on are clean air."""
 SIZES = {HOLDING: (STATE_SIZE, FIRMWARE_SIZE, MEAN_SIZE, ALL_SIZE)}
 
 
@@ -61,6 +64,9 @@ class Decoder:
         about = question(address, HOLDING, FIRMWARE, FIRMWARE_SIZE // 2)
         self._agenda = Agenda(mean, {STATE_SIZE: state, FIRMWARE_SIZE: about})
         self._state = 0
+        self._zeros = Zeros(FULL[options.average])
+        self._ready = False  # by its own word since the zeros began
+        self._now = 0
 
     def start(self) -> Iterable[bytes]:
         """Send nothing: on a bus each question has its turn."""
@@ -70,8 +76,9 @@ class Decoder:
         """Ask for a mean; now and then for the state."""
         return self._exchange.asking(self._agenda.question())
 
-    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:  # noqa: ARG002 -- time decides nothing here
+    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject]:
         """See `gateway.contract.SerialDecoder`."""
+        self._now = now
         return [self._said(found) if isinstance(found, Answer) else found for found in self._exchange.feed(data)]
 
     def finish(self) -> Iterable[Reject]:
@@ -82,13 +89,16 @@ class Decoder:
         size = len(answer.data)
         if size == STATE_SIZE:
             self._state = answer.word(0) & 0xFF
+            self._ready = not self._state & (ASLEEP | NOT_READY)
             return Measurement("air_quality", {"device_error": self._state & ERRORS})
         if size == FIRMWARE_SIZE:
             self._agenda.granted(FIRMWARE_SIZE)
             return Measurement("air_quality", {"firmware_version": str(answer.word(0))})
         found = means(answer)
         mean = found[self._which if size == ALL_SIZE else 0]
-        if not any(mean):
+        zero = not any(mean)
+        self._ready = self._ready and zero
+        if self._zeros.starting(self._now, zero=zero) or (zero and not self._ready):
             why = "it is asleep or starting" if self._state & (ASLEEP | NOT_READY) else "it has no data"
             return Reject("unsupported", answer.frame, f"all values are zero: {why}")
         return reading(mean[:3], mean[3:], self._state)

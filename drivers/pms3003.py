@@ -11,8 +11,8 @@ UART 9600 8N1, 3.3 V levels, 5 V supply. A report every 2.3 s, more often while 
 
 The masses outdoors are taken. Good up to 500 ug/m3. Commands: see `drivers.common.plantower`.
 Quirks: it counts no particles, so nothing tells the first reports after a start from good ones: they are marked for
-30 s, but for one of nothing but zeros, which is refused. What 0051 in the last word means is not known (the Honeywell
-HPMA115 sends 51 there too): it is left alone.
+30 s, but for those of nothing but zeros, which are refused for as long; later they are clean air. What 0051 in the
+last word means is not known (the Honeywell HPMA115 sends 51 there too): it is left alone.
 
 Sources: PMS3003 data manual V2.0 (Plantower); one captured frame for the last word.
 """
@@ -29,9 +29,9 @@ FRAME = 24
 def parse(frame: bytes) -> Report | Reply | Reject:
     """Parse one frame, sound or damaged."""
     words = unpack_words(frame)
-    if isinstance(words, list) and not any(words):
-        return Reject("unsupported", frame, "all zero, the last word too: it is starting")
-    return Report(words[:3], words[3:6]) if isinstance(words, list) else words
+    if not isinstance(words, list):
+        return words
+    return Report(words[:3], words[3:6], empty=b"" if any(words) else frame)
 
 
 DRIVER = Driver(

@@ -15,7 +15,8 @@ Quirks: in clean air a report ends in 01 42, and the next begins with 42 4D: the
 The first reports after a start hold mass and no particles, values are stable after 30 s, and asleep it hears only
 the wake-up. The PMS5003T sends the same length with temperature and humidity in place of n4 and n5, which then
 exceed n3 (the version is no sign: both send 97); the PMS5003S has formaldehyde in place of v and e, which makes v
-zero. Both are refused. Some newer PMS7003 ignore the pins SET and RESET: sleep is by command.
+zero. Both are refused. Early units have zero in place of both v and e, as has an S without formaldehyde: all before
+them means the same in either, and is taken. Some newer PMS7003 ignore the pins SET and RESET: sleep is by command.
 
 Sources: PMS5003 data manual V2.3 and V2.5, PMS7003 V2.5 (Plantower); a clean-air stall seen on two PMS7003.
 """
@@ -35,6 +36,8 @@ def parse(frame: bytes) -> Report | Reply | Reject:
     if not isinstance(words, list):
         return words
     version, error = divmod(words[12], 256)
+    if words[12] == 0:
+        return Report(words[:3], words[3:6], particles=words[6:12])
     if version == 0:
         return Reject("unsupported", frame, "no version: a PMS5003S?")
     return Report(words[:3], words[3:6], version, error, particles=words[6:12])

@@ -14,8 +14,9 @@ that is meant, FFFF for any. Commands: 2 report mode (0 active, 1 when asked), 4
 
 Range 0.0 to 999.9 ug/m3, one report a second. The laser lasts 8000 h: under a year, or nine at a period of 5 min.
 Quirks: asleep it obeys nothing but 6, so the wake-up goes first, and again until it is answered. Replies come up to a
-second late, among the reports. While it starts it sends zeros in sound frames, and it never measures 0 / 0: they are
-no data. Values are stable 30 s after waking. PM10 below PM2.5 occurs; such a pair is kept and marked.
+second late, among the reports. While it starts it sends zeros in sound frames: they are no data, under the id 0000
+ever, and under its own for as long as the warm-up; those that go on are clean air. Values are stable 30 s after
+waking. PM10 below PM2.5 occurs; such a pair is kept and marked.
 
 Sources: SDS011 specification V1.3; Laser Dust Sensor Control Protocol V1.3 (Nova Fitness).
 """
@@ -25,6 +26,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field as Bounded
 
+from drivers.common.duty_cycle import Zeros
 from drivers.common.framing import Frames
 from gateway.contract import Driver, Duration, Measurement, Options, Quality, Reject, SerialLink, field
 
@@ -95,6 +97,7 @@ class Decoder:
     def __init__(self, options: Sds011Options) -> None:
         self._frames: Frames[Report | Reply] = Frames(HEADERS, FRAME, lambda _: FRAME, parse)
         self._warm_up = int(options.warm_up * 1e9)
+        self._zeros = Zeros(options.warm_up)
         self._warm_at = 0  # the moment from which its values are stable
         self._unconfirmed = {SLEEP_WORK: WORK, REPORT_MODE: ACTIVE, WORKING_PERIOD: int(options.working_period // 60)}
 
@@ -125,7 +128,7 @@ class Decoder:
                     self._warm_at = now + self._warm_up
         elif isinstance(found, Reject):
             yield found
-        elif found.pm25 == found.pm10 == 0:
+        elif self._zeros.starting(now, zero=found.pm25 == found.pm10 == 0) or not any((*found[:2], *found.device)):
             self._warm_at = now + self._warm_up
             sent = b"\xaa\xc0\0\0\0\0" + found.device + bytes([sum(found.device) & 0xFF]) + b"\xab"
             yield Reject("unsupported", sent, "both values are zero: it is starting")

@@ -10,7 +10,8 @@ host, ten bytes; P little endian, in whole ug/m3; ``sum`` is the low byte of the
 
 Range 0 to 20000 ug/m3, one report a second, stable 30 s after waking. Quirks: no tenths, unlike its sibling. Reports
 alone were captured: that it takes the commands is what its maker says, so no reply is waited for, and reports are the
-sign that it is awake. A report of zeros is no data, as from its sibling, which sends them while it starts.
+sign that it is awake. Zeros are no data, as from its sibling, which sends them while it starts; those that go on for
+longer than the warm-up are clean air.
 
 Sources: SDS198 specification (Nova Fitness); six reports captured by the PyPMS project.
 """
@@ -18,7 +19,7 @@ Sources: SDS198 specification (Nova Fitness); six reports captured by the PyPMS 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from drivers.common.duty_cycle import Cycle, Sleeping, Turn
+from drivers.common.duty_cycle import Cycle, Sleeping, Turn, Zeros
 from drivers.common.framing import Frames
 from drivers.sds011 import ACTIVE, FIRMWARE, FRAME, REPORT_MODE, SLEEP_WORK, WORK, WORKING_PERIOD, Reply, command
 from gateway.contract import Driver, FieldValue, Measurement, Reject, SerialLink, field
@@ -35,6 +36,7 @@ class Report(NamedTuple):
     pm100: int
     device: bytes
     unknown: int
+    raw: bytes = b""
 
 
 def parse(frame: bytes) -> Report | Reply | Reject:
@@ -46,9 +48,7 @@ def parse(frame: bytes) -> Report | Reply | Reject:
     if frame.startswith(REPLY):
         return Reply(frame[2], frame[3:6], frame[6:8])
     unknown, pm100 = (int.from_bytes(frame[at : at + 2], "little") for at in (2, 4))
-    if not unknown and not pm100:
-        return Reject("unsupported", frame, "all zero: it is starting")
-    return Report(pm100, frame[6:8], unknown)
+    return Report(pm100, frame[6:8], unknown, frame)
 
 
 class Decoder:
@@ -57,6 +57,7 @@ class Decoder:
     def __init__(self, options: Sleeping) -> None:
         self._frames: Frames[Report | Reply] = Frames((REPORT, REPLY), FRAME, lambda _: FRAME, parse)
         self._cycle = Cycle(options)
+        self._zeros = Zeros(options.warm_up)
         self._turn = -1
         self._about: dict[str, FieldValue] = {}  # waits for a report: replies alone may be those of an SDS011
 
@@ -86,6 +87,8 @@ class Decoder:
     def _understand(self, found: Report | Reply | Reject, now: int) -> Iterator[Measurement | Reject]:
         if isinstance(found, Reject):
             yield found
+        elif isinstance(found, Report) and self._zeros.starting(now, zero=not (found.pm100 or found.unknown)):
+            yield Reject("unsupported", found.raw, "all zero: it is starting")
         elif isinstance(found, Report):
             said, self._about = {"pm100": float(found.pm100), **self._about}, {}
             yield Measurement("air_quality", said, quality=self._cycle.heard(now))

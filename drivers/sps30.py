@@ -16,7 +16,8 @@ D0 serial number (03), D1 version, D2 status (00; bit 4 fan, 5 laser, 21 fan spe
 Quirks: power brings it up idle. A read answered without data means no new sample yet, one a second. To start it while
 it runs is refused with 43: harmless. Asleep it needs an FF before the wake-up. Stable 30 s after start. It cleans its
 fan weekly (10 s, in which values stand still), but counts from power-up: one that loses power in between never does,
-unless it is told (56). Zeros alone, before any other reading, are none. Firmware below 2.2 does not know D2.
+unless it is told (56). Zeros alone, before any other reading, are none for as long as it warms up. Firmware below 2.2
+does not know D2.
 
 Source: SPS30 datasheet v2.0 D1, June 2023 (Sensirion).
 """
@@ -26,6 +27,7 @@ from struct import unpack
 from typing import Literal
 
 from drivers.common.agenda import Agenda
+from drivers.common.duty_cycle import Zeros
 from drivers.common.framing import Frames
 from drivers.common.shdlc import HEADER, NOT_NOW, UNKNOWN_COMMAND, Reply, command, length, longest, parse
 from gateway.contract import Driver, Duration, FieldValue, Measurement, Options, Quality, Reject, SerialLink, field
@@ -94,6 +96,7 @@ class Decoder:
         self._options = options
         self._starting = (WAKE, command(START, OUTPUT[options.output]))
         self._measures = False
+        self._zeros = Zeros(options.warm_up)
         self._counts = False
         self._turn = 0
         self._now = 0
@@ -160,7 +163,7 @@ class Decoder:
         if not (ten := values(found.data)):
             return Reject("range", found.frame, "no ten numbers that could be")
         self._counts = self._counts or any(ten)
-        if not self._counts:
+        if self._zeros.starting(self._now, zero=not any(ten)) and not self._counts:
             return Reject("unsupported", found.frame, "all zero: it is starting")
         quality = Quality.INCONSISTENT if found.flagged else Quality.GOOD
         if self._now < self._warm_at:

@@ -76,3 +76,24 @@ class Cycle:
             return Turn.NOTHING if self._talks else Turn.WAKE_UP
         was_talking, self._talks = self._talks, False
         return Turn.GO_TO_SLEEP if was_talking else Turn.NOTHING
+
+
+class Zeros:
+    """Tells the zeros of a sensor that is starting from those of clean air; times are monotonic nanoseconds.
+
+    Both look alike. A sensor says nothing but zero for some seconds after it got its power; what goes on for longer
+    than the warm-up, and than 10 s, is what it measures.
+    """
+
+    def __init__(self, warm_up: float) -> None:
+        self._warm_up = int(max(warm_up, MEASURING) * 1e9)
+        self._since: int | None = None
+
+    def starting(self, now: int, *, zero: bool) -> bool:
+        """Take note of a report, and tell whether it is one of a start."""
+        if not zero:
+            self._since = None
+            return False
+        if self._since is None:
+            self._since = now
+        return now - self._since < self._warm_up

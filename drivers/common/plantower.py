@@ -19,7 +19,7 @@ from itertools import pairwise
 from struct import unpack
 from typing import NamedTuple
 
-from drivers.common.duty_cycle import Cycle, Sleeping, Turn
+from drivers.common.duty_cycle import Cycle, Sleeping, Turn, Zeros
 from drivers.common.framing import Frames
 from gateway.contract import FieldValue, Measurement, Quality, Reject
 
@@ -43,6 +43,8 @@ class Report(NamedTuple):
     temperature: float | None = None
     humidity: float | None = None
     formaldehyde: int | None = None
+    empty: bytes = b""
+    """The whole frame, where every word of it is zero."""
 
 
 class Reply(NamedTuple):
@@ -109,6 +111,7 @@ class Decoder:
 
         self._frames: Frames[Report | Reply] = Frames((HEADER,), max(lengths), length, read)
         self._cycle = Cycle(options)
+        self._zeros = Zeros(options.warm_up)
         self._wakes = True  # the next call is the wake-up; else the mode, in case it is passive
         self._version: int | None = None
 
@@ -138,6 +141,8 @@ class Decoder:
     def _understand(self, found: Report | Reply | Reject, now: int) -> Iterator[Measurement | Reject]:
         if isinstance(found, Reject):
             yield found
+        elif isinstance(found, Report) and self._zeros.starting(now, zero=bool(found.empty)):
+            yield Reject("unsupported", found.empty, "all zero, the last word too: it is starting")
         elif isinstance(found, Report):
             said = fields(found)
             if found.version not in (None, self._version):

@@ -38,11 +38,13 @@ def test_a_report_with_a_fourth_value_is_one_of_the_c0() -> None:
     assert parse(_auto(0, 2, 3, 5)) == Report({"pm1": 0, "pm25": 2, "pm4": 3, "pm10": 5})
 
 
-def test_zeros_are_no_reading_before_the_first_that_is_not_zero() -> None:
-    decoder, zeros = _decoder(), bytes.fromhex("40 05 04 00 00 00 00 B7")
-    assert decoder.feed(zeros, 0) == [Reject("unsupported", zeros, "all zero: it is starting")]
-    assert [*decoder.feed(S0_ANSWER, 0), *decoder.feed(zeros, 0)][1:] == [
-        Measurement("air_quality", {"pm25": 0.0, "pm10": 0.0}, quality=Quality.WARM_UP)
+def test_zeros_are_clean_air_and_marked_for_as_long_as_it_may_be_starting() -> None:
+    decoder, zeros = _decoder(warm_up="10s"), bytes.fromhex("40 05 04 00 00 00 00 B7")
+    said = [one for second in (0, 5, 10, 15) for one in decoder.feed(zeros, second * SECOND)]
+    clean = {"pm25": 0.0, "pm10": 0.0}
+    assert said == [
+        *[Measurement("air_quality", clean, quality=Quality.WARM_UP)] * 2,
+        *[Measurement("air_quality", clean)] * 2,
     ]
 
 

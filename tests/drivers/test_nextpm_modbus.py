@@ -53,3 +53,12 @@ def test_zeros_everywhere_are_no_reading() -> None:
     (said,) = _decoder().feed(_mean(0, 0, 0), 0)
     assert isinstance(said, Reject)
     assert (said.reason, said.detail) == ("unsupported", "all values are zero: it has no data")
+
+
+def test_zeros_that_outlast_the_mean_are_clean_air() -> None:
+    decoder = _decoder()
+    said = [one for second in (0, 60, 120) for one in decoder.feed(_mean(0, 0, 0), second * 10**9)]
+    assert [type(one) for one in said] == [Reject, Reject, Reject]  # it may be asleep
+    decoder.feed(with_crc(b"\x01\x03\x02\x00\x00"), 130 * 10**9)
+    (said_then,) = decoder.feed(_mean(0, 0, 0), 140 * 10**9)
+    assert isinstance(said_then, Measurement)

@@ -4,7 +4,7 @@ from typing import Any
 
 from drivers.common.plantower import Report
 from drivers.pms3003 import DRIVER, parse
-from gateway.contract import Measurement, Quality
+from gateway.contract import Measurement, Quality, Reject
 
 GOOD = bytes.fromhex("42 4D 00 14 00 03 00 05 00 09 00 03 00 05 00 08 00 00 00 00 00 51 01 15")
 CLEAN = bytes.fromhex("42 4D 00 14 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 51 00 F4")
@@ -39,3 +39,10 @@ def test_a_report_of_a_pms5003_is_too_long_to_be_its_own() -> None:
     noise, reading = _decoder().feed(longer + GOOD, 0)
     assert (noise.reason, noise.raw) == ("noise", longer)
     assert reading.fields["pm10"] == 8.0
+
+
+def test_zeros_that_outlast_the_warm_up_are_clean_air() -> None:
+    zeros, decoder = bytes.fromhex("42 4D 00 14" + "00" * 18 + "00 A3"), _decoder("10s")
+    said = [one for second in range(0, 15, 5) for one in decoder.feed(zeros, second * 10**9)]
+    assert [one.reason for one in said if isinstance(one, Reject)] == ["unsupported"] * 2
+    assert [dict(one.fields) for one in said[2:]] == [{"pm1": 0.0, "pm25": 0.0, "pm10": 0.0}]

@@ -155,3 +155,10 @@ def test_with_a_working_period_it_sleeps_between() -> None:
     assert decoder.poll() == b""
     decoder.feed(b"", 300 * SECOND)
     assert decoder.poll() == WAKE
+
+
+def test_a_unit_without_a_version_gives_its_masses_and_particles() -> None:
+    (said,) = _decoder(warm_up="0s").feed(_frame((*WORDS[:12], 0)), 0)
+    assert isinstance(said, Measurement)
+    assert (said.fields["pm25"], said.fields["particles_above_03"]) == (12.0, 16.5)
+    assert not {"device_error", "firmware_version"} & said.fields.keys()

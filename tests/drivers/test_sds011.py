@@ -134,3 +134,17 @@ def test_commands_may_ask_set_aim_at_one_sensor_and_rename_it() -> None:
 def test_a_working_period_the_sensor_does_not_know_is_refused(period: str) -> None:
     with pytest.raises(ValidationError):
         Sds011Options.model_validate({"working_period": period})
+
+
+def test_zeros_under_its_id_that_outlast_the_warm_up_are_clean_air() -> None:
+    decoder = _decoder()
+    said = [one for second in range(0, 50, 10) for one in decoder.feed(_report(0, 0), second * SECOND)]
+    assert [type(one) for one in said] == [Reject] * 3 + [Measurement] * 2
+    assert isinstance(said[3], Measurement)
+    assert said[3].fields == {"pm25": 0.0, "pm10": 0.0}
+
+
+def test_zeros_without_an_id_are_never_air() -> None:
+    decoder = _decoder()
+    said = [one for second in range(0, 100, 10) for one in decoder.feed(ZEROS, second * SECOND)]
+    assert {type(one) for one in said} == {Reject}

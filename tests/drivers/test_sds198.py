@@ -17,7 +17,7 @@ def _decoder(**options: str) -> Decoder:
 
 
 def test_values_are_whole_micrograms_and_not_tenths_as_from_its_sibling() -> None:
-    assert parse(CAPTURED) == Report(16, b"\xe9\x05", 14)
+    assert parse(CAPTURED) == Report(16, b"\xe9\x05", 14, CAPTURED)
     (said,) = _decoder(warm_up="0s").feed(DUSTY, 0)
     assert said == Measurement("air_quality", {"pm100": 4660.0})
 
@@ -70,3 +70,10 @@ def test_with_a_working_period_the_laser_rests() -> None:
     assert said.quality == Quality.WARM_UP
     decoder.feed(CAPTURED, 41 * SECOND)
     assert [decoder.poll(), decoder.poll()] == [command(SLEEP_WORK, 0), b""]
+
+
+def test_zeros_that_outlast_the_warm_up_are_clean_air() -> None:
+    decoder = _decoder(warm_up="10s")
+    said = [one for second in range(0, 15, 5) for one in decoder.feed(ZEROS, second * SECOND)]
+    assert [type(one) for one in said] == [Reject, Reject, Measurement]
+    assert isinstance(decoder.feed(DUSTY + ZEROS, 20 * SECOND)[1], Reject)

@@ -191,3 +191,9 @@ def test_the_examples_of_the_datasheet_that_do_not_check_are_refused() -> None:
         said = parse(bytes.fromhex(example))
         assert isinstance(said, Reject)
         assert said.reason == "checksum"
+
+
+def test_zeros_that_outlast_the_warm_up_are_clean_air() -> None:
+    decoder, zeros = _decoder(warm_up="10s"), _reply(READ, bytes(40))
+    said = [one for second in range(0, 15, 5) for one in decoder.feed(zeros, second * 10**9)]
+    assert [type(one) for one in said] == [Reject, Reject, Measurement]
