@@ -17,10 +17,11 @@ by the option ``fields``. Times are those of the edge node, milliseconds UTC, an
 repeats old values, and none is read twice (after a restart of the gateway, as the same point). What is null,
 transient, or not of good quality is no reading.
 
-Every message has a number, 0 to 255 and around, counted over node and devices. Where one is missing, or no birth was
-heard, an alias could mean anything: it is rejected, and a rebirth asked for. A metric that states name and datatype
-itself is read all the same. A death is the event ``offline``. What was missed while the gateway was disconnected
-shows in the numbers, but for one time in 256. A shared subscription ($share) would split the stream: use none.
+Every message has a number, 0 to 255 and around, counted over node and devices; encoders that leave zeros out write no
+number for 0, no alias 0, and no value for a zero. Where a number is missing, or no birth was heard, an alias could
+mean anything: it is rejected, and a rebirth asked for. A metric that states name and datatype itself is read all the
+same. A death is the event ``offline``. What was missed while the gateway was disconnected shows in the numbers, but
+for one time in 256. A shared subscription ($share) would split the stream: use none.
 
 The gateway is no primary host: no edge node waits for it, and it publishes no STATE.
 
@@ -119,9 +120,12 @@ class Decoder:
             node.forget("it is offline")
             return [event for device in node.devices.values() for event in device.offline(None)], None
         if verb == "NBIRTH":
+            node.leaves_zeros_out = message.seq is None
             node.born(message.seq or 0, message.bd_seq)
         else:
             node.count(message.seq)
+        if node.leaves_zeros_out:
+            message = message.with_zeros()
         device, birth = node.device(name), verb.endswith("BIRTH")
         if verb == "DDEATH":
             device.forget()

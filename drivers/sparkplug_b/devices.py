@@ -68,13 +68,17 @@ class Device:
     def born(self, metrics: Iterable[Metric], meanings: Meanings, kind: str | None) -> None:
         """Take the metrics of a birth; ``kind`` is the configured one."""
         self.forget()
+        metrics = list(metrics)
+        unnumbered = [metric for metric in metrics if metric.alias is None]
+        zero = unnumbered[0] if len(unnumbered) == 1 else None  # its alias is 0 where zeros are left out
         for metric in metrics:
             complete = metric.name is not None and metric.datatype is not None
             known = self._find(metric, meanings) if complete else None
             if known is not None:
                 known.datatype = metric.datatype
-            if metric.alias is not None:
-                self.aliases[metric.alias] = known
+            alias = 0 if metric is zero else metric.alias
+            if alias is not None:
+                self.aliases.setdefault(alias, known)
         own = {VOCABULARY[known.meaning.field].kinds for known in self.known.values() if known.datatype is not None}
         self.kind = kind or next((one for one in _KINDS if (one,) in own), self.kind)
 

@@ -22,6 +22,8 @@ class Node:
     expected: int | None = None
     why: str = "its NBIRTH was not heard"
     """Why there is no valid birth."""
+    leaves_zeros_out: bool = False
+    """As its number 0 showed."""
     bd_seq: int | None = None
     devices: dict[str, Device] = field(default_factory=dict)
     counted: int = 0
@@ -45,7 +47,8 @@ class Node:
         """Look whether this message is the next one."""
         if self.expected is None:
             return
-        if seq != self.expected:
+        self.leaves_zeros_out |= seq is None and self.expected == 0
+        if (seq or 0) != self.expected:
             self.forget(f"its message {seq} came where {self.expected} was due")
         else:
             self.expected = (self.expected + 1) % 256

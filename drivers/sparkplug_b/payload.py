@@ -7,7 +7,8 @@
              5 historical  6 transient     7 null             9 properties
              10 int   11 long   12 float   13 double   14 boolean   15 string   16 bytes   17 DataSet   18 Template
 
-A property ``Quality`` other than 192 says that the metric has no value to go by.
+Encoders that know protobuf 3 alone leave a zero out: no seq is the number 0, and of a metric without a name no alias
+is the alias 0. A property ``Quality`` other than 192 says that the metric has no value to go by.
 
 Source: sparkplug_b.proto of Eclipse Tahu; the Sparkplug 3.0.0 specification, 6.4.
 """
@@ -15,7 +16,7 @@ Source: sparkplug_b.proto of Eclipse Tahu; the Sparkplug 3.0.0 specification, 6.
 from typing import NamedTuple
 
 from drivers.common.protobuf import COUNTED, VARINT, Value, key, read, write_varint
-from drivers.sparkplug_b.values import A_BOOLEAN, BOOLEAN, WRITTEN, Refused
+from drivers.sparkplug_b.values import A_BOOLEAN, BOOLEAN, LEFT_OUT, WRITTEN, Refused
 
 MAX_METRICS = 4096
 """Metrics that one message may hold."""
@@ -50,6 +51,11 @@ class Payload(NamedTuple):
     seq: int | None
     metrics: list[Metric]
 
+    def with_zeros(self) -> "Payload":
+        """Return this payload with a zero for each value that its encoder left out."""
+        metrics = [one if one.written or one.absent else one._replace(written=(LEFT_OUT, 0)) for one in self.metrics]
+        return self._replace(metrics=metrics)
+
     @property
     def bd_seq(self) -> int | None:
         """The number that a birth shares with its will."""
@@ -80,10 +86,11 @@ def _metric(data: bytes) -> Metric:
     fields = read(data, MAX_FIELDS)
     said = dict(fields)
     name, properties = said.get(_NAME), said.get(_PROPERTIES)
+    alias = _number(said, _ALIAS)
     absent = bool(said.get(_NULL) or said.get(_TRANSIENT))
     return Metric(
         name.decode("utf-8", "replace") if isinstance(name, bytes) else None,
-        _number(said, _ALIAS),
+        0 if alias is None and name is None else alias,
         _number(said, _AT),
         _number(said, _DATATYPE),
         bool(said.get(_HISTORICAL)),

@@ -24,9 +24,19 @@ BOOLEAN, STRING = key(14, VARINT), key(15, COUNTED)
 WRITTEN = frozenset({INT, LONG, FLOAT, DOUBLE, BOOLEAN, STRING, *(key(number, COUNTED) for number in (16, 17, 18))})
 """The keys of a metric's fields of which one is its value."""
 
+LEFT_OUT = 0
+"""In place of such a key: the encoder leaves zeros out."""
+
 A_BOOLEAN = 11
 _BITS = {1: 8, 2: 16, 3: 32, 4: 64, 5: 8, 6: 16, 7: 32, 8: 64, 13: 64}
 _SIGNED, _REAL, _TEXT = frozenset({1, 2, 3, 4}), frozenset({9, 10}), frozenset({12, 14, 15})
+_NOTHING: dict[int, bool | int | float | str] = {
+    **dict.fromkeys(_BITS, 0),
+    **dict.fromkeys(_REAL, 0.0),
+    **dict.fromkeys(_TEXT, ""),
+    A_BOOLEAN: False,
+}
+"""Datatype -> what an encoder that leaves zeros out means by no value."""
 _BEYOND = {0: "of no known datatype", 16: "a DataSet", 17: "Bytes", 18: "a File", 19: "a Template"}
 _BEYOND |= dict.fromkeys(range(22, 35), "an array")
 
@@ -41,7 +51,9 @@ class Refused(Exception):
 
 def value_of(written: tuple[int, Value] | None, datatype: int) -> bool | int | float | str:
     """Return the value of a metric from the key under which it was written; raises `Refused`."""
-    where, value = written or (0, 0)
+    where, value = written or (-1, 0)
+    if where == LEFT_OUT and datatype in _NOTHING:
+        return _NOTHING[datatype]
     if isinstance(value, int):
         if where in (INT, LONG) and datatype in _BITS:
             return _whole(value & 0xFFFFFFFF if where == INT else value, _BITS[datatype], signed=datatype in _SIGNED)

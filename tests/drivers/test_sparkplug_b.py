@@ -509,3 +509,28 @@ def test_no_bytes_raise(messages: Iterable[tuple[str, bytes]]) -> None:
             for one in edge.decoder.decode(topic, start + data):
                 assert isinstance(one, Measurement | Reject | Command)
     assert DRIVER.max_frame == 256 * 1024
+
+
+def test_no_number_is_the_number_0_for_encoders_that_leave_zeros_out(edge: Edge) -> None:
+    edge.born(PM25)
+    for number in range(2, 256):
+        assert edge.data(seq=number) == []
+    topic = "spBv1.0/g/DDATA/n/d"
+    again = metric(alias=7, float_value=13.5)
+    assert list(edge.decoder.decode(topic, payload({**again, "timestamp": AT + 1}))) == [air(AT + 1, pm25=13.5)]
+    edge.seq = 1
+    assert edge.data({**again, "timestamp": AT + 2, "float_value": 14.5}) == [air(AT + 2, pm25=14.5)]
+
+
+def test_of_an_encoder_that_leaves_zeros_out_no_value_is_zero_and_no_alias_is_0(edge: Edge) -> None:
+    decode = edge.decoder.decode
+    assert list(decode("spBv1.0/g/NBIRTH/n", payload(metric("bdSeq", UINT64)))) == []
+    assert list(decode("spBv1.0/g/DBIRTH/n/d", payload(metric("pm25", FLOAT), seq=1))) == [air(pm25=0.0)]
+    data = payload({"timestamp": AT + 1, "float_value": 4.5}, seq=2)
+    assert list(decode("spBv1.0/g/DDATA/n/d", data)) == [air(AT + 1, pm25=4.5)]
+
+
+def test_of_other_encoders_no_value_is_none(edge: Edge) -> None:
+    (said,) = edge.born(metric("pm25", FLOAT, alias=7))
+    assert isinstance(said, Reject)
+    assert said.reason == "unsupported"
