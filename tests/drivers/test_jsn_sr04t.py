@@ -38,3 +38,10 @@ def test_further_than_any_of_them_can_see_is_refused() -> None:
 
 def test_each_answer_is_a_reading() -> None:
     assert len(said("FF13889A" * 3)) == 3
+
+
+def test_a_board_that_does_not_answer_is_asked_in_both_ways_until_it_does() -> None:
+    decoder = jsn_sr04t.Decoder(jsn_sr04t.JsnSr04tOptions())
+    assert [decoder.poll() for _ in range(8)] == [b"\x55"] * 5 + [b"\x01", b"\x55", b"\x01"]
+    decoder.feed(bytes.fromhex("FF13889A"), 0)
+    assert [decoder.poll() for _ in range(3)] == [b"\x01"] * 3

@@ -21,7 +21,7 @@ def _no_distance(driver: str, data: bytes, options: Mapping[str, object] | None 
 def _sonar(driver: str, options: Mapping[str, object], vector: Vector) -> Said:
     data = bytes_of(vector)
     if vector["kind"] == "command":
-        assert data == jsn_sr04t.ASK
+        assert data in (jsn_sr04t.ASK, jsn_sr04t.ASK_OTHER)
         return [{"command": data[0]}]
     if vector["kind"] == "bad":
         return _no_distance(driver, data, options)
