@@ -3,15 +3,14 @@
 LoRaWAN, the port tells the message, big endian::
 
     port 1  count       nn nn
-    port 2  heartbeat   hh vv mm         what is wrong with it, 0 nothing; battery now, and its mean of 24 h
+    port 2  heartbeat   hh vv mm         upper five bits: what is wrong with it, 0 nothing; battery, its mean of 24 h
     port 3  start-up    ff ff ff rr      firmware, reset cause as in the NPS405
 
     06 AA               port 1: 1706
 
 Quirks: the count goes on and begins again at 65536, so it is given as ``total_count``: what passed in between is the
-difference. Bit 7 of h means nothing here. One edition of the vendor's codec takes the upper five bits of h; its
-example (A8 is 40) has the low seven, and so has the NPS405: of an object the number is given as it came. Port 6 is
-for the maker's own use.
+difference. The lower three bits of h mean nothing here: A8 is 21. Older editions of the vendor's codec take the low
+seven, as those of the NPS405: of an object the number is given as it came. Port 6 is for the maker's own use.
 
 Source: the vendor's codec in The Things Network's device repository, whose objects are read as well.
 """
@@ -35,7 +34,7 @@ def decode(port: int, payload: bytes, _: Options) -> Iterable[Measurement | Reje
     if port == COUNT:
         fields = {"total_count": int.from_bytes(payload, "big"), "event": "count"}
     elif port == HEARTBEAT:
-        fields = {"device_error": payload[0] & 0x7F, "battery_voltage": volts(payload[1]), "event": "heartbeat"}
+        fields = {"device_error": payload[0] >> 3, "battery_voltage": volts(payload[1]), "event": "heartbeat"}
     else:
         fields = startup(payload)
     return [Measurement("traffic", fields)]

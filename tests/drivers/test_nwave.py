@@ -42,8 +42,9 @@ def test_of_the_nps310_only_bit_0_counts(byte: str, occupied: bool) -> None:
     assert decode_payload("nwave_nps310", 1, byte)[0].fields["occupied"] is occupied
 
 
-def test_the_health_byte_of_the_counter_is_read_without_its_upper_bit() -> None:
-    assert decode_payload("nwave_ncc405", 2, "A8 66 61")[0].fields["device_error"] == 40
+@pytest.mark.parametrize(("byte", "health"), [("A8", 21), ("00", 0), ("07", 0), ("FF", 31)])
+def test_the_health_of_the_counter_is_in_the_upper_five_bits(byte: str, health: int) -> None:
+    assert decode_payload("nwave_ncc405", 2, f"{byte} 66 61")[0].fields["device_error"] == health
 
 
 def test_a_count_that_goes_on_is_no_intensity() -> None:

@@ -107,13 +107,13 @@ class Ncc405:
             self._started = True
             return Payload(3, FIRMWARE, (Meant("traffic", STARTED),))
         if random.random() < 0.2:
-            now, mean, health = random.randint(100, 250), random.randint(100, 250), random.choice((0, 0, 40))
+            now, mean, health = random.randint(100, 250), random.randint(100, 250), random.choice((0, 0, 21))
             fields: dict[str, Value] = {
                 "device_error": health,
                 "battery_voltage": (2500 + 4 * now) / 1000,
                 "event": "heartbeat",
             }
-            return Payload(2, bytes((0x80 | health, now, mean)), (Meant("traffic", fields),))
+            return Payload(2, bytes((health << 3 | random.getrandbits(3), now, mean)), (Meant("traffic", fields),))
         self._count = (self._count + random.randint(0, 20)) & 0xFFFF
         counted = Meant("traffic", {"total_count": self._count, "event": "count"})
         return Payload(1, self._count.to_bytes(2, "big"), (counted,))
