@@ -12,7 +12,8 @@ LoRaWAN, any port; entries of channel c, type and value, big endian::
 
 Presence and distance are `parking`, the rest is `air_quality`; the concentration is taken for CO2, the voltage for
 the battery. The first channel of a type gives the field; a further one gives a measurement of its own with the tag
-channel. Types that stand for no field are skipped. With a threshold a distance tells occupied.
+channel. Types that stand for no field are skipped; where a type is not known, reading ends, and what came before it
+holds. With a threshold a distance tells occupied.
 
 Sources: Cayenne Low Power Payload 1.2; the other types are IPSO object ids less 3200.
 """
@@ -20,7 +21,7 @@ Sources: Cayenne Low Power Payload 1.2; the other types are IPSO object ids less
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from drivers.codecs.common.distance import DistanceOptions, surface
-from drivers.codecs.common.entries import Output, Part, joined
+from drivers.codecs.common.entries import Output, Part, joined, with_rest
 from gateway.contract import Codec, FieldValue, Reject, field
 
 LIGHT, PRESENCE, TEMPERATURE, HUMIDITY, PRESSURE = 0x65, 0x66, 0x67, 0x68, 0x73
@@ -77,14 +78,13 @@ def _part(type_: int, value: bytes, tags: Mapping[str, str], options: DistanceOp
 
 def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
-    parts: list[Part | Reject] = []
+    parts: list[Part] = []
     first: dict[int, int] = {}
     for entry in entries(payload):
         if isinstance(entry, Reject):
             if entry.reason == "length":
                 return [entry]
-            parts.append(entry)
-            break
+            return with_rest(joined(parts, "air_quality"), entry.raw, entry.detail)
         channel, type_, value = entry
         tags = {} if first.setdefault(type_, channel) == channel else {"channel": str(channel)}
         if (part := _part(type_, value, tags, options)) is not None:

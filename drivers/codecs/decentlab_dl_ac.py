@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from drivers.codecs.common import decentlab
 from drivers.codecs.common.decentlab import Fields, Group, Words
 from drivers.common.gases import micrograms
-from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
+from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, Remark, field
 
 CELLS = ("no2", "no", "ox", "co")
 
@@ -61,10 +61,10 @@ def _cell(gas: str) -> Group:
 GROUPS = ((2, decentlab.climate), *map(_cell, CELLS), (1, decentlab.battery))
 
 
-def decode(_: int, payload: bytes, options: AcOptions) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, options: AcOptions) -> Iterable[Measurement | Reject | Remark]:
     """See `gateway.contract.Codec`."""
     for said in decentlab.decode(payload, GROUPS, "air_quality"):
-        if isinstance(said, Reject):
+        if not isinstance(said, Measurement):
             yield said
             continue
         fields: dict[str, FieldValue] = dict(said.fields)

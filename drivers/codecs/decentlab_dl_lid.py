@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from drivers.codecs.common import decentlab
 from drivers.codecs.common.decentlab import Group, Words
 from drivers.codecs.common.distance import DistanceOptions, surface
-from gateway.contract import Codec, Measurement, Reject, field
+from gateway.contract import Codec, Measurement, Reject, Remark, field
 
 MEDIAN, SAMPLES = 3, 9
 
@@ -33,7 +33,7 @@ def groups(options: DistanceOptions) -> tuple[Group, ...]:
     return ((11, distances), (1, decentlab.battery))
 
 
-def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Measurement | Reject | Remark]:
     """See `gateway.contract.Codec`."""
     return decentlab.decode(payload, groups(options), "parking")
 

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 
 from drivers.codecs.common import decentlab
 from drivers.codecs.common.decentlab import Fields, Words
-from gateway.contract import Codec, Measurement, Options, Reject, field
+from gateway.contract import Codec, Measurement, Options, Reject, Remark, field
 
 
 def _pressure(words: Words) -> Fields:
@@ -34,7 +34,7 @@ def _cell(words: Words) -> Fields:
 GROUPS = ((2, decentlab.climate), (2, _pressure), (8, _cell), (1, decentlab.battery))
 
 
-def decode(_: int, payload: bytes, __: Options) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, __: Options) -> Iterable[Measurement | Reject | Remark]:
     """See `gateway.contract.Codec`."""
     return decentlab.decode(payload, GROUPS, "air_quality")
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from drivers.codecs.common import decentlab
 from drivers.codecs.common.decentlab import Group, Words
 from drivers.codecs.common.distance import DistanceOptions, surface
-from gateway.contract import Codec, Measurement, Reject, field
+from gateway.contract import Codec, Measurement, Reject, Remark, field
 
 
 def groups(options: DistanceOptions) -> tuple[Group, ...]:
@@ -29,7 +29,7 @@ def groups(options: DistanceOptions) -> tuple[Group, ...]:
     return ((2, distance), (1, decentlab.battery))
 
 
-def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Measurement | Reject | Remark]:
     """See `gateway.contract.Codec`."""
     return decentlab.decode(payload, groups(options), "parking")
 

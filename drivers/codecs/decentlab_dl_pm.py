@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 from drivers.codecs.common import decentlab
 from drivers.codecs.common.decentlab import Fields, Words
-from gateway.contract import Codec, Measurement, Options, Reject, field
+from gateway.contract import Codec, Measurement, Options, Reject, Remark, field
 
 MASSES = ("pm1", "pm25", "pm4", "pm10")
 COUNTS = tuple(f"particles_up_to_{size}" for size in ("05", "1", "25", "4", "10"))
@@ -38,7 +38,7 @@ def _pressure(words: Words) -> Fields:
 GROUPS = ((1, decentlab.battery), (10, _dust), (2, decentlab.climate), (1, _pressure))
 
 
-def decode(_: int, payload: bytes, __: Options) -> Iterable[Measurement | Reject]:
+def decode(_: int, payload: bytes, __: Options) -> Iterable[Measurement | Reject | Remark]:
     """See `gateway.contract.Codec`."""
     return decentlab.decode(payload, GROUPS, "air_quality")
 

@@ -10,6 +10,8 @@ LoRaWAN, port 5 as delivered, any port is taken; entries of type and value, big 
     06 c16  CO2, ppm                 0F mm   shocks                            15 pp aa    sound, dB: peak, average
     07 v16  battery, mV              08, 18 v16  analog inputs, mV             16, 17      as 0A, 0B, second input
     09 (6)  place                    19 t16  second outside temperature        1A dd  1B v32  1C v16 tVOC, ppb  3D (4)
+    since 2024 (ERS Interact and Lite, EIAQd, ELT-2): 1D (1) 1E (1) 1F (1) 20 (2) 21 (1) 22 (2) 23 (1) 24 (1) 3C (4),
+                                     3B n (n): air index, generic values, display, setpoint, fan, outside humidity
 
     01 00 E2  02 29  04 01 27  05 06  06 03 0D      22.6 C, 41 %, 295 lux, 6 movements, 781 ppm
 
@@ -17,17 +19,18 @@ Air is `air_quality`, occupancy and distance `parking`, pulses `traffic` with th
 temperature has the tag probe: 2.
 Quirks: the two upper bits of a type are the number of bytes of a time offset behind the value: such an entry is an
 older reading whose time cannot be told, and is left out. 3E (settings) takes the rest of the payload. Taken alone,
-"changing" (1) is neither free nor taken. A widely copied decoder gives the pressure a thousand times too high.
+"changing" (1) is neither free nor taken. A widely copied decoder gives the pressure a thousand times too high. Where
+a type is not known, reading ends, and what came before it holds.
 
-Sources: ELSYS LoRa payload 1.11; the vendor's decoder.
+Sources: ELSYS LoRa payload 1.11, and the types of the document of 2024; the vendor's decoder.
 """
 
 from collections.abc import Iterable, Iterator
 from functools import cache
 
 from drivers.codecs.common.distance import DistanceOptions, surface
-from drivers.codecs.common.entries import Fixed, Output, Part, Said, joined, unread
-from gateway.contract import Codec, FieldValue, Reject, field
+from drivers.codecs.common.entries import Fixed, Output, Part, Said, joined, unread, with_rest
+from gateway.contract import Codec, FieldValue, Measurement, Reject, Remark, field
 
 SETTINGS = 0x3E
 OCCUPANCY: dict[int, dict[str, FieldValue]] = {
@@ -90,42 +93,59 @@ def table(options: DistanceOptions) -> dict[int, Fixed]:
         0x1A: unread(1),
         0x1B: unread(4),
         0x1C: _air("tvoc", 2),
+        **{type_: unread(1) for type_ in (0x1D, 0x1E, 0x1F, 0x21, 0x23, 0x24)},
+        0x20: unread(2),
+        0x22: unread(2),
+        0x3C: unread(4),
         0x3D: unread(4),
     }
 
 
+BYTES = 0x3B
+"""The one type whose value says how long it is."""
 SIZES = {type_: size for type_, (size, _) in table(DistanceOptions()).items()}
 
 
-def entries(payload: bytes) -> Iterator[tuple[int, bytes] | Reject]:
-    """Return type and value of each entry without a time offset; a `Reject` where reading ends before its time."""
+def entries(payload: bytes) -> Iterator[tuple[int, bytes] | Reject | Remark]:
+    """Return type and value of each entry; a remark in place of an older one, a `Reject` where reading ends early."""
     at = 0
     while at < len(payload):
         type_, offset = payload[at] & 0x3F, payload[at] >> 6
-        if type_ not in SIZES:
+        size = SIZES.get(type_, 1 + sum(payload[at + 1 : at + 2]) if type_ == BYTES else None)
+        if size is None:
             what = "settings" if type_ == SETTINGS else f"type {type_:02X} is not known"
             yield Reject("unsupported", payload[at:], what)
             return
-        start, at = at + 1, at + 1 + SIZES[type_] + offset
+        start, at = at + 1, at + 1 + size + offset
         if at > len(payload):
             yield Reject("length", payload, f"the value of type {type_:02X} is cut")
-        elif not offset:
-            yield type_, payload[start : start + SIZES[type_]]
+        elif offset:
+            yield Remark("left out", "an older reading", f"type {type_:02X}")
+        else:
+            yield type_, payload[start : start + size]
 
 
 def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     types = table(options)
     parts: list[Said] = []
+    rest: Reject | None = None
     for entry in entries(payload):
-        if not isinstance(entry, Reject):
-            parts += types[entry[0]][1](entry[1])
+        if isinstance(entry, Remark):
+            parts.append(entry)
+        elif not isinstance(entry, Reject):
+            parts += types[entry[0]][1](entry[1]) if entry[0] in types else ()
         elif entry.reason == "length":
             return [entry]
         else:
-            parts.append(entry)
+            rest = entry
     kind = next((part.kind for part in parts if isinstance(part, Part) and part.kind), "air_quality")
-    return joined(parts, kind) or [Reject("unsupported" if payload else "length", payload, "no reading in it")]
+    said = joined(parts, kind)
+    if rest is not None:
+        return with_rest(said, rest.raw, rest.detail)
+    if not any(isinstance(one, Measurement) for one in said):
+        return [Reject("unsupported" if payload else "length", payload, "no reading in it")]
+    return said
 
 
 _AIR = ("temperature", "relative_humidity", "illuminance", "motion", "co2", "tvoc", "atmospheric_pressure")

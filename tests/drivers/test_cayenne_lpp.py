@@ -3,6 +3,7 @@
 import pytest
 
 from drivers.codecs.cayenne_lpp import SIZES
+from gateway.contract import Remark
 from tests.support.recordings import decode_payload
 
 
@@ -30,10 +31,12 @@ def test_presence_and_distance_are_a_bay() -> None:
     assert said.fields == {"distance": 1000.0, "occupied": True}
 
 
-def test_what_stands_behind_an_unknown_type_is_kept() -> None:
+def test_what_stands_behind_an_unknown_type_is_named() -> None:
     said, rest = decode_payload("cayenne_lpp", 1, "01 67 00FF 01 F0 00")
     assert said.fields == {"temperature": 25.5}
-    assert rest.raw == bytes.fromhex("01F000")
+    assert rest == Remark("left out", "type F0 is not known", "from 01 F0 00")
+    (nothing,) = decode_payload("cayenne_lpp", 1, "01 F0 00 01 67 00FF")
+    assert nothing.reason == "unsupported"
 
 
 @pytest.mark.parametrize("hex_", ["", "01", "01 67", "01 67 00", "01 67 00FF 02"])

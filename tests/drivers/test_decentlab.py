@@ -3,6 +3,7 @@
 import pytest
 
 from drivers.codecs.decentlab_dl_ac import Calibration, volts
+from gateway.contract import Remark
 from tests.support.recordings import decode_payload
 
 NAMES = ("decentlab_dl_pm", "decentlab_dl_ac", "decentlab_dl_lp8p", "decentlab_dl_lid", "decentlab_dl_mbx")
@@ -72,3 +73,14 @@ def test_a_lidar_without_a_sample_says_nothing_of_the_bay() -> None:
         "decentlab_dl_lid", 1, "02 11C9 0001 000000000000000000000000000000000000 0000 0199", threshold_mm=4510
     )
     assert said.fields == {"serial_number": "4553", "sample_count": 0}
+
+
+def test_groups_of_a_later_model_cost_none_of_the_known_ones() -> None:
+    said, rest = decode_payload("decentlab_dl_mbx", 1, "02 012F 0007 04D2 0001 0BB1 1234 5678")
+    assert (said.fields["distance"], said.fields["battery_voltage"]) == (1234.0, 2.993)
+    assert rest == Remark("left out", "groups 100", "this device has 2")
+
+
+def test_a_frame_with_unknown_groups_that_lacks_the_known_ones_is_damaged() -> None:
+    (said,) = decode_payload("decentlab_dl_mbx", 1, "02 012F 0007 04D2 0001 0BB1")
+    assert said.reason == "length"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.contract import Measurement
+from gateway.contract import Measurement, Remark
 from tests.support.recordings import decode_payload
 
 
@@ -25,7 +25,9 @@ def test_changing_is_neither_free_nor_taken(state: int, fields: dict[str, object
 
 
 def test_a_value_with_a_time_offset_is_an_older_one_and_left_out() -> None:
-    assert one("41 00E2 05  82 29 0005  01 00D5").fields == {"temperature": 21.3}
+    said, *older = decode_payload("elsys", 5, "41 00E2 05  82 29 0005  01 00D5")
+    assert said.fields == {"temperature": 21.3}
+    assert [(one.kind, one.what) for one in older] == [("left out", "an older reading")] * 2
 
 
 def test_a_second_probe_is_a_series_of_its_own() -> None:
@@ -37,7 +39,7 @@ def test_a_second_probe_is_a_series_of_its_own() -> None:
 def test_settings_take_the_rest_of_the_payload() -> None:
     said, rest = decode_payload("elsys", 6, "01 00D5 3E 4A 07 01")
     assert said.fields == {"temperature": 21.3}
-    assert (rest.reason, rest.detail) == ("unsupported", "settings")
+    assert rest == Remark("left out", "settings", "from 3E 4A 07 01")
 
 
 def test_air_a_bay_and_pulses_are_told_apart() -> None:
@@ -63,3 +65,19 @@ def test_the_seen_temperature_of_an_infrared_sensor_is_the_surfaces() -> None:
 def test_of_a_cut_payload_nothing_is_taken(hex_: str) -> None:
     (said,) = decode_payload("elsys", 5, hex_)
     assert said.reason == "length"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["1D 40", "1E 01", "1F 7F", "20 0102", "21 02", "22 00B4", "23 03", "24 32", "3B 03 010203", "3C 01020304"],
+)
+def test_types_that_came_later_cost_nothing_of_what_follows(entry: str) -> None:
+    assert one(f"{entry} 01 0106").fields == {"temperature": 26.2}
+
+
+def test_what_came_before_a_type_that_is_not_known_holds() -> None:
+    said, rest = decode_payload("elsys", 5, "01 0106 25 0102")
+    assert said.fields == {"temperature": 26.2}
+    assert rest == Remark("left out", "type 25 is not known", "from 25 01 02")
+    (nothing,) = decode_payload("elsys", 5, "25 0102 01 0106")
+    assert nothing.reason == "unsupported"

@@ -34,7 +34,8 @@ def test_a_sum_that_is_off_by_one_is_refused_though_the_rest_is_plausible() -> N
 @pytest.mark.parametrize(("distance", "strength", "wanted"), [
     (207, 99, "unclear"), (207, 65535, "unclear"), (0, 65535, "unclear"), (65535, 65535, "unclear"),
     (0, 40, "unclear"), (0, 900, "unclear"), (65535, 12, "unclear"), (65535, 900, "unclear"),
-    (65534, 65535, "unclear"), (65532, 2000, "unclear"), (1200, 99, "unclear"), (1200, 900, "no_target"), (1199, 100, None),
+    (65534, 65535, "unclear"), (65532, 2000, "unclear"),
+    (1200, 99, "unclear"), (1200, 900, "no_target"), (1199, 100, None),
 ])  # fmt: skip
 def test_a_weak_or_blinded_echo_is_no_distance(distance: int, strength: int, wanted: str | None) -> None:
     (one,) = said(report(distance, strength))

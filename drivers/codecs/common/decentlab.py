@@ -8,14 +8,15 @@ LoRaWAN, port 1, words of 16 bits, big endian::
     02 01 2F  00 03  04 D2 00 01  0B B1      DL-MBX 303, both groups: 1234 mm from one sample; 2.993 V
 
 Temperature and humidity come from one sensor: 175.72 t / 65536 - 46.85 C, 125 h / 65536 - 6 %.
-Quirk: a group that could not be measured is left out, often all but the battery.
+Quirks: a group that could not be measured is left out, often all but the battery. Groups that a later model of the
+device has beyond the known ones stand behind those, which are read; the rest is named.
 
 Source: the vendor's decentlab-decoders.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from gateway.contract import FieldValue, Measurement, Reject
+from gateway.contract import FieldValue, Measurement, Reject, Remark
 
 Words = Sequence[int]
 Fields = Mapping[str, FieldValue]
@@ -43,10 +44,10 @@ def present(payload: bytes, groups: Sequence[Group]) -> list[tuple[int, Words]] 
     if len(payload) < HEADER or payload[0] != PROTOCOL:
         return Reject("length" if payload[:1] == b"\x02" else "noise", payload, "no frame of protocol 2")
     flags = int.from_bytes(payload[3:5], "big")
-    if flags >> len(groups):
-        return Reject("unsupported", payload, f"groups {flags:016b}; this device has {len(groups)}")
     there = [number for number in range(len(groups)) if flags >> number & 1]
-    if len(payload) != HEADER + 2 * sum(groups[number][0] for number in there):
+    size = HEADER + 2 * sum(groups[number][0] for number in there)
+    more = flags >> len(groups) != 0
+    if len(payload) < size + 2 * more or len(payload) % 2 != HEADER % 2 or (len(payload) > size and not more):
         return Reject("length", payload, f"{len(payload)} bytes for groups {flags:b}")
     words = [int.from_bytes(payload[at : at + 2], "big") for at in range(HEADER, len(payload), 2)]
     found: list[tuple[int, Words]] = []
@@ -58,12 +59,16 @@ def present(payload: bytes, groups: Sequence[Group]) -> list[tuple[int, Words]] 
     return found
 
 
-def decode(payload: bytes, groups: Sequence[Group], kind: str) -> Iterable[Measurement | Reject]:
-    """Return one measurement for all groups of a payload."""
+def decode(payload: bytes, groups: Sequence[Group], kind: str) -> Iterable[Measurement | Reject | Remark]:
+    """Return one measurement for all known groups of a payload, and a remark on others."""
     found = present(payload, groups)
     if isinstance(found, Reject):
         return [found]
     fields: dict[str, FieldValue] = {"serial_number": str(int.from_bytes(payload[1:3], "big"))}
     for number, words in found:
         fields |= groups[number][1](words)
-    return [Measurement(kind, fields)]
+    unknown = int.from_bytes(payload[3:5], "big") >> len(groups) << len(groups)
+    if unknown and not found:
+        return [Reject("unsupported", payload, f"groups {unknown:b}; this device has {len(groups)}")]
+    remarks = [Remark("left out", f"groups {unknown:b}", f"this device has {len(groups)}")] if unknown else []
+    return [Measurement(kind, fields), *remarks]

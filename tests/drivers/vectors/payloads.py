@@ -15,7 +15,7 @@ from drivers.codecs import (
 )
 from drivers.codecs.common.decentlab import Group, present
 from drivers.codecs.common.distance import DistanceOptions
-from gateway.contract import Measurement, Reject
+from gateway.contract import Measurement, Reject, Remark
 from tests.drivers.vectors.common import Reader, Vector
 from tests.drivers.vectors.lorawan import More, by_codec, own_names
 
@@ -93,6 +93,8 @@ def _elsys(_: Vector, data: bytes, said: list[Measurement]) -> dict[str, object]
     for entry in elsys.entries(data):
         if isinstance(entry, Reject):
             names["settings"] = entry.raw[1:].hex()
+            continue
+        if isinstance(entry, Remark):
             continue
         type_, value = entry
         if type_ in ELSYS:
