@@ -79,11 +79,10 @@ class Answer(NamedTuple):
 def parse(line: bytes) -> Report | Answer | Reject:
     """Parse one line, sound or damaged."""
     text = line.strip()
-    if not text.startswith(b'"') and b"{" in text:
-        text = text[text.index(b"{") :]  # behind what the line caught while the radar started
-    if text.startswith(b"{"):
+    at = -1 if text.startswith(b'"') else text.find(b"{")  # behind what the line caught while the radar started
+    if at >= 0:
         try:
-            message = orjson.loads(text)
+            message = orjson.loads(text[at:])
         except orjson.JSONDecodeError as error:
             return Reject("length", line, f"broken JSON: {error}")
         return _from_json(message, line)

@@ -1,17 +1,17 @@
 """From a LoRaWAN uplink to measurements: the configured codec, or what the network server decoded."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from gateway.contract import VOCABULARY, Codec, FieldValue, Measurement, Options, Reject, Remark, Uplink
+from gateway.contract import Codec, Measurement, Options, Reject, Remark, Uplink
+from gateway.sources.server_objects import by_name
 
 
 def measurements_of(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterator[Measurement | Reject | Remark]:
     """Return what an uplink says, with its sensor, time, key and radio fields added to every measurement.
 
     With a codec the payload is decoded by it, or, where the server sends no payload, the server's object read by it.
-    Without one the server's object is taken where its names are in the vocabulary; else it is a `Reject` that says
-    which setting is missing.
+    Without one the server's object is read by its names (`gateway.sources.server_objects`); where it has none that is
+    known, a `Reject` says which setting is missing.
     """
     for result in _decoded(uplink, codec):
         if isinstance(result, Reject):
@@ -39,20 +39,5 @@ def _decoded(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterable[Me
             return [Measurement(known.kinds[0], {})]
         return [Reject("unsupported", b"", f"{known.name}: the event holds neither a payload nor a known object")]
     if uplink.object:
-        return list(_by_name(uplink.object))
+        return by_name(uplink.object)
     return [Reject("unsupported", uplink.payload, f'no codec: set codec = "..." under [sensors."{uplink.sensor}"]')]
-
-
-def _by_name(decoded: Mapping[str, Any]) -> Iterator[Measurement | Reject]:
-    """Take what carries the vocabulary's own names; the first kind that fits takes the health fields along."""
-    known: dict[str, FieldValue] = {
-        name: value
-        for name, value in decoded.items()
-        if name in VOCABULARY and isinstance(value, bool | int | float | str)
-    }
-    for kind in ("parking", "air_quality", "traffic"):
-        if any(kind in VOCABULARY[name].kinds and len(VOCABULARY[name].kinds) == 1 for name in known):
-            yield Measurement(kind, {name: value for name, value in known.items() if kind in VOCABULARY[name].kinds})
-            return
-    names = ", ".join(sorted(decoded)[:8])
-    yield Reject("unsupported", b"", f"no codec, and no known name among the server's: {names}")
