@@ -4,7 +4,8 @@ from struct import unpack
 
 import pytest
 
-from firmware_sim.devices.sps30 import Mode, Sps30, Status, _unstuffed
+from firmware_sim.devices.sps30 import Mode, Sps30, Status
+from firmware_sim.parts.shdlc import unstuffed
 from firmware_sim.parts.twin import NEVER, Frame
 from firmware_sim.truth.ledger import Truth
 
@@ -42,7 +43,7 @@ def read(twin: Sps30, now: float) -> bytes:
     (frame,) = twin.receive(READ, now)
     if frame.heard:
         frame.heard(True)
-    return _unstuffed(frame.data[1:-1])[4:-1]
+    return unstuffed(frame.data[1:-1])[4:-1]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from random import Random
 from struct import pack, unpack
 from typing import NamedTuple
 
+from firmware_sim.parts.shdlc import check, framed, unstuffed
 from firmware_sim.parts.twin import NEVER, Frame
 from firmware_sim.parts.wire_faults import Wire
 from firmware_sim.truth.ledger import Truth
@@ -141,7 +142,7 @@ class Sps30:
                 del self._received[600 if self._inside else 0 :]
             else:
                 if whole := self._inside and bool(self._received):
-                    answers += self._command(_unstuffed(bytes(self._received)), now)
+                    answers += self._command(unstuffed(bytes(self._received)), now)
                 self._inside = not whole
                 self._received.clear()
         return answers
@@ -172,7 +173,7 @@ class Sps30:
         return self._stopped
 
     def _command(self, body: bytes, now: float) -> list[Frame]:
-        if len(body) < 4 or body[0] != 0 or body[2] != len(body) - 4 or _check(body[:-1]) != body[-1]:
+        if len(body) < 4 or body[0] != 0 or body[2] != len(body) - 4 or check(body[:-1]) != body[-1]:
             return []
         command, data = body[1], body[3:-1]
         flagged = 0x80 if self.faults.status & ERRORS else 0
@@ -186,7 +187,7 @@ class Sps30:
             answer = obey(data, now) if obey else Answer(2)
         reply = bytes((0, command, answer.state | flagged, len(answer.data))) + answer.data
         heard = partial(self._heard, answer.fields) if answer.fields else None
-        return self.wire.send(b"\x7e" + _stuffed(reply + bytes((_check(reply),))) + b"\x7e", heard)
+        return self.wire.send(framed(reply), heard)
 
     def _start(self, data: bytes, now: float) -> Answer:
         if data not in (b"\x01\x03", b"\x01\x05"):
@@ -269,26 +270,6 @@ class Sps30:
     def _heard(self, fields: dict[str, float], arrived: bool | None) -> None:
         if arrived is not False:
             self._truth.record(self.name, "air_quality", fields, certain=arrived is True)
-
-
-def _check(body: bytes) -> int:
-    return ~sum(body) & 0xFF
-
-
-def _stuffed(body: bytes) -> bytes:
-    return b"".join(bytes((0x7D, byte ^ 0x20)) if byte in b"\x7e\x7d\x11\x13" else bytes((byte,)) for byte in body)
-
-
-def _unstuffed(body: bytes) -> bytes:
-    plain = bytearray()
-    escaped = False
-    for byte in body:
-        if byte == 0x7D and not escaped:
-            escaped = True
-        else:
-            plain.append(byte ^ 0x20 if escaped else byte)
-            escaped = False
-    return bytes(plain)
 
 
 TWIN = Sps30
