@@ -7,8 +7,14 @@ MQTT, JSON, topic ``v3/{application}@{tenant}/devices/{device}/up`` (the open-so
      "uplink_message": {"session_key_id": "AXA50tHUGU...", "f_port": 2, "f_cnt": 1, "frm_payload": "gkHe",
                         "decoded_payload": {...}, "rx_metadata": [{"rssi": -35, "snr": 5, ...}, ...]}}
 
-    up      -> Uplink: port 2, payload 82 41 DE, key AXA50tHUGU.../1, levels of the gateway that heard it loudest
-    others  -> unsupported: a join, a downlink, a place, data of a service
+    up             -> Uplink: port 2, payload 82 41 DE, key AXA50tHUGU.../1, levels of the best gateway
+    up/normalized  -> the same, of ``uplink_normalized``
+    others         -> unsupported: a join, a downlink, a place, data of a service
+
+``normalized_payload`` is what the server's formatter for the device makes of a payload, in names and units that are
+the same for all (`drivers.common.normalized_payload`): these readings are taken where no codec is configured. They
+are in ``up`` as well; ``up/normalized`` brings each in a message of its own, where two equal probes cannot be told
+apart: use one of the topics, and rather ``up``.
 
 Quirks: what is zero or empty is left out, so a missing f_cnt is 0, and so is a missing f_port where there is a
 payload; with neither, the frame carried only the network's own commands, and what remains are the radio fields. The
@@ -17,15 +23,19 @@ counter begins again at 0 with each join, which gives a new session: both togeth
 another network may have only ``channel_rssi``. What the console simulates is refused. The server publishes with QoS 0
 only: what passes while no client is subscribed is in its Storage Integration.
 
-Source: The Things Stack documentation, MQTT server and Data formats.
+Source: The Things Stack documentation, MQTT server and Data formats, v3.32.
 """
 
 from binascii import a2b_base64
 from collections.abc import Iterable
 from typing import Any
+from zlib import crc32
+
+from orjson import dumps
 
 from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
 from drivers.common.lorawan import Impossible, eui, frame_counter, loudest, whole
+from drivers.common.normalized_payload import readings
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
 
@@ -43,7 +53,7 @@ class Decoder:
             return [message]
         if type(message) is not dict or type(message.get("end_device_ids")) is not dict:
             return [refuse("noise", payload, "no envelope of The Things Stack's")]
-        uplink = message.get("uplink_message")
+        uplink = message.get("uplink_message", message.get("uplink_normalized"))
         if type(uplink) is not dict:
             return [refuse("unsupported", payload, f"no uplink but {topic.rpartition('/')[2]!r}")]
         if message.get("simulated"):
@@ -71,8 +81,13 @@ def _open(message: dict[str, Any], uplink: dict[str, Any]) -> list[Uplink | Rema
     session = uplink.get("session_key_id")
     named = type(session) is str and 0 < len(session) <= 128 and "frame_counter" in fields
     key = f"{session}/{fields['frame_counter']}" if named else None
+    normalized = uplink.get("normalized_payload")
+    if key and "uplink_normalized" in message:
+        key = f"{key}/{crc32(dumps(normalized)):08x}"  # the server makes several such messages of one uplink
     time = nanoseconds(message.get("received_at")) or nanoseconds(uplink.get("received_at"))
-    return [Uplink(eui(message["end_device_ids"].get("dev_eui")), port, data, decoded, time, key, fields), *remarks]
+    device = eui(message["end_device_ids"].get("dev_eui"))
+    said = () if normalized is None else tuple(readings(normalized))
+    return [Uplink(device, port, data, decoded, time, key, fields, said), *remarks]
 
 
 def _levels(receptions: object) -> list[dict[str, Any]]:

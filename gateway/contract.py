@@ -122,6 +122,7 @@ class Uplink(NamedTuple):
     time     when the network received it, nanoseconds UTC
     key      the network's own id of this uplink, for de-duplication
     fields   health fields: rssi, snr, frame_counter; or, without port and payload, what the network says: battery
+    readings what the server itself understood of the payload, in our words; taken where no codec is configured
     """
 
     sensor: str
@@ -131,6 +132,7 @@ class Uplink(NamedTuple):
     time: int | None
     key: str | None
     fields: Mapping[str, FieldValue]
+    readings: tuple[Measurement | Remark, ...] = ()
 
 
 class Command(NamedTuple):

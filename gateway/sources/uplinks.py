@@ -10,8 +10,8 @@ def measurements_of(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iter
     """Return what an uplink says, with its sensor, time, key and radio fields added to every measurement.
 
     With a codec the payload is decoded by it, or, where the server sends no payload, the server's object read by it.
-    Without one the server's object is read by its names (`gateway.sources.server_objects`); where it has none that is
-    known, a `Reject` says which setting is missing.
+    Without one the server's own readings are taken, and its object is read by its names
+    (`gateway.sources.server_objects`); where neither says a thing, a `Reject` says which setting is missing.
     """
     for result in _decoded(uplink, codec):
         if isinstance(result, Reject):
@@ -38,6 +38,31 @@ def _decoded(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterable[Me
             # The network's own word about the device (its battery), without a payload.
             return [Measurement(known.kinds[0], {})]
         return [Reject("unsupported", b"", f"{known.name}: the event holds neither a payload nor a known object")]
-    if uplink.object:
-        return by_name(uplink.object)
+    if uplink.readings or uplink.object:
+        return _of_the_server(uplink)
     return [Reject("unsupported", uplink.payload, f'no codec: set codec = "..." under [sensors."{uplink.sensor}"]')]
+
+
+def _of_the_server(uplink: Uplink) -> Iterator[Measurement | Reject | Remark]:
+    """Return the server's readings, the first of a kind with what its object says by known names besides.
+
+    What these names leave out is not remarked on where there are readings: it is what they say in other words.
+    """
+    named = [*by_name(uplink.object)] if uplink.object else []
+    if any(isinstance(one, Measurement) for one in uplink.readings):
+        named = [one for one in named if isinstance(one, Measurement)]
+    for reading in uplink.readings:
+        fitting = next((one for one in named if _completes(one, reading)), None)
+        if isinstance(fitting, Measurement) and isinstance(reading, Measurement):
+            named.remove(fitting)
+            yield reading._replace(fields={**fitting.fields, **reading.fields})
+        else:
+            yield reading
+    yield from named
+
+
+def _completes(named: Measurement | Reject | Remark, reading: Measurement | Remark) -> bool:
+    """Tell whether what an object's names say belongs to a reading of the server's."""
+    if not isinstance(named, Measurement) or not isinstance(reading, Measurement):
+        return False
+    return named.kind == reading.kind and reading.time is None

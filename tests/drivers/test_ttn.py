@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from drivers.ttn import Decoder
-from gateway.contract import Options, Reject, Remark, Uplink
+from gateway.contract import Measurement, Options, Reject, Remark, Uplink
 
 EUI = "70b3d57ed0041234"
 TOPIC = "v3/city@prehod/devices/spot-17/up"
@@ -81,3 +81,52 @@ def test_a_part_that_is_none_costs_no_payload(name: str, value: object) -> None:
     assert isinstance(remark, Remark)
     assert (remark.kind, remark.what) == ("left out", name)
     assert (uplink.key is None) == (name == "f_cnt")
+
+
+def _normalized(payload: object, **parts: Any) -> list[Measurement | Remark]:  # noqa: ANN401 -- JSON may hold anything
+    return list(_uplink(frm_payload="AA==", normalized_payload=payload, **parts).readings)
+
+
+def test_a_normalized_payload_of_one_object_is_read_as_a_list_of_one() -> None:
+    one = {"air": {"temperature": 20.5}}
+    assert _normalized(one) == _normalized([one]) == [Measurement("air_quality", {"temperature": 20.5})]
+
+
+def test_parts_of_one_moment_are_one_reading_and_two_probes_are_two() -> None:
+    said = _normalized([{"air": {"temperature": 1}}, {"wind": {"speed": 2}}, {"air": {"temperature": 3}}])
+    assert said == [
+        Measurement("air_quality", {"temperature": 1.0, "wind_speed": 2.0}),
+        Measurement("air_quality", {"temperature": 3.0}, tags={"probe": "2"}),
+    ]
+
+
+def test_an_object_whose_time_cannot_be_read_is_not_of_now() -> None:
+    said = _normalized([{"time": "soon", "air": {"temperature": 1}}])
+    assert said == [Remark("left out", "time", "'soon' is no time")]
+
+
+@pytest.mark.parametrize("value", [None, "", "warm", True, [], {}])
+def test_one_part_without_a_value_does_not_cost_the_others(value: object) -> None:
+    said = _normalized([{"air": {"temperature": value, "co2": 450}}])
+    assert Measurement("air_quality", {"co2": 450.0}) in said
+
+
+def test_half_a_place_is_none() -> None:
+    assert _normalized([{"position": {"latitude": 45}}]) == []
+
+
+def test_the_readings_of_one_uplink_in_messages_of_their_own_are_not_each_others_repetition() -> None:
+    keys = {}
+    for temperature in (1, 2, 2):
+        parts = {"session_key_id": "A", "normalized_payload": {"air": {"temperature": temperature}}}
+        message = {"end_device_ids": {"dev_eui": EUI}, "uplink_normalized": parts}
+        (said,) = Decoder(Options()).decode(f"{TOPIC}/normalized", json.dumps(message).encode())
+        assert isinstance(said, Uplink)
+        keys[said.key] = said.readings
+    assert list(keys.values()) == [(Measurement("air_quality", {"temperature": n}),) for n in (1.0, 2.0)]
+
+
+def test_a_payload_of_many_objects_is_bounded_and_says_so() -> None:
+    said = _normalized([{"time": f"2026-03-01T{n // 60:02}:{n % 60:02}:00Z", "air": {"co2": n}} for n in range(300)])
+    assert said[0] == Remark("left out", "normalized_payload", "44 of 300 objects")
+    assert len(said) == 257

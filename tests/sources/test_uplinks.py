@@ -122,3 +122,43 @@ def test_only_the_first_names_of_a_large_object_are_listed() -> None:
     (said,) = measurements_of(uplink(object={f"n{number:03}": 1 for number in range(500)}), None)
     assert isinstance(said, Reject)
     assert said.detail.endswith("n000, n001, n002, n003, n004, n005, n006, n007")
+
+
+OWN = Measurement("air_quality", {"temperature": 20.5})
+
+
+def test_without_a_codec_the_servers_own_readings_are_taken() -> None:
+    (said,) = measurements_of(uplink(readings=(OWN,)), None)
+    assert said == OWN._replace(fields={**RADIO, "temperature": 20.5}, sensor=EUI, time=1700, key="id-1")
+
+
+def test_with_a_codec_the_payload_counts_and_not_what_the_server_makes_of_it() -> None:
+    (said,) = measurements_of(uplink(readings=(OWN,)), codec_of())
+    assert isinstance(said, Measurement)
+    assert said.kind == "parking"
+
+
+def test_what_the_servers_object_says_besides_completes_its_reading() -> None:
+    (said,) = measurements_of(uplink(readings=(OWN,), object={"pm25": 7.5, "temperature": 1.0}), None)
+    assert isinstance(said, Measurement)
+    assert said.fields == {**RADIO, "temperature": 20.5, "pm25": 7.5}
+
+
+def test_an_object_of_unknown_names_is_no_refusal_where_the_server_gives_readings() -> None:
+    said = list(measurements_of(uplink(readings=(OWN,), object={"degC": 20.5}), None))
+    assert [type(one) for one in said] == [Measurement]
+
+
+def test_readings_of_another_time_or_kind_stand_beside_what_the_object_says() -> None:
+    logged = OWN._replace(time=5)
+    said = list(measurements_of(uplink(readings=(logged,), object={"pm25": 7.5}), None))
+    assert [(one.time, dict(one.fields)) for one in said if isinstance(one, Measurement)] == [
+        (5, {**RADIO, "temperature": 20.5}),
+        (1700, {**RADIO, "pm25": 7.5}),
+    ]
+
+
+def test_readings_that_are_only_remarks_leave_the_object_its_refusal() -> None:
+    left_out = Remark("left out", "soil.moisture", "not in the vocabulary")
+    said = list(measurements_of(uplink(readings=(left_out,), object={"degC": 20.5}), None))
+    assert [type(one) for one in said] == [Remark, Reject]

@@ -20,7 +20,7 @@ A recording is one TOML file that a person can write by hand, ``tests/recordings
     [[expect]]
     remark = "left out"                     and what, detail where they matter
     [[expect]]
-    uplink = "0101010101010101"             and port, hex, object, time, key, fields
+    uplink = "0101010101010101"             and port, hex, object, time, key, fields, readings
     [[expect]]
     command = "devices/1/down"              its topic, and hex
 """
@@ -103,8 +103,6 @@ def expected(one: Mapping[str, Any]) -> Output:
     """Return an ``expect`` as what a decoder gives."""
     if "reject" in one:
         return Reject(one["reject"], bytes.fromhex(one.get("hex", "")), one.get("detail", ""))
-    if "remark" in one:
-        return Remark(one["remark"], one.get("what", ""), one.get("detail", ""))
     if "command" in one:
         return Command(one["command"], bytes.fromhex(one["hex"]))
     if "uplink" in one:
@@ -116,7 +114,14 @@ def expected(one: Mapping[str, Any]) -> Output:
             one.get("time"),
             one.get("key"),
             one["fields"],
+            tuple(_reading(reading) for reading in one.get("readings", [])),
         )
+    return _reading(one)
+
+
+def _reading(one: Mapping[str, Any]) -> Measurement | Remark:
+    if "remark" in one:
+        return Remark(one["remark"], one.get("what", ""), one.get("detail", ""))
     named = {name: one[name] for name in ("sensor", "time", "key", "tags") if name in one}
     return Measurement(one["kind"], one["fields"], **named, quality=Quality(one.get("quality", 0)))
 

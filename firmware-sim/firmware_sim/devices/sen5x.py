@@ -91,7 +91,8 @@ class Sen5x:
 
     def _answer(self, command: int, data: bytes, now: float) -> tuple[int, bytes, dict[str, float]]:
         wanted = {0x00: b"\x02", 0x01: b"", 0x03: b"\x0c", 0xD0: b"\x03", 0xD1: b""}
-        state, said, fields = 0, b"", {}
+        fields: dict[str, float] = {}
+        state, said = 0, b""
         if command not in wanted:
             state = 2
         elif data != wanted[command]:
