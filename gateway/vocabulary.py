@@ -128,6 +128,8 @@ _FIELDS = (
     Field("intensity_class_5", "int", "1", 0, 100000, _TRAFFIC),
     Field("total_count", "int", "1", 0, 2**32, _TRAFFIC),  # counted on and on; begins again at the device's own bound
     Field("people_count", "int", "1", 0, 100000, _TRAFFIC, "peopleCount"),  # present now
+    Field("vehicle_count", "int", "1", 0, 100000, _TRAFFIC),  # present now
+    Field("object_count", "int", "1", 0, 100000, _TRAFFIC),  # present now, of whatever kinds are counted
     Field("people_count_max", "int", "1", 0, 100000, _TRAFFIC),  # present at once, since the last report
     Field("average_dwell_time", "float", "s", 0, 86400, _TRAFFIC),
     Field("max_dwell_time", "float", "s", 0, 86400, _TRAFFIC),
