@@ -81,7 +81,7 @@ def _read(
     message: Mapping[str, Any], serial: str | None, scenario: str, classes: Mapping[str, str], *, is_line: bool
 ) -> list[Measurement | Reject | Remark]:
     data = message["message"]["data"]
-    sensor, time = _name(message.get("serial")) or serial, moment(message.get("timestamp"), "ms")
+    sensor, time = serial or _name(message.get("serial")), moment(message.get("timestamp"), "ms")
     if sensor is None:
         raise Impossible("neither the message nor its topic names the camera")
     if time is None:

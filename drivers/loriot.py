@@ -24,9 +24,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
-from drivers.common.lorawan import Impossible, eui, loudest, whole
+from drivers.common.lorawan import Impossible, eui, frame_counter, loudest, whole
 from drivers.common.times import moment
-from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Uplink, field
+from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
 
 UPLINKS = frozenset({"rx", "gw"})
 SECONDS_END = 100_000_000_000
@@ -39,7 +39,7 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Uplink]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:
         """See `gateway.contract.MessageDecoder`."""
         del topic
         message = parse(payload)
@@ -54,16 +54,15 @@ class Decoder:
         if "encdata" in message and not message.get("data"):
             return [refuse("unsupported", payload, "encrypted: the network server has no AppSKey for the device")]
         try:
-            return [_open(message)]
+            return _open(message)
         except Impossible as error:
             return [refuse("range", payload, str(error))]
 
 
-def _open(message: dict[str, Any]) -> Uplink:
-    counter = whole(message, "fcnt", 2**32 - 1)
+def _open(message: dict[str, Any]) -> list[Uplink | Remark]:
+    fields, remarks = frame_counter(message, "fcnt")
     gateways = message.get("gws")
-    levels = loudest(gateways if type(gateways) is list and gateways else [message])
-    fields: dict[str, FieldValue] = {"frame_counter": counter, **levels}
+    fields |= loudest(gateways if type(gateways) is list and gateways else [message])
     battery = message.get("bat")
     if type(battery) is int and 1 <= battery <= 254:
         fields["battery_level"] = round((battery - 1) / 253, 3)
@@ -75,9 +74,10 @@ def _open(message: dict[str, Any]) -> Uplink:
     stamp = message.get("ts")
     in_seconds = isinstance(stamp, int | float) and stamp < SECONDS_END
     time = moment(stamp, "s" if in_seconds else "ms")
-    key = None if time is None else f"{counter}@{time}"
+    key = None if time is None or "frame_counter" not in fields else f"{fields['frame_counter']}@{time}"
     decoded = message.get("decoded")
-    return Uplink(eui(message.get("EUI")), port, data, decoded if type(decoded) is dict else None, time, key, fields)
+    known = decoded if type(decoded) is dict else None
+    return [Uplink(eui(message.get("EUI")), port, data, known, time, key, fields), *remarks]
 
 
 DRIVER = Driver(

@@ -22,6 +22,7 @@ for the open air, which is taken, and ``PB..`` particles in 0.1 litre above a si
 PM10, and counts in 1 cm3 as NCPM. Numbered parts (``DS18B20-1``, ``SHT3X-0x44``) give readings of their own with the
 tag ``probe``; so does a part that measures what one before it does. What a part cannot measure is null, in firmware
 before 6.5 a bare ``nan``, which is no JSON. ``tele/{device}/LWT`` (Online, Offline) and ``STATE`` are no readings.
+A Zigbee bridge says ``ZbReceived``, without Time: see `drivers.common.zigbee_received`.
 
 Sources: the messages of Tasmota 5 to 14, and its documentation on MQTT, sensors and the ESP32.
 """
@@ -30,6 +31,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from drivers.common import zigbee_received
 from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, left_out, report
 from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
 from gateway.contract import VOCABULARY, Driver, Measurement, MqttLink, Options, Reject, Remark
@@ -99,6 +101,8 @@ class Decoder:
         if isinstance(message, Reject):
             return [message]
         *levels, last = topic.split("/")
+        if type(message) is dict and (devices := zigbee_received.devices_of(message, last)):
+            return zigbee_received.read(devices, self._board(levels), payload)
         if type(message) is dict and last in _ANSWERS:
             message = message.get("StatusSNS")
         elif last != "SENSOR":
@@ -209,7 +213,10 @@ DRIVER = Driver(
     title="Tasmota",
     link=MqttLink(("tele/+/SENSOR",)),
     fields=declared(
-        TABLE, {name: Term(field) for name, field in TEMPERATURES.items()}, {"Pressure": PRESSURES["hPa"]}
+        TABLE,
+        {name: Term(field) for name, field in TEMPERATURES.items()},
+        {"Pressure": PRESSURES["hPa"]},
+        zigbee_received.TABLE,
     ),
     max_frame=MAX_MESSAGE,
     decoder=Decoder,

@@ -70,10 +70,14 @@ def test_scenarios_of_one_camera_are_told_apart() -> None:
     assert (named[0].tags["scenario"], unnamed[0].tags["scenario"]) == ("Gate", "Device1Scenario1")
 
 
-def test_a_message_without_a_serial_number_is_named_by_its_topic() -> None:
-    (said,) = _say({"total": "1"}, serial=None)
-    assert isinstance(said, Measurement)
-    assert said.sensor == "B8A44F0A0B0C"
+def test_the_camera_is_named_by_its_topic_or_else_by_its_message() -> None:
+    sensors = [
+        one.sensor
+        for said in (_say({"total": "1"}, serial=None), _say({"total": "1"}, topic="cameras/gate"))
+        for one in said
+        if isinstance(one, Measurement)
+    ]
+    assert sensors == ["B8A44F0A0B0C", "CAM"]
     (lost,) = _say({"total": "1"}, topic="cameras/gate", serial=None)
     assert isinstance(lost, Reject)
     assert lost.detail == "neither the message nor its topic names the camera"

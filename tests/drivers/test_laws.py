@@ -236,6 +236,7 @@ DECIDING = {
     "frm_payload",
     "data",
     "payload_hex",
+    "port",
     "objectJSON",
     "label",
     "type",

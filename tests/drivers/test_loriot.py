@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from drivers.loriot import Decoder
-from gateway.contract import Options, Reject, Uplink
+from gateway.contract import Options, Reject, Remark, Uplink
 
 EUI = "70b3d57ed0041234"
 SECOND = 10**9
@@ -79,10 +79,20 @@ def test_a_wrapped_text_that_is_no_envelope_is_noise(data: str) -> None:
 
 @pytest.mark.parametrize(
     "parts",
-    [{"data": "0"}, {"data": 5}, {"port": 256}, {"port": True}, {"fcnt": -1}, {"fcnt": 2**32}, {"EUI": "7"}],
+    [{"data": "0"}, {"data": 5}, {"port": 256}, {"port": True}, {"EUI": "7"}],
     ids=str,
 )
 def test_a_part_of_the_wrong_kind_is_rejected(parts: dict[str, object]) -> None:
     said = _say(**parts)
     assert isinstance(said, Reject)
     assert said.reason == "range"
+
+
+@pytest.mark.parametrize("counter", [-1, 2**32, None, "", "nan", []])
+def test_a_counter_that_is_none_costs_no_payload_but_the_key(counter: object) -> None:
+    message = {"cmd": "rx", "EUI": EUI, "ts": 1772345228123, "fcnt": counter, "port": 2, "data": "0115"}
+    uplink, remark = Decoder(Options()).decode("anything", json.dumps(message).encode())
+    assert isinstance(uplink, Uplink)
+    assert (uplink.payload, uplink.key, uplink.fields) == (b"\x01\x15", None, {})
+    assert isinstance(remark, Remark)
+    assert remark.what == "fcnt"
