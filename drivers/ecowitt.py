@@ -1,4 +1,4 @@
-"""Ecowitt gateways and weather stations: their posts to a custom server, passed on to MQTT as JSON or as the form.
+"""Ecowitt and Ambient Weather stations: their posts to a custom server, passed on to MQTT as JSON or as the form.
 
 Topic ``ecowitt/{name}``; every value is a text, in imperial units::
 
@@ -23,16 +23,18 @@ projects show them; for the names of other sensors the gateways' own list of wha
 
 import re
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl
 
 from drivers.common.flat_json import PERCENT, Term, declared, left_out, report
+from drivers.common.forms import is_form, parse_form
 from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
 MILES_PER_HOUR = 0.44704
 INCHES_OF_MERCURY = 33.8638866667
+INCH = 25.4
 BARS = 0.2
 FAHRENHEIT = (1 / 1.8, -32 / 1.8)
 TABLE = {
@@ -41,6 +43,11 @@ TABLE = {
     "baromabsin": Term("atmospheric_pressure", INCHES_OF_MERCURY),
     "windspeedmph": Term("wind_speed", MILES_PER_HOUR),
     "winddir": Term("wind_direction"),
+    "windgustmph": Term("gust_speed", MILES_PER_HOUR),
+    "uv": Term("uv_index"),
+    "rainratein": Term("precipitation_rate", INCH),
+    "rrain_piezo": Term("precipitation_rate", INCH),
+    "totalrainin": Term("precipitation_total", INCH),
     "pm25_ch1": Term("pm25"),
     "pm25_co2": Term("pm25"),
     "pm10_co2": Term("pm10"),
@@ -71,6 +78,8 @@ _CREDENTIAL = re.compile(rb'(PASSKEY"?\s*[:=]\s*"?)[^"&,}\s]+', re.IGNORECASE)
 _MAINS = "6"
 _INSTEAD = "pm25_co2"
 REMEMBERED = 1024
+UNNAMED = frozenset({"report", ""})
+"""The last level of the path on which stations post as delivered, and of none."""
 
 
 class Decoder:
@@ -83,7 +92,7 @@ class Decoder:
         """See `gateway.contract.MessageDecoder`."""
         return [
             one._replace(raw=_CREDENTIAL.sub(rb"\1*", one.raw)) if isinstance(one, Reject) else one
-            for one in self._read(topic.rpartition("/")[2], payload)
+            for one in self._read(topic.rstrip("/").rpartition("/")[2], payload)
         ]
 
     def _read(self, sensor: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
@@ -96,6 +105,7 @@ class Decoder:
         time = nanoseconds(f"{date.replace(': ', ':')}Z") if type(date) is str else None
         if time is None and date != "now":
             return [refuse("range", payload, "dateutc is no time")]
+        sensor = _station(message) if sensor in UNNAMED else sensor
         said, remarks = self._main(sensor, message)
         read = [*report(said, TABLE, sensor, payload, time), *remarks]
         others = list(_channels(sensor, message, payload, time))
@@ -106,6 +116,8 @@ class Decoder:
     def _main(self, sensor: str, message: Mapping[str, Any]) -> tuple[list[tuple[str, object]], list[Remark]]:
         """Return names and values, channel 1 before the WH45's dust; without that where channel 1 is silent."""
         said = [one for one in message.items() if not (one[1] == _MAINS and one[0] in _BATTERIES)]
+        if str(message["stationtype"]).startswith("AMB") and "hourlyrainin" in message:
+            said.append(("rainratein", message["hourlyrainin"]))
         if "pm25_ch1" in message:
             self._dusty[sensor] = None
             if len(self._dusty) > REMEMBERED:
@@ -117,12 +129,13 @@ class Decoder:
 
 
 def _message(payload: bytes) -> Any:  # noqa: ANN401 -- JSON may hold anything
-    if not re.match(rb"[A-Za-z]\w*=", payload) or len(payload) > MAX_MESSAGE:
-        return parse(payload)
-    try:
-        return dict(parse_qsl(payload.decode("ascii"), max_num_fields=500))
-    except ValueError as error:
-        return refuse("noise", payload, f"no form: {error}")
+    return parse_form(payload) if is_form(payload) else parse(payload)
+
+
+def _station(message: Mapping[str, Any]) -> str:
+    """Return a name for a station that none is given to: it tells stations apart and does not say the PASSKEY."""
+    key = message.get("PASSKEY")
+    return sha256(key.encode()).hexdigest()[:8] if type(key) is str and key else ""
 
 
 _BATTERIES = frozenset({"co2_batt", *(f"pm25batt{number}" for number in range(1, 5))})
@@ -141,7 +154,7 @@ def _channels(
 
 DRIVER = Driver(
     name="ecowitt",
-    title="Ecowitt gateways and stations",
+    title="Ecowitt and Ambient Weather stations",
     link=MqttLink(("ecowitt/+",)),
     fields=declared(TABLE, *CHANNELS.values()),
     max_frame=MAX_MESSAGE,

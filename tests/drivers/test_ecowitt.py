@@ -141,3 +141,37 @@ def test_the_dust_of_the_wh45_never_stands_in_for_channel_1() -> None:
     assert dust(pm25_co2="9") == [9.0]
     assert dust(pm25_co2="9", pm25_ch1="2") == [2.0]
     assert dust(pm25_co2="9") == [None]
+
+
+@pytest.mark.parametrize("mark", [b"", b"&", b"?"])
+def test_a_query_is_read_however_a_station_appends_it(mark: bytes) -> None:
+    assert _say(mark + urlencode(POST).encode()) == _post()
+
+
+@pytest.mark.parametrize(
+    ("station", "name", "wanted"),
+    [
+        ("AMBWeatherV4.3.6", "hourlyrainin", 25.4),
+        ("GW2000A", "hourlyrainin", None),
+        ("GW2000A", "rainratein", 25.4),
+        ("GW2000A", "rrain_piezo", 25.4),
+    ],
+)
+def test_an_hourly_rain_is_a_rate_with_ambient_alone(station: str, name: str, wanted: float | None) -> None:
+    (said,) = _post(**{"stationtype": station, name: "1"})
+    assert isinstance(said, Measurement)
+    assert said.fields.get("precipitation_rate") == wanted
+
+
+@pytest.mark.parametrize("topic", ["data/report", "data/report/", "", "/"])
+def test_stations_on_the_path_as_delivered_are_told_apart_without_their_passkey(topic: str) -> None:
+    names = set()
+    for key in (KEY, KEY[::-1]):
+        (said,) = Decoder(Options()).decode(topic, json.dumps({**POST, "PASSKEY": key}).encode())
+        assert isinstance(said, Measurement)
+        names.add(said.sensor)
+    assert len(names) == 2
+    assert KEY not in names
+    (unnamed,) = Decoder(Options()).decode(topic, json.dumps({**POST, "PASSKEY": ""}).encode())
+    assert isinstance(unnamed, Reject)
+    assert unnamed.detail == "no name of a sensor"
