@@ -13,8 +13,8 @@ MQTT, JSON, topic ``v3/{application}@{tenant}/devices/{device}/up`` (the open-so
 
 ``normalized_payload`` is what the server's formatter for the device makes of a payload, in names and units that are
 the same for all (`drivers.common.normalized_payload`): these readings are taken where no codec is configured. They
-are in ``up`` as well; ``up/normalized`` brings each in a message of its own, where two equal probes cannot be told
-apart: use one of the topics, and rather ``up``.
+are in ``up`` as well; ``up/normalized`` brings each in a message of its own, which is known for a repetition behind
+its ``up``. Without that, two equal probes cannot be told apart: subscribe to ``up``.
 
 Quirks: what is zero or empty is left out, so a missing f_cnt is 0, and so is a missing f_port where there is a
 payload; with neither, the frame carried only the network's own commands, and what remains are the radio fields. The
@@ -39,12 +39,15 @@ from drivers.common.normalized_payload import readings
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
 
+REMEMBERED = 1024
+"""Devices."""
+
 
 class Decoder:
-    """Opens envelopes; keeps no state between them."""
+    """Opens envelopes; remembers of each device the last uplink whose readings the server made."""
 
     def __init__(self, _: Options) -> None:
-        pass
+        self._read: dict[str, Uplink] = {}
 
     def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:
         """See `gateway.contract.MessageDecoder`."""
@@ -59,12 +62,25 @@ class Decoder:
         if message.get("simulated"):
             return [refuse("unsupported", payload, "simulated")]
         try:
-            return _open(message, uplink)
+            opened, *remarks = _open(message, uplink)
         except Impossible as error:
             return [refuse("range", payload, str(error))]
+        return [self._once(opened, is_part="uplink_normalized" in message), *remarks]
+
+    def _once(self, uplink: Uplink, *, is_part: bool) -> Uplink:
+        """Return the whole uplink again in place of a part of it, so that it is known for a repetition."""
+        whole_uplink = self._read.get(uplink.sensor)
+        if is_part and whole_uplink is not None and uplink.key is not None and whole_uplink.key is not None:
+            return whole_uplink if uplink.key.startswith(f"{whole_uplink.key}/") else uplink
+        if not is_part and uplink.readings:
+            self._read.pop(uplink.sensor, None)
+            self._read[uplink.sensor] = uplink
+            if len(self._read) > REMEMBERED:
+                del self._read[next(iter(self._read))]
+        return uplink
 
 
-def _open(message: dict[str, Any], uplink: dict[str, Any]) -> list[Uplink | Remark]:
+def _open(message: dict[str, Any], uplink: dict[str, Any]) -> tuple[Uplink, *tuple[Remark, ...]]:
     fields, remarks = frame_counter(uplink, "f_cnt")
     fields |= loudest(_levels(uplink.get("rx_metadata")))
     try:
@@ -87,7 +103,7 @@ def _open(message: dict[str, Any], uplink: dict[str, Any]) -> list[Uplink | Rema
     time = nanoseconds(message.get("received_at")) or nanoseconds(uplink.get("received_at"))
     device = eui(message["end_device_ids"].get("dev_eui"))
     said = () if normalized is None else tuple(readings(normalized))
-    return [Uplink(device, port, data, decoded, time, key, fields, said), *remarks]
+    return Uplink(device, port, data, decoded, time, key, fields, said), *remarks
 
 
 def _levels(receptions: object) -> list[dict[str, Any]]:

@@ -130,3 +130,21 @@ def test_a_payload_of_many_objects_is_bounded_and_says_so() -> None:
     said = _normalized([{"time": f"2026-03-01T{n // 60:02}:{n % 60:02}:00Z", "air": {"co2": n}} for n in range(300)])
     assert said[0] == Remark("left out", "normalized_payload", "44 of 300 objects")
     assert len(said) == 257
+
+
+def test_a_reading_in_a_message_of_its_own_behind_its_uplink_is_a_repetition_of_that() -> None:
+    decoder = Decoder(Options())
+
+    def say(**said: object) -> Uplink:
+        (uplink,) = decoder.decode(TOPIC, json.dumps({"end_device_ids": {"dev_eui": EUI}, **said}).encode())
+        assert isinstance(uplink, Uplink)
+        return uplink
+
+    both = [{"air": {"temperature": 1}}, {"air": {"temperature": 2}}]
+    about = {"session_key_id": "A", "f_cnt": 5}
+    whole = say(uplink_message={**about, "normalized_payload": both})
+    assert len(whole.readings) == 2
+    assert [say(uplink_normalized={**about, "normalized_payload": one}) for one in both] == [whole, whole]
+    later = say(uplink_normalized={**about, "f_cnt": 6, "normalized_payload": both[0]})
+    assert later.key != whole.key
+    assert len(later.readings) == 1

@@ -1,4 +1,4 @@
-"""Twin of a Xovis people counter with a line and a zone: a push of the records of two minutes, each with its time."""
+"""Twin of a Xovis people counter with a line and a zone: a push of two records, each with its time."""
 
 import json
 from functools import partial
@@ -7,7 +7,8 @@ from random import Random
 from firmware_sim.parts.station import Meant, Reporter, Spoken
 
 DRIVER = "xovis"
-_MINUTE = 60_000
+_RECORD = 25_000
+"""Milliseconds; two of them are less than the time between two pushes."""
 
 
 def speak(name: str, random: Random, time: int) -> Spoken:
@@ -16,15 +17,15 @@ def speak(name: str, random: Random, time: int) -> Spoken:
     line: list[dict[str, object]] = []
     zone: list[dict[str, object]] = []
     readings = []
-    for begun in (now - 2 * _MINUTE, now - _MINUTE):
-        about, when = {"from": begun, "to": begun + _MINUTE}, begun * 1_000_000
+    for begun in (now - 2 * _RECORD, now - _RECORD):
+        about, when = {"from": begun, "to": begun + _RECORD}, begun * 1_000_000
         forward, backward, inside = (random.randint(0, 30) for _ in range(3))
         counts = [{"id": 2, "name": "fw", "value": forward}, {"id": 3, "name": "bw", "value": backward}]
         line.append({**about, "counts": counts})
         zone.append({**about, "counts": [{"id": 1, "name": "balance", "value": inside}]})
         for way, count in (("forward", forward), ("backward", backward)):
             tags = {"line": "Gate", "logic": "2", "direction": way, "vehicle_type": "person"}
-            readings.append(Meant("traffic", {"intensity": count, "period": 60.0}, when, tags))
+            readings.append(Meant("traffic", {"intensity": count, "period": 25.0}, when, tags))
         tags = {"zone": "Hall", "logic": "1", "vehicle_type": "person"}
         readings.append(Meant("traffic", {"people_count": inside}, when, tags))
     logics = [
