@@ -63,6 +63,10 @@ def test_ozone_and_formaldehyde_are_given_in_ug_m3() -> None:
 
 
 KEPT = {
+    "am102": "20 CE 7B3AF164 EE00 7C",
+    "am103": "20 CE 7B3AF164 EE00 7C A803",
+    "am304l": "20 CE 7B3AF164 01 EE00 01 7C 40 0500 01 0200",
+    "am305l": "20 CE 7B3AF164 01 EE00 01 7C 40 0500 01 0200 01 A803",
     "am307": "20 CE 7B3AF164 EE00 7C00 01 02 A803 2500 6627",
     "am308": "20 CE 7B3AF164 EE00 7C00 01 02 A803 2500 6627 2000 3000",
     "am319_o3": "20 CE 7B3AF164 EE00 7C00 01 02 A803 2500 6627 2000 3000 0300",
@@ -71,11 +75,72 @@ KEPT = {
 
 
 @pytest.mark.parametrize(("model", "hex_"), list(KEPT.items()))
-def test_kept_readings_need_the_model_and_have_their_own_time(model: str, hex_: str) -> None:
-    assert decode_payload("milesight_am", 85, hex_)[0].reason == "unsupported"
-    first, second = measured(decode_payload("milesight_am", 85, hex_ + hex_.replace("7B3A", "FF3D"), model=model))
+@pytest.mark.parametrize("told", [True, False])
+def test_kept_readings_have_their_own_time_and_their_length_tells_the_model(
+    model: str, hex_: str, told: bool
+) -> None:
+    options = {"model": model} if told else {}
+    said = decode_payload("milesight_am", 85, hex_ + hex_.replace("7B3A", "FF3D"), **options)
+    first, second = (one for one in said if isinstance(one, Measurement))
     assert (first.time, second.time) == (1_693_530_747_000_000_000, 1_693_531_647_000_000_000)
-    assert first.fields["co2"] == 936.0
+    assert first.fields.get("co2", 936.0) == 936.0
+    assert first.fields["temperature"] == 23.8
+
+
+def test_the_place_of_ozone_and_formaldehyde_needs_the_model() -> None:
+    said = decode_payload("milesight_am", 85, KEPT["am319_o3"])
+    assert {"o3", "ch2o"}.isdisjoint(said[0].fields)
+    assert (said[1].kind, said[1].what) == ("left out", "ozone or formaldehyde: the option model says which")
+    assert decode_payload("milesight_am", 85, KEPT["am319_o3"], model="am319_o3")[0].fields["o3"] == 59.86
+
+
+def test_kept_readings_of_a_length_that_no_model_has_are_refused() -> None:
+    (said,) = decode_payload("milesight_am", 85, "20 CE 7B3AF164 EE00 7C00")
+    assert said.reason == "unsupported"
+    now, said = decode_payload("milesight_am", 85, "03 67 EE00 20 CE 7B3AF164 EE00 7C00")
+    assert (now.fields, said.reason) == ({"temperature": 23.8}, "unsupported")
+
+
+def test_two_short_readings_are_not_taken_for_a_long_one() -> None:
+    two = KEPT["am102"] + KEPT["am102"]
+    assert len(bytes.fromhex(two)) == len(bytes.fromhex(KEPT["am307"])) == 18
+    assert [one.fields["relative_humidity"] for one in measured(decode_payload("milesight_am", 85, two))] == [0.62]
+    later = KEPT["am102"] + KEPT["am102"].replace("7B3A", "FF3D")
+    assert len(measured(decode_payload("milesight_am", 85, later))) == 2
+
+
+def test_an_am304l_marks_each_kept_value_as_valid_or_not() -> None:
+    said = decode_payload("milesight_am", 85, "20 CE 7B3AF164 03 EE00 00 7C 40 0500 01 0200")
+    assert said[0].fields == {"motion": 5, "light_level": 2}
+    assert [(one.what, one.detail) for one in said[1:]] == [
+        ("temperature of a kept reading", "the device calls it 3")
+    ]
+
+
+def test_an_am305l_keeps_lux_under_another_channel_than_steps() -> None:
+    record = "7B3AF164 01 EE00 01 7C 40 0500 01 2003 01 A803"
+    for channel, light in (("20", {"light_level": 800}), ("21", {"illuminance": 800.0})):
+        (said,) = measured(decode_payload("milesight_am", 85, f"{channel} CE {record}"))
+        assert {name: said.fields[name] for name in ("light_level", "illuminance") if name in said.fields} == light
+        assert said.fields["co2"] == 936.0
+
+
+def test_the_upper_bit_of_the_movements_is_no_number() -> None:
+    assert decode_payload("milesight_am", 85, "05 9F 0380")[0].fields == {"motion": 3}
+
+
+@pytest.mark.parametrize(
+    ("hex_", "fields"),
+    [
+        ("83 67 EE00 13", {"temperature": 23.8, "event": "temperature alarm"}),
+        ("83 67 EE00 12", {"temperature": 23.8, "event": "temperature alarm over"}),
+        ("86 9D 2003 10", {"illuminance": 800.0, "event": "dim"}),
+        ("87 7D A803 13", {"co2": 936.0, "event": "CO2 alarm"}),
+        ("B3 67 00 B7 7D 01", {"event": "temperature sensor failure, CO2 out of range"}),
+    ],
+)
+def test_alarms_and_failures_of_the_am305l_are_told(hex_: str, fields: dict[str, object]) -> None:
+    assert decode_payload("milesight_am", 85, hex_)[0].fields == fields
 
 
 def test_a_reading_kept_before_the_clock_was_set_is_refused() -> None:

@@ -68,7 +68,10 @@ def decode(payload: bytes, table: Table, kind: str) -> list[Output]:
         if at > len(payload):
             return [Reject("length", payload, f"an entry of {at - start} bytes is cut after {len(payload) - start}")]
         parts += read(payload[start:at])
-    return joined(parts, kind) or [Reject("unsupported" if payload else "length", payload, "no reading in it")]
+    said = joined(parts, kind)
+    if any(isinstance(one, Measurement | Reject) for one in said):
+        return said
+    return [*said, Reject("unsupported" if payload else "length", payload, "no reading in it")]
 
 
 def with_rest(said: list[Output], rest: bytes, why: str) -> list[Output]:

@@ -71,6 +71,19 @@ def with_alarm(entry: Fixed, what: str) -> Fixed:
     )
 
 
+def record_length(rest: bytes, sizes: Iterable[int], channels: Iterable[int] = (0x20,)) -> int:
+    """Return the bytes of a kept reading: the least of ``sizes`` at which the payload ends or the next begins.
+
+    The rest as a whole where none fits, so that nothing is read out of step.
+    """
+    codes = [bytes((channel, 0xCE)) for channel in channels]
+    for size in sorted({*sizes}):
+        starts = range(size, len(rest), size + 2)
+        if (len(rest) - size) % (size + 2) == 0 and all(rest[at : at + 2] in codes for at in starts):
+            return size
+    return len(rest)
+
+
 def text(name: str, size: int, form: Callable[[bytes], str]) -> Fixed:
     """Return the entry of a version or number written by ``form``."""
     return size, lambda value: (Part({name: form(value)}),)

@@ -6,6 +6,7 @@ and value, numbers little endian, and what a channel means depends on the device
     all      01 75 battery %    FF 01 protocol  FF 09 hardware  FF 0A firmware  FF 16 serial number, eight bytes
     AM3xx    03 67 0.1 C   04 68 0.5 % RH   05 00 motion   06 CB light 0-5   07 7D CO2 ppm   08 7D tVOC
              09 73 0.1 hPa   0B 7D PM2.5   0C 7D PM10   0D 7D ozone in 0.01 ppm
+    AM305L   05 9F movements   06 9D lux   21 CE time, valid, 0.1 C, valid, 0.5 % RH, .., movements, .., lux, .., CO2
     AM107    05 6A activity   06 65 lux, visible + infrared, infrared
     EM500-CO2  03 67   04 68   05 7D CO2   06 73 pressure;   20 CE time, CO2, pressure, temperature, humidity
     EM400    03 67   04 82 distance mm   05 00 tilted;   EM310 and EM500-UDL: 03 82 distance
@@ -68,6 +69,26 @@ class Am319(_Device):
             "o3": 59.86,  # 30 ppb at 293 K and 101.3 kPa
         }
         return Payload(PORT, data, (Meant("air_quality", fields),))
+
+
+class Am305L(_Device):
+    """Air in a room without lights or fans; once in a while what it kept."""
+
+    def payload(self, random: Random, time: int) -> Payload:
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
+        tenths, half, moves, lux, co2 = (
+            random.randint(*p) for p in ((-150, 400), (0, 200), (0, 99), (0, 1500), (400, 3000))
+        )
+        said: dict[str, Value] = {"temperature": tenths / 10, "relative_humidity": half / 200, "motion": moves}
+        said |= {"illuminance": float(lux), "co2": float(co2)}
+        if random.random() < 0.3:
+            second = time // SECOND - QUARTER
+            data = b"\x21\xce" + u32(second) + b"\x01" + u16(tenths) + bytes((1, half, 0x41)) + u16(moves)
+            data += b"\x01" + u16(lux) + b"\x01" + u16(co2)
+            return Payload(PORT, data, (Meant("air_quality", said, {}, second * SECOND),))
+        data = b"\x03\x67" + u16(tenths) + bytes((0x04, 0x68, half)) + b"\x05\x9f" + u16(moves | 0x8000)
+        data += b"\x06\x9d" + u16(lux) + b"\x07\x7d" + u16(co2)
+        return Payload(PORT, data, (Meant("air_quality", said),))
 
 
 class Am107(_Device):
@@ -227,7 +248,7 @@ class Vs350(_Device):
 
 
 CODECS = {
-    "milesight_am": (Am319, Am107),
+    "milesight_am": (Am319, Am107, Am305L),
     "milesight_em500_co2": (Em500Co2,),
     "milesight_udl": (Em400, Em310),
     "milesight_vs121": (Vs121,),
