@@ -20,12 +20,11 @@ from struct import unpack
 from typing import NamedTuple
 
 from drivers.codecs.common import dragino
-from drivers.codecs.common.dragino import NO_PROBE
-from drivers.codecs.common.entries import Output, joined, kept
+from drivers.codecs.common.dragino import NO_PROBE, RECORD
+from drivers.codecs.common.entries import Output, Said, kept
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 READING, KEPT, INFORMATION = 2, 3, 5
-RECORD = 11
 
 
 class Reading(NamedTuple):
@@ -51,18 +50,22 @@ def _fields(said: Reading) -> dict[str, FieldValue]:
     return fields
 
 
+def _kept(record: bytes) -> Iterable[Said]:
+    said = parse(record)
+    return (kept(said.time, _fields(said)),)
+
+
 def decode(port: int, payload: bytes, _: Options) -> Iterable[Output]:
     """See `gateway.contract.Codec`."""
     if port == INFORMATION:
         return [dragino.information(payload, "air_quality")]
     if port not in (READING, KEPT):
         return [Reject("unsupported", payload, f"port {port} carries no reading")]
-    if not payload or len(payload) % RECORD or (port == READING and len(payload) != RECORD):
-        return [Reject("length", payload, f"{len(payload)} bytes on port {port}")]
     if port == READING:
+        if len(payload) != RECORD:
+            return [Reject("length", payload, f"{len(payload)} bytes on port {port}")]
         return [Measurement("air_quality", _fields(parse(payload)))]
-    readings = [parse(payload[at : at + RECORD]) for at in range(0, len(payload), RECORD)]
-    return joined((kept(said.time, _fields(said)) for said in readings), "air_quality")
+    return dragino.records(payload, port, "air_quality", _kept)
 
 
 CODEC = Codec(

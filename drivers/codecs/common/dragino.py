@@ -7,11 +7,14 @@ Port 5, in the -LB generation, is asked for and sent after a join::
 Source: the user manuals, and the vendor's dragino-end-node-decoder.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from drivers.codecs.common.distance import DistanceOptions
+from drivers.codecs.common.entries import Output, Said, joined
 from gateway.contract import FieldValue, Measurement, Reject
 
+RECORD = 11
 NO_PROBE = 0x7FFF
 """What is sent instead of a temperature where the probe does not answer: 327.67 C in hundredths."""
 
@@ -41,6 +44,24 @@ def probe(raw: int, options: DraginoOptions) -> dict[str, FieldValue]:
     if options.probe is None or raw == NO_PROBE:
         return {}
     return {"external_temperature": raw / (10 if options.probe == "tenths" else 100)}
+
+
+def records(payload: bytes, port: int, kind: str, read: Callable[[bytes], Iterable[Said]]) -> list[Output]:
+    """Return the readings that a device kept, eleven bytes each, the last four their Unix time.
+
+    Zeros alone are the answer to a question where nothing was kept.
+    """
+    if not payload or len(payload) % RECORD:
+        return [Reject("length", payload, f"{len(payload)} bytes on port {port}")]
+    if not any(payload):
+        return [Reject("unsupported", payload, "nothing was kept")]
+    ones = [payload[at : at + RECORD] for at in range(0, len(payload), RECORD)]
+    return joined((said for one in ones for said in read(one)), kind)
+
+
+def seconds(record: bytes) -> int:
+    """Return the Unix time of a kept reading."""
+    return int.from_bytes(record[7:], "big")
 
 
 def information(payload: bytes, kind: str) -> Measurement | Reject:

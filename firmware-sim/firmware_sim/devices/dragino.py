@@ -3,6 +3,8 @@
 Source: the user manuals. Port 2, big endian; battery in mV::
 
     LDDS75  bb bb dd dd ii tt tt ss     distance mm (14: too near, 0: no sensor), interrupt, probe 0.1 C, sensor there
+    DDS75   the same with bit 4 of the first byte: distances from byte 8 on, then ii tt tt ss
+    DDS75-3 bb bb tt tt d1 d1 d2 d2 d3 d3 10    probe 0.1 C, distances mm; port 3: d1 d1 d2 d2 d3 d3 ff uu uu uu uu
     LLDS12  bb bb tt tt dd dd ss ss ii ll 01    probe 0.1 C, distance 0.1 cm, signal, interrupt, lidar's temperature
     LDDS04  bb bb d1 d1 d2 d2 d3 d3 d4 d4 01    four distances 0.1 cm; bit 7 of the first byte: woken from outside
     LAQ4    bb bb 04 vv vv cc cc tt tt hh hh    mode 1, bit 0 alarm; tVOC ppb, CO2 ppm, 0.1 C, 0.1 % RH
@@ -46,6 +48,41 @@ class Ldds75:
             said["event"] = "too near"
         else:
             said |= {"distance": float(millimetres), "occupied": millimetres < 1000}
+        return Payload(PORT, data, (Meant("parking", said),))
+
+
+class Dds753(Ldds75):
+    """The -LB of three heads; once in a while what it kept."""
+
+    def __init__(self) -> None:
+        self.options: dict[str, object] = {"threshold_mm": 1000, "heads": 3}
+
+    def payload(self, random: Random, time: int) -> Payload:
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
+        heads = [random.randint(280, 7500) for _ in range(3)]
+        said = [{"distance": float(far), "occupied": far < 1000} for far in heads]
+        tags = [{"head": str(number)} for number in (1, 2, 3)]
+        if random.random() < 0.3:
+            second = time // SECOND - 1200
+            readings = [Meant("parking", *one, second * SECOND) for one in zip(said, tags, strict=True)]
+            return Payload(KEPT, i16(*heads) + b"\x00" + second.to_bytes(4, "big"), tuple(readings))
+        millivolts, own = _battery(random)
+        tenths = random.randint(1, 400)
+        own["external_temperature"] = tenths / 10
+        readings = [Meant("parking", own), *(Meant("parking", *one) for one in zip(said, tags, strict=True))]
+        return Payload(PORT, i16(millivolts, tenths, *heads) + b"\x10", tuple(readings))
+
+
+class Dds75Samples(Ldds75):
+    """The -LB that sends several samples, firmware of July 2025."""
+
+    def payload(self, random: Random, time: int) -> Payload:
+        """See `firmware_sim.parts.lorawan_node.Sensor`."""
+        del time
+        millivolts, said = _battery(random)
+        samples, tenths = [random.randint(280, 7500) for _ in range(4)], random.randint(-200, 400)
+        data = i16(millivolts | 0x1000, samples[0]) + bytes(4) + i16(*samples) + b"\x00" + i16(tenths) + b"\x01"
+        said |= {"external_temperature": tenths / 10, "distance": float(samples[-1]), "occupied": samples[-1] < 1000}
         return Payload(PORT, data, (Meant("parking", said),))
 
 
@@ -134,7 +171,7 @@ class Lht52:
 
 
 CODECS = {
-    "dragino_ldds75": (Ldds75,),
+    "dragino_ldds75": (Ldds75, Dds753, Dds75Samples),
     "dragino_llds12": (Llds12,),
     "dragino_ldds04": (Ldds04,),
     "dragino_laq4": (Laq4,),

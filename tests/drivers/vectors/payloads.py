@@ -287,7 +287,7 @@ DEVICES: Mapping[str, Reader] = {
     "decentlab-dl-mbx": partial(by_codec, "decentlab_dl_mbx", more=_particles),
     "decentlab-dl-pm": partial(by_codec, "decentlab_dl_pm", more=_particles),
     "dragino-laq4": partial(by_codec, "dragino_laq4", more=_laq4),
-    "dragino-ldds04": partial(by_codec, "dragino_ldds04", more=_ldds04),
+    "dragino-ldds04": partial(by_codec, "dragino_ldds04", more=_ldds04, generation="first"),
     "dragino-ldds75": partial(by_codec, "dragino_ldds75", more=_ldds75, probe="tenths"),
     "dragino-lht52": partial(by_codec, "dragino_lht52", more=_lht52),
     "dragino-llds12": partial(by_codec, "dragino_llds12", more=_llds12, probe="tenths"),
