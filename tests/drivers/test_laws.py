@@ -341,14 +341,15 @@ def _not_rejected() -> Iterator[str]:
 
 
 @for_each_codec
-def test_no_payload_raises(codec: Codec) -> None:
+def test_no_payload_raises_and_each_is_a_reading_or_refused(codec: Codec) -> None:
     options = codec.options()
 
     @LAW
     @given(st.integers(-1, 300), st.binary(max_size=60))
     def law(port: int, payload: bytes) -> None:
-        for output in codec.decode(port, payload, options):
-            assert isinstance(output, Measurement | Reject | Remark)
+        said = list(codec.decode(port, payload, options))
+        assert all(isinstance(output, Measurement | Reject | Remark) for output in said)
+        assert any(isinstance(output, Measurement | Reject) for output in said), "a remark alone keeps nothing"
 
     law()
 
