@@ -16,10 +16,10 @@ LoRaWAN, big endian; b battery in mV, its upper bits flags::
 Quirks: a distance of 0 says that no sensor answers, up to 20 (0014) that something is nearer than the sensor can
 tell: neither is given as a distance, and the event says which. Whether the probe is in tenths or hundredths of a
 degree depends on the firmware, and 0 stands for none: see the option ``probe``; the two later frames are in tenths.
-Of several samples the last holds; a tail of flags and a temperature that a probe can have tells the frame of July
-2025 from the older. Older firmware ends with the distance; the decoder for it in The Things Network's repository
-gives the battery for the distance. Each head of the DDS75-3-LB has the tag head, 1 to 3. Kept readings are laid out
-as the vendor's scripts have them, which no capture confirms.
+Of several samples the last holds, and the others, whose times nothing tells, are named. A tail of flags and of a
+temperature that a probe can have tells the frame of July 2025 from the older. Older firmware ends with the distance;
+the decoder for it in The Things Network's repository gives the battery for the distance. Each head of the DDS75-3-LB
+has the tag head, 1 to 3. Kept readings are laid out as the vendor's scripts have them, which no capture confirms.
 
 Sources: LDDS75 and DDS75-LB user manuals; the vendor's dragino-end-node-decoder of May and July 2025.
 """
@@ -31,7 +31,7 @@ from drivers.codecs.common import dragino
 from drivers.codecs.common.distance import surface
 from drivers.codecs.common.dragino import NO_PROBE, DraginoOptions, number
 from drivers.codecs.common.entries import Output, Said, kept
-from gateway.contract import Codec, FieldValue, Measurement, Quality, Reject, field
+from gateway.contract import Codec, FieldValue, Measurement, Quality, Reject, Remark, field
 
 READING, KEPT, INFORMATION, DETECTION = 2, 3, 5, 6
 NEAREST = 20
@@ -72,14 +72,22 @@ def _has_tail(payload: bytes) -> bool:
     return woken <= 2 and there <= 1 and (COLDEST <= raw <= HOTTEST or raw == NO_PROBE)
 
 
-def _samples(payload: bytes, options: Ldds75Options) -> Output:
+def _newest(samples: list[int], own: dict[str, FieldValue], options: Ldds75Options) -> Iterable[Output]:
+    """Return the last of several distances, whose times nothing tells, and name the others."""
+    last, doubt = _distance(samples[-1], options)
+    yield Measurement("parking", {**own, **last}, quality=doubt)
+    if samples[1:]:
+        earlier = ", ".join(map(str, samples[:-1]))
+        yield Remark("left out", "earlier samples of a message", f"{earlier} mm")
+
+
+def _samples(payload: bytes, options: Ldds75Options) -> Iterable[Output]:
     fields: dict[str, FieldValue] = {"battery_voltage": (number(payload, 0) & 0x0FFF) / 1000}
     end = len(payload)
     if len(payload) >= SAMPLES + 2 + TAIL and _has_tail(payload):
         fields |= _tenths(number(payload, end - 3, signed=True), options)
         end -= TAIL
-    last, doubt = _distance(number(payload, end - 2), options)
-    return Measurement("parking", {**fields, **last}, quality=doubt)
+    return _newest([number(payload, at) for at in range(SAMPLES, end, 2)], fields, options)
 
 
 def _heads(distances: Iterable[int], options: Ldds75Options, there: bool = True) -> Iterable[Measurement]:
@@ -98,7 +106,7 @@ def _of_heads(payload: bytes, options: Ldds75Options) -> Iterable[Output]:
 
 def _reading(payload: bytes, options: Ldds75Options) -> Iterable[Output]:
     if payload[:1] and payload[0] & 0x10 and len(payload) > SAMPLES and len(payload) % 2 == 0:
-        return [_samples(payload, options)]
+        return _samples(payload, options)
     if len(payload) == OF_HEADS:
         return _of_heads(payload, options)
     if len(payload) not in (4, 5, 8):
@@ -123,11 +131,10 @@ def _kept(record: bytes, options: Ldds75Options) -> Iterable[Said]:
     yield kept(then, fields)
 
 
-def _detected(payload: bytes, options: Ldds75Options) -> Measurement | Reject:
+def _detected(payload: bytes, options: Ldds75Options) -> Iterable[Output]:
     if not payload or len(payload) % 2:
-        return Reject("length", payload, f"{len(payload)} bytes on port {DETECTION}")
-    fields, doubt = _distance(number(payload, len(payload) - 2), options)
-    return Measurement("parking", fields, quality=doubt)
+        return [Reject("length", payload, f"{len(payload)} bytes on port {DETECTION}")]
+    return _newest([number(payload, at) for at in range(0, len(payload), 2)], {}, options)
 
 
 def decode(port: int, payload: bytes, options: Ldds75Options) -> Iterable[Output]:
@@ -139,7 +146,7 @@ def decode(port: int, payload: bytes, options: Ldds75Options) -> Iterable[Output
     if port == INFORMATION:
         return [dragino.information(payload, "parking")]
     if port == DETECTION:
-        return [_detected(payload, options)]
+        return _detected(payload, options)
     return [Reject("unsupported", payload, f"port {port} carries no distance")]
 
 

@@ -45,9 +45,10 @@ def test_a_probe_that_does_not_answer_gives_no_temperature() -> None:
     assert "external_temperature" not in decode_payload("dragino_lht52", 2, "0A64 020F 7FFF 01 65E0AA4E")[0].fields
 
 
-def test_of_several_samples_the_last_holds() -> None:
-    said = decode_payload("dragino_ldds75", 2, "1D3B 0000 00 0000 00 0AEF 0AF0")[0]
+def test_of_several_samples_the_last_holds_and_the_others_are_named() -> None:
+    said, earlier = decode_payload("dragino_ldds75", 2, "1D3B 0000 00 0000 00 0AEF 0AF0")
     assert said.fields == {"battery_voltage": 3.387, "distance": 2800.0}
+    assert (earlier.kind, earlier.detail) == ("left out", "2799 mm")
 
 
 @pytest.mark.parametrize(
@@ -162,8 +163,8 @@ def test_a_laser_that_sees_nothing_says_nothing_of_the_bay(raw: str) -> None:
 
 @pytest.mark.parametrize("tail", ["00 00D7 01", "01 FF9C 01", "02 7FFF 00"])
 def test_the_state_behind_the_samples_is_no_distance(tail: str) -> None:
-    (said,) = decode_payload("dragino_ldds75", 2, f"1D0C 0AEF 00 0000 01 0AEF 0AF0 0AF1 {tail}")
-    assert said.fields["distance"] == 2801.0
+    said, earlier = decode_payload("dragino_ldds75", 2, f"1D0C 0AEF 00 0000 01 0AEF 0AF0 0AF1 {tail}")
+    assert (said.fields["distance"], earlier.detail) == (2801.0, "2799, 2800 mm")
 
 
 def test_in_the_frame_of_samples_the_probe_is_in_tenths_and_nothing_stands_for_none() -> None:

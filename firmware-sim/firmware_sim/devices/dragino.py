@@ -74,15 +74,15 @@ class Dds753(Ldds75):
 
 
 class Dds75Samples(Ldds75):
-    """The -LB that sends several samples, firmware of July 2025."""
+    """The -LB in the mode of several samples, set to one; firmware of July 2025."""
 
     def payload(self, random: Random, time: int) -> Payload:
         """See `firmware_sim.parts.lorawan_node.Sensor`."""
         del time
         millivolts, said = _battery(random)
-        samples, tenths = [random.randint(280, 7500) for _ in range(4)], random.randint(-200, 400)
-        data = i16(millivolts | 0x1000, samples[0]) + bytes(4) + i16(*samples) + b"\x00" + i16(tenths) + b"\x01"
-        said |= {"external_temperature": tenths / 10, "distance": float(samples[-1]), "occupied": samples[-1] < 1000}
+        sample, tenths = random.randint(280, 7500), random.randint(-200, 400)
+        data = i16(millivolts | 0x1000, sample) + bytes(4) + i16(sample) + b"\x00" + i16(tenths) + b"\x01"
+        said |= {"external_temperature": tenths / 10, "distance": float(sample), "occupied": sample < 1000}
         return Payload(PORT, data, (Meant("parking", said),))
 
 
