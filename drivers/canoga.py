@@ -23,11 +23,11 @@ front and from back to back, where both durations are the same to a tenth::
     500 ms at 10000 ms, then 510 ms at 10300 ms: 4.5 m in 305 ms are 53.11 km/h
 
 Quirks: the 37 bytes have neither header nor address, and one byte of XOR. So they are taken only behind a question,
-what is left of them at the next one is thrown away, and an answer that contradicts the one before counts only when
-the next one agrees with it. For the same reason cards cannot share a line here: a late answer could be another's.
-Unasked for four minutes, the count may go round unnoticed. All zero, or a start that goes back other than round after
-50 days: the card was reset (event "reset"). A vehicle that stood on a loop for more than an hour makes answers
-unreadable until the next one there.
+what is left of them at the next one is thrown away, and an answer that contradicts the one before, or has more
+vehicles than there was time for, counts only when the next one agrees with it. For the same reason cards cannot share
+a line here: a late answer could be another's. Unasked for four minutes, the count may go round unnoticed. All zero,
+or a start that goes back other than round after 50 days: the card was reset (event "reset"). A vehicle that stood on
+a loop for more than an hour makes answers unreadable until the next one there.
 
 Sources: the protocol as in the Minnesota DOT's IRIS (tms.server.comm.canoga); C924 installation manual, page 68.
 """

@@ -20,14 +20,15 @@ Source: Telraam's API documentation, POST /v1/reports/traffic.
 from collections.abc import Iterable
 from typing import Any
 
-from drivers.common.flat_json import number
+from drivers.common.flat_json import left_out, number
 from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
 from drivers.common.times import nanoseconds
-from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, field
+from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Remark, field
 
 KINDS = ("car", "heavy", "bike", "pedestrian")
 ENDS = {"left": "_lft", "right": "_rgt", "": ""}
 PERIODS = {"hourly": 3600.0, "quarterly": 900.0}
+MOST = 100_000
 ENOUGH = 0.5
 """The uptime below which a row says too little."""
 
@@ -38,7 +39,7 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
         """See `gateway.contract.MessageDecoder`."""
         del topic
         message = parse(payload)
@@ -47,18 +48,22 @@ class Decoder:
         rows = find(message, ("report",))
         if type(rows) is not list:
             return [refuse("noise", payload, "no report of Telraam's")]
-        said: list[Measurement | Reject] = []
+        said: list[Measurement | Reject | Remark] = []
         for row in rows:
             found = counts(row)
             if isinstance(found, str):
                 said.append(refuse("range", payload, found))
             else:
                 said += _measured(row, found)
+                said += _senseless(row)
         return said or [refuse("unsupported", payload, "no rows")]
 
 
 def counts(row: Any) -> dict[tuple[str, str], float] | str:  # noqa: ANN401 -- JSON may hold anything
-    """Return the numbers of a row by kind and direction ("" where it tells none), or what is wrong with it."""
+    """Return the numbers of a row by kind and direction ("" where it tells none), or what is wrong with it.
+
+    What is no count is left out.
+    """
     if type(row) is not dict or type(row.get("segment_id")) is not int:
         return "a row without its segment_id"
     if nanoseconds(row.get("date")) is None:
@@ -70,14 +75,20 @@ def counts(row: Any) -> dict[tuple[str, str], float] | str:  # noqa: ANN401 -- J
     for kind in KINDS:
         ways = ("left", "right") if f"{kind}_lft" in row and f"{kind}_rgt" in row else ("",)
         for way in ways:
-            value = row.get(name := kind + ENDS[way])
-            if value is None:
-                continue
-            count = number(value)
-            if count is None or not 0 <= count <= 100_000:
-                return f"{name} is no count"
-            found[kind, way] = count
+            if (count := _count(row.get(kind + ENDS[way]))) is not None:
+                found[kind, way] = count
     return found or "a row without counts"
+
+
+def _count(value: object) -> float | None:
+    count = number(value)
+    return count if count is not None and 0 <= count <= MOST else None
+
+
+def _senseless(row: dict[str, Any]) -> Iterable[Remark]:
+    for name in (*(kind + end for kind in KINDS for end in ENDS.values()), "v85"):
+        if row.get(name) is not None and _count(row[name]) is None:
+            yield left_out(name, f"{row[name]!r} is no count or speed")
 
 
 def _measured(row: dict[str, Any], found: dict[tuple[str, str], float]) -> Iterable[Measurement]:
@@ -86,7 +97,7 @@ def _measured(row: dict[str, Any], found: dict[tuple[str, str], float]) -> Itera
     said: dict[tuple[str, str], dict[str, FieldValue]] = {
         one: {"intensity": round(count)} for one, count in found.items()
     }
-    if (speed := number(row.get("v85"))) is not None and speed >= 0:
+    if (speed := _count(row.get("v85"))) is not None:
         said.setdefault(("car", ""), {})["speed_85th_percentile"] = speed
     sensor, time = str(row["segment_id"]), nanoseconds(row["date"])
     for (kind, way), fields in said.items():

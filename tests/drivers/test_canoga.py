@@ -202,3 +202,14 @@ def test_what_is_not_one_vehicle_has_no_speed(upstream: Event, downstream: Event
 def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         CanogaOptions.model_validate(options)
+
+
+def test_more_vehicles_than_there_was_time_for_are_damage() -> None:
+    asked = _Asked().hears(_answer((500, 10000, 40)), _answer((400, 10900, 140)), _answer((400, 10900, 41)))
+    assert asked.reasons() == ["range"]
+    assert asked.lanes()["1"]["intensity"] == 1
+
+
+def test_many_vehicles_in_a_long_time_are_none() -> None:
+    asked = _Asked().hears(_answer((500, 10000, 40)), _answer((400, 60000, 140)))
+    assert asked.lanes()["1"]["intensity"] == 100

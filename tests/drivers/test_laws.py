@@ -291,8 +291,6 @@ def _lost(
         else:
             inside[last] = nothing
     whole, without, with_nothing = (_values(driver, topic, one) for one in (document, absent, senseless))
-    if {one[0] for one in whole} != {one[0] for one in without}:
-        return set()
     return {f"{name} of {series}" for series, name, _ in (whole & without) - with_nothing}
 
 

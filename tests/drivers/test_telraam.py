@@ -5,10 +5,10 @@ import json
 import pytest
 
 from drivers.telraam import Decoder
-from gateway.contract import Measurement, Options, Reject
+from gateway.contract import Measurement, Options, Reject, Remark
 
 
-def _say(**parts: object) -> list[Measurement | Reject]:
+def _say(**parts: object) -> list[Measurement | Reject | Remark]:
     row = {"segment_id": 7, "date": "2026-03-01T06:00:00Z", "uptime": 1, "car": 5.5, **parts}
     return list(Decoder(Options()).decode("telraam/7", json.dumps({"report": [row]}).encode()))
 
@@ -56,3 +56,9 @@ def test_a_part_of_the_wrong_kind_is_rejected(parts: dict[str, object]) -> None:
     (said,) = _say(**parts)
     assert isinstance(said, Reject)
     assert said.reason == "range"
+
+
+def test_a_count_that_is_none_costs_no_other() -> None:
+    said = _say(car=5, bike="x", v85="fast")
+    assert [one.fields for one in said if isinstance(one, Measurement)] == [{"intensity": 5}]
+    assert [one.what for one in said if isinstance(one, Remark)] == ["bike", "v85"]
