@@ -20,12 +20,14 @@ Quirks: what is zero or empty is left out, so a missing f_cnt is 0, and so is a 
 payload; with neither, the frame carried only the network's own commands, and what remains are the radio fields. The
 counter begins again at 0 with each join, which gives a new session: both together are the key. Times of gateways
 (``settings.time``) are right only with a satellite receiver: the server's is taken. A packet that came through
-another network may have only ``channel_rssi``. What the console simulates is refused. The server publishes with QoS 0
-only: what passes while no client is subscribed is in its Storage Integration.
+another network may have only ``channel_rssi``. A device that was activated by hand (ABP) may have no dev_eui: its
+device_id names the sensor then. What the console simulates is refused. The server publishes with QoS 0 only: what
+passes while no client is subscribed is in its Storage Integration.
 
-Source: The Things Stack documentation, MQTT server and Data formats, v3.32.
+Source: The Things Stack documentation, MQTT server and Data formats, v3.34.
 """
 
+import re
 from binascii import a2b_base64
 from collections.abc import Iterable
 from typing import Any
@@ -38,6 +40,9 @@ from drivers.common.lorawan import Impossible, eui, frame_counter, loudest, whol
 from drivers.common.normalized_payload import readings
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
+
+_ID = re.compile("[a-z0-9](?:-?[a-z0-9]){1,35}")
+"""The ids of The Things Stack."""
 
 REMEMBERED = 1024
 """Devices."""
@@ -101,9 +106,16 @@ def _open(message: dict[str, Any], uplink: dict[str, Any]) -> tuple[Uplink, *tup
     if key and "uplink_normalized" in message:
         key = f"{key}/{crc32(dumps(normalized)):08x}"  # the server makes several such messages of one uplink
     time = nanoseconds(message.get("received_at")) or nanoseconds(uplink.get("received_at"))
-    device = eui(message["end_device_ids"].get("dev_eui"))
     said = () if normalized is None else tuple(readings(normalized))
-    return Uplink(device, port, data, decoded, time, key, fields, said), *remarks
+    return Uplink(_device(message["end_device_ids"]), port, data, decoded, time, key, fields, said), *remarks
+
+
+def _device(ids: dict[str, Any]) -> str:
+    """Return the EUI of a device, or its id where it was activated by hand and has no EUI."""
+    name = ids.get("device_id")
+    if ids.get("dev_eui") in (None, "") and isinstance(name, str) and _ID.fullmatch(name):
+        return name
+    return eui(ids.get("dev_eui"))
 
 
 def _levels(receptions: object) -> list[dict[str, Any]]:

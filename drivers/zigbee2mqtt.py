@@ -10,13 +10,13 @@ Worked: 27.34 degrees, 44.72 %, PM2.5 12 ug/m3, a battery at 87 % and 2.995 V, a
 
 Quirks: the bridge has the broker retain messages and says them anew when it starts, with old values. Only
 ``last_seen`` tells: with it (``advanced.last_seen``, as ISO 8601 or in milliseconds) the reading has its own time,
-and the same reading again is stored at the same moment. Switch it on. What was never heard is null. ``voltage`` is
-in mV beside a battery; of a mains device it is the mains, and not taken. ``illuminance`` is a raw number where
-``illuminance_lux`` stands beside it (1.x), and lux where it does not (2.x). What a motion sensor calls ``occupancy``
-is ``motion``, 1 or 0. ``voc`` and ``formaldehyd`` have another unit with each maker and are not taken.
-``bridge/..``, ``../availability``, ``../set`` and ``../get`` are no readings.
+and the same reading again is stored at the same moment. Switch it on. What was never heard is null. ``voltage`` is in
+mV beside a battery; of a mains device it is the mains, and not taken. ``illuminance`` is a raw number where
+``illuminance_lux`` stands beside it (1.x), and lux where it does not (2.x). What a motion sensor calls ``occupancy``,
+and a radar ``presence``, is ``motion``, 1 or 0. ``voc`` and ``formaldehyd`` have another unit with each maker and are
+not taken. ``bridge/..``, ``../availability``, ``../set`` and ``../get`` are no readings.
 
-Source: Zigbee2MQTT documentation, MQTT topics and messages, and its pages on devices.
+Source: Zigbee2MQTT documentation, MQTT topics and messages, and its pages on devices; versions 1.18 to 2.
 """
 
 from collections.abc import Iterable
@@ -39,6 +39,7 @@ TABLE = {
     "illuminance": Term("illuminance"),
     "noise": Term("sound_level"),
     "occupancy": Term("motion"),
+    "presence": Term("motion"),
     "battery": Term("battery_level", PERCENT),
     "battery_low": Term("battery_low"),
     "voltage": Term("battery_voltage", 0.001),
@@ -77,8 +78,9 @@ class Decoder:
         left_out = {"illuminance"} if message.get("illuminance_lux") is not None else set()
         if message.get("battery") is None:
             left_out.add("voltage")
-        if type(moved := message.get("occupancy")) is bool:
-            message["occupancy"] = int(moved)
+        for name in ("occupancy", "presence"):
+            if type(moved := message.get(name)) is bool:
+                message[name] = int(moved)
         said = [(key, value) for key, value in message.items() if value is not None and key not in left_out]
         return report(said, TABLE, name, payload, time)
 

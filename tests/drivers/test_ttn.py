@@ -83,6 +83,14 @@ def test_a_part_that_is_none_costs_no_payload(name: str, value: object) -> None:
     assert (uplink.key is None) == (name == "f_cnt")
 
 
+@pytest.mark.parametrize("ids", [{"device_id": "spot-17"}, {"device_id": "spot-17", "dev_eui": ""}])
+def test_a_device_without_an_eui_is_named_by_its_id(ids: dict[str, object]) -> None:
+    message = {"end_device_ids": ids, "uplink_message": {"frm_payload": "gkHe"}}
+    (said,) = Decoder(Options()).decode(TOPIC, json.dumps(message).encode())
+    assert isinstance(said, Uplink)
+    assert said.sensor == "spot-17"
+
+
 def _normalized(payload: object, **parts: Any) -> list[Measurement | Remark]:  # noqa: ANN401 -- JSON may hold anything
     return list(_uplink(frm_payload="AA==", normalized_payload=payload, **parts).readings)
 

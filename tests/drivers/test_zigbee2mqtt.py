@@ -36,9 +36,10 @@ def test_a_voltage_without_a_battery_is_the_mains() -> None:
     assert battery.fields["battery_voltage"] == 2.995
 
 
+@pytest.mark.parametrize("name", ["occupancy", "presence"])
 @pytest.mark.parametrize("occupancy", [True, False])
-def test_what_a_motion_sensor_calls_occupancy_is_motion(occupancy: object) -> None:
-    said = _say({"occupancy": occupancy, "battery": 80})
+def test_what_a_motion_sensor_calls_occupancy_is_motion(name: str, occupancy: object) -> None:
+    said = _say({name: occupancy, "battery": 80})
     assert isinstance(said, Measurement)
     assert said.fields == {"motion": int(bool(occupancy)), "battery_level": 0.8}
 
