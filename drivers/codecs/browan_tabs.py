@@ -18,7 +18,8 @@ Quirks: battery and temperature lie in parts of a byte, whose other bits differ 
 100 % for the humidity, and 127 for the temperature beside it, come from a sensor that failed. The sum of movements is
 `traffic` and begins again; how long ago the last was is left out, as is the air quality. Zeros alone say nothing.
 
-Sources: Browan's codecs in The Things Network's device repository; akenza's device library.
+Sources: Browan's codecs in The Things Network's device repository; akenza's device library (0c405d3, of August
+2026).
 """
 
 from collections.abc import Iterable

@@ -9,7 +9,7 @@ LoRaWAN, port 2, big endian::
 
 Quirk: mode 31 lists the bounds of the alarm, and is no reading.
 
-Source: the vendor's codec in The Things Network's device repository.
+Source: the vendor's codec in The Things Network's device repository (as of 8934610).
 """
 
 from collections.abc import Iterable

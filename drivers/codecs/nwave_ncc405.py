@@ -12,7 +12,7 @@ Quirks: the count goes on and begins again at 65536, so it is given as ``total_c
 difference. The lower three bits of h mean nothing here: A8 is 21. Older editions of the vendor's codec take the low
 seven, as those of the NPS405: of an object the number is given as it came. Port 6 is for the maker's own use.
 
-Source: the vendor's codec in The Things Network's device repository, whose objects are read as well.
+Source: the vendor's codec in The Things Network's device repository (as of 8934610), whose objects are read as well.
 """
 
 from collections.abc import Iterable

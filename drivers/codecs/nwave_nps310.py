@@ -11,7 +11,7 @@ LoRaWAN, the port tells the message; o is occupied in bit 0::
 Reset causes: 1 watchdog, 2 power on, 3 asked, 4 brown-out, 5 other; the NPS405 numbers them in another way.
 Port 6 is for the maker's own use.
 
-Source: the vendor's codec in The Things Network's device repository, whose objects are read as well.
+Source: the vendor's codec in The Things Network's device repository (as of 8934610), whose objects are read as well.
 """
 
 from collections.abc import Iterable

@@ -16,7 +16,7 @@ hours or more and gives no duration. A registration whose o is 0 tells nothing o
 the permit's battery. Reset causes: 0 joined again, 1 watchdog, 2 power on, 3 asked, 6 brown-out, 7 other.
 Port 6 is for the maker's own use.
 
-Source: the vendor's codec in The Things Network's device repository, whose objects are read as well.
+Source: the vendor's codec in The Things Network's device repository (as of 8934610), whose objects are read as well.
 """
 
 from collections.abc import Iterable

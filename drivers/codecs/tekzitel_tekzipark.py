@@ -11,7 +11,7 @@ LoRaWAN, port 1, or 2 with what the detectors saw::
 
 The beacons are those of permits in a vehicle; they and what the detectors saw are read by `parse` and not stored.
 
-Source: the vendor's codec in The Things Network's device repository.
+Source: the vendor's codec in The Things Network's device repository (as of 8934610).
 """
 
 from collections.abc import Iterable

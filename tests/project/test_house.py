@@ -116,6 +116,25 @@ def test_no_driver_is_longer_than_a_driver_should_be() -> None:
     assert too_long((ROOT / "drivers").rglob("*.py"), LONGEST_DRIVER, lines_of_code) == {}
 
 
+UNDATED = {"actility", "adec_tdc", "json", "moko_lw009", "natch", "pni_placepod"}
+"""Drivers and codecs whose sources say of no edition that they are; json has none."""
+
+
+def _source(docstring: str) -> str:
+    """Return what a sheet says of its sources, and what the shared parts say that it names there."""
+    said = re.split(r"^Sources?:", docstring, flags=re.MULTILINE)[-1] if "Source" in docstring else ""
+    shared = re.findall(r"`(drivers\.[a-z_.0-9]+)`", said)
+    return " ".join([said, *(_source(import_module(name).__doc__ or "") for name in shared)])
+
+
+def test_every_sheet_names_the_edition_of_what_it_follows() -> None:
+    """Makers change a layout later: a firmware, a document's number, a date or a commit tells which one is meant."""
+    sheets = {name: import_module(f"drivers.{name}") for name in drivers.names()}
+    sheets |= {name: import_module(f"drivers.codecs.{name}") for name in drivers.codec_names()}
+    undated = {name for name, sheet in sheets.items() if not re.search("[0-9]", _source(sheet.__doc__ or ""))}
+    assert undated - UNDATED == set()
+
+
 def test_no_part_of_a_device_hides_behind_an_underscore() -> None:
     """A driver is one file; a device that is more is a package whose parts have names."""
     hidden = [path for path in (ROOT / "drivers").rglob("_*.py") if path.stem != "__init__"]

@@ -11,7 +11,7 @@ Temperature and humidity come from one sensor: 175.72 t / 65536 - 46.85 C, 125 h
 Quirks: a group that could not be measured is left out, often all but the battery. Groups that a later model of the
 device has beyond the known ones stand behind those, which are read; the rest is named.
 
-Source: the vendor's decentlab-decoders.
+Source: the vendor's decentlab-decoders (as of ae766f0).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

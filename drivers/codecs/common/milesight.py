@@ -14,7 +14,8 @@ value is depends on the device. Every device reports about itself, ``v`` version
 Quirks: nothing tells the length of an unknown entry, so reading ends there, and what came before it holds. Answers to
 settings (FE .., FF .., F8 .., F9 ..) are such entries. The README calls the serial number two bytes; it has eight.
 
-Sources: README and decoder of each device in the vendor's SensorDecoders; the devices' user guides.
+Sources: README and decoder of each device in the vendor's SensorDecoders (e79c9d8, of July 2026); the devices'
+user guides.
 """
 
 from collections.abc import Callable, Iterable, Mapping
