@@ -75,9 +75,7 @@ def _open(message: dict[str, Any]) -> list[Uplink | Remark]:
     in_seconds = isinstance(stamp, int | float) and stamp < SECONDS_END
     time = moment(stamp, "s" if in_seconds else "ms")
     key = None if time is None or "frame_counter" not in fields else f"{fields['frame_counter']}@{time}"
-    decoded = message.get("decoded")
-    known = decoded if type(decoded) is dict else None
-    return [Uplink(eui(message.get("EUI")), port, data, known, time, key, fields), *remarks]
+    return [Uplink(eui(message.get("EUI")), port, data, None, time, key, fields), *remarks]
 
 
 DRIVER = Driver(

@@ -64,11 +64,6 @@ def test_a_time_that_is_none_is_left_to_the_time_of_arrival_and_there_is_no_key(
     assert (said.time, said.key) == (None, None)
 
 
-def test_what_the_server_decoded_is_handed_on() -> None:
-    assert _uplink(decoded={"temperature": 20.5}).object == {"temperature": 20.5}
-    assert _uplink(decoded=[1]).object is None
-
-
 @pytest.mark.parametrize("data", ["", "{", "[]", "5", '{"cmd": 5}'])
 def test_a_wrapped_text_that_is_no_envelope_is_noise(data: str) -> None:
     payload = json.dumps({"type": "D", "tech": "L", "data": data}).encode()
