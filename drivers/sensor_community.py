@@ -18,8 +18,8 @@ firmware writes ``-73 dBm``. Beside ``ratioP1``, bare P1 and P2 are particles in
 them: no mass, and left out.
 
 The number of the chip is in the message, as a key that ends in ``id`` (``esp8266id``, ``esp32id``; ``moduleairid``,
-``nebuleairid`` of AtmoSud's stations, which speak the same with the parts BMX280 and MHZ16, MHZ19); where it is not
-(it may be in a header that a bridge does not pass on), the topic's last level names the sensor.
+``nebuleairid`` of AtmoSud's stations, which speak the same with the parts BMX280, MHZ16, MHZ19 and CCS811); where it
+is not (it may be in a header that a bridge does not pass on), the topic's last level names the sensor.
 
 Sources: the messages of airrohr firmware NRZ-2016 to NRZ-2020-133, NAMF-2020 and ModuleAirV2, and their source.
 """
@@ -49,6 +49,7 @@ TABLE: dict[str, Term] = {
     **{f"SPS30_N{size}": Term(f"particles_up_to_{size}", least=0) for size in ("05", "1", "25", "4", "10")},
     **{f"NPM_N{size}": Term(f"particles_up_to_{size}", least=0) for size in ("1", "25", "10")},
     **{name: Term("co2", least=0) for name in ("SCD30_co2_ppm", "MHZ16_CO2", "MHZ19_CO2")},
+    "CCS811_VOC": Term("tvoc", least=0),
     "SPS30_TS": Term("typical_particle_size"),
     "DNMS_noise_LAeq": Term("sound_level"),
     "DNMS_noise_LA_max": Term("sound_level_max"),

@@ -125,6 +125,7 @@ def test_the_thermometer_in_the_case_does_not_stand_in_for_the_one_outside() -> 
     [
         ("SCD30_co2_ppm", "co2", 812.0),
         ("MHZ16_CO2", "co2", 812.0),
+        ("CCS811_VOC", "tvoc", 812.0),
         ("SCD30_temperature", "temperature", 812.0),
         ("BMX280_humidity", "relative_humidity", 8.12),
         ("NPM_N25", "particles_up_to_25", 812.0),
