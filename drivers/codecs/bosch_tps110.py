@@ -23,6 +23,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from drivers.codecs.common.objects import yes
 from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, field
 
 STATUS, HEARTBEAT, STARTUP = 1, 2, 3
@@ -66,10 +67,10 @@ def decode(port: int, payload: bytes, _: Options) -> Iterable[Measurement | Reje
 
 def from_object(said: Mapping[str, Any], _: Options) -> Iterable[Measurement | Reject]:
     """Read the vendor's object: type, occupied, temperature, debugCodes, firmwareVersion, resetCause."""
-    event, occupied = said.get("type"), said.get("occupied")
+    event, occupied = said.get("type"), yes(said.get("occupied"))
     if not isinstance(event, str) or event not in _EVENTS:
         return [Reject("unsupported", b"", "type is none of parking status, heartbeat, startup")]
-    if not isinstance(occupied, bool):
+    if occupied is None:
         return [Reject("range", b"", "occupied is neither true nor false")]
     fields: dict[str, FieldValue] = {"occupied": occupied, "event": _EVENTS[event]}
     if (temperature := _whole(said.get("temperature"), -128, 127)) is not None:

@@ -94,7 +94,8 @@ def test_a_reset_cause_the_vendors_codec_cannot_name_is_left_out() -> None:
         ({"type": "device usage", "bytes": [1]}, "unsupported"),
         ({"type": ["heartbeat"], "occupied": True}, "unsupported"),
         ({"type": "heartbeat"}, "range"),
-        ({"type": "heartbeat", "occupied": 1.0}, "range"),
+        ({"type": "heartbeat", "occupied": 2}, "range"),
+        ({"type": "heartbeat", "occupied": "no"}, "range"),
     ],
 )
 def test_an_object_without_a_state_is_rejected(said: dict[str, object], reason: str) -> None:
@@ -110,3 +111,8 @@ def test_odd_details_in_an_object_do_not_cost_the_state(odd: object) -> None:
     )
     assert isinstance(said, Measurement)
     assert said.fields["occupied"] is True
+
+
+@pytest.mark.parametrize(("written", "occupied"), [(1, True), (0, False), (1.0, True), (0.0, False)])
+def test_a_codec_may_write_yes_as_1(written: float, occupied: bool) -> None:
+    assert _object(type="heartbeat", occupied=written) == _object(type="heartbeat", occupied=occupied)

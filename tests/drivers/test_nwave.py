@@ -4,7 +4,7 @@ import pytest
 
 from drivers import load_codec
 from drivers.codecs.nwave_nps405 import minutes
-from gateway.contract import Measurement, Reject
+from gateway.contract import Measurement, Reject, Remark
 from tests.support.recordings import decode_payload
 
 
@@ -114,3 +114,12 @@ def test_an_object_without_a_reading_is_rejected(said: dict[str, object]) -> Non
     assert codec.from_object is not None
     (rejected,) = codec.from_object(said, None)
     assert isinstance(rejected, Reject)
+
+
+def test_a_value_of_an_object_that_is_none_costs_no_other() -> None:
+    codec = load_codec("nwave_nps405")
+    assert codec.from_object is not None
+    said, *remarks = codec.from_object({"type": "heartbeat", "occupied": 1, "temperature": "hot"}, None)
+    assert isinstance(said, Measurement)
+    assert said.fields == {"occupied": True, "event": "heartbeat"}
+    assert [one.what for one in remarks if isinstance(one, Remark)] == ["temperature"]

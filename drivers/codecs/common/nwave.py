@@ -6,7 +6,8 @@ Source: the vendor's codec in The Things Network's device repository.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from gateway.contract import FieldValue, Measurement, Options, Reject
+from drivers.codecs.common.objects import yes
+from gateway.contract import FieldValue, Measurement, Options, Reject, Remark
 
 _EVENTS = {
     "counter_update": "count",
@@ -45,21 +46,30 @@ def _number(value: object, low: float, high: float) -> float | None:
     return value if whole and isinstance(value, int | float) and low <= value <= high else None
 
 
+def _state(said: Mapping[str, Any]) -> tuple[dict[str, FieldValue], list[Remark]]:
+    """Return whether the bay is taken, and the numbers; and a remark for each that is none."""
+    occupied = yes(said.get("occupied"))
+    found: dict[str, tuple[str, FieldValue | None]] = {"occupied": ("occupied", occupied)}
+    for theirs, (ours, low, high) in _NUMBERS.items():
+        value = _number(said.get(theirs), low, high)
+        found[theirs] = ours, None if value is None else type(low)(value)
+    fields = {ours: value for ours, value in found.values() if value is not None}
+    senseless = [name for name, (_, value) in found.items() if value is None and said.get(name) is not None]
+    return fields, [
+        Remark("left out", name, f"{str(said[name])[:64]} is none that it may have") for name in senseless
+    ]
+
+
 def objects(
     kind: str, causes: Mapping[str, int]
-) -> Callable[[Mapping[str, Any], Options], Iterable[Measurement | Reject]]:
+) -> Callable[[Mapping[str, Any], Options], Iterable[Measurement | Reject | Remark]]:
     """Return a reader of the vendor's objects; ``causes`` are its words for reset causes."""
 
-    def from_object(said: Mapping[str, Any], _: Options) -> Iterable[Measurement | Reject]:
+    def from_object(said: Mapping[str, Any], _: Options) -> Iterable[Measurement | Reject | Remark]:
         event = _EVENTS.get(str(said.get("type")))
         if event is None:
             return [Reject("unsupported", b"", "type is none that Nwave's codec gives")]
-        fields: dict[str, FieldValue] = {}
-        if isinstance(occupied := said.get("occupied"), bool):
-            fields["occupied"] = occupied
-        for theirs, (ours, low, high) in _NUMBERS.items():
-            if (value := _number(said.get(theirs), low, high)) is not None:
-                fields[ours] = type(low)(value)
+        fields, remarks = _state(said)
         if (minutes := _number(said.get("previous_state_duration"), 0, LONGEST)) is not None:
             fields["previous_state_duration"] = minutes * 60.0
         for theirs, ours in (("firmware_version", "firmware_version"), ("tag_id", "tag_id")):
@@ -67,8 +77,8 @@ def objects(
                 fields[ours] = text.lower()
         if (cause := causes.get(str(said.get("reset_cause")))) is not None:
             fields["reset_cause"] = cause
-        return [
-            Measurement(kind, {**fields, "event": event}) if fields else Reject("range", b"", f"nothing in {event}")
-        ]
+        if not fields:
+            return [Reject("range", b"", f"nothing in {event}")]
+        return [Measurement(kind, {**fields, "event": event}), *remarks]
 
     return from_object
