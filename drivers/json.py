@@ -18,20 +18,31 @@ all, so that no incomplete reading is stored as a whole one. NaN, infinities and
 """
 
 from collections.abc import Iterable
-from typing import Annotated, get_args
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from drivers.common.json_messages import MAX_MESSAGE, READERS, Source, check_sources, find, parse, refuse, split
 from drivers.common.times import TimeFormat, moment
-from gateway.contract import VOCABULARY, Driver, FieldValue, Kind, Measurement, MqttLink, Options, Reason, Reject
+from gateway.contract import (
+    DEVICE_KINDS,
+    VOCABULARY,
+    Driver,
+    FieldValue,
+    Kind,
+    Measurement,
+    MqttLink,
+    Options,
+    Reason,
+    Reject,
+)
 
 
 class JsonOptions(Options):
     """The description of one kind of message; see the module."""
 
     kind: Kind = Field(examples=["air_quality"])
-    """One of the measurements."""
+    """air_quality, parking, position, traffic, or a measurement of the configuration's own."""
     fields: dict[
         str, Annotated[Source, BeforeValidator(lambda said: {"path": said} if isinstance(said, str) else said)]
     ] = Field(examples=[{"pm25": "values.0.pm2_5"}])
@@ -55,7 +66,7 @@ class JsonOptions(Options):
 
     @model_validator(mode="after")
     def _fields_are_known(self) -> "JsonOptions":
-        check_sources(self.kind, self.fields)
+        check_sources(self.kind, self.fields, self.vocabulary)
         return self
 
 
@@ -71,7 +82,7 @@ class Decoder:
     def __init__(self, options: JsonOptions) -> None:
         self._kind = options.kind
         self._fields = [
-            (name, split(source.path), *READERS[VOCABULARY[name].type], source)
+            (name, split(source.path), *READERS[options.vocabulary[name].type], source)
             for name, source in options.fields.items()
         ]
         where, _, level = (options.sensor or "").partition(":")
@@ -141,5 +152,5 @@ DRIVER = Driver(
     max_frame=MAX_MESSAGE,
     decoder=Decoder,
     options=JsonOptions,
-    kinds=get_args(Kind),
+    kinds=DEVICE_KINDS,
 )

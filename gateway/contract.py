@@ -21,14 +21,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from enum import IntFlag
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationInfo
 
 from gateway.settings import Duration
-from gateway.vocabulary import KINDS, VOCABULARY, Field, FieldValue, Kind, field
+from gateway.vocabulary import DEVICE_KINDS, KINDS, VOCABULARY, Field, FieldValue, Vocabulary, field
 
 __all__ = [
+    "DEVICE_KINDS",
     "KINDS",
     "VOCABULARY",
     "Codec",
@@ -49,8 +50,23 @@ __all__ = [
     "SerialDecoder",
     "SerialLink",
     "Uplink",
+    "Vocabulary",
     "field",
 ]
+
+
+def _known_kind(name: str, info: ValidationInfo) -> str:
+    vocabulary = info.context if isinstance(info.context, Vocabulary) else VOCABULARY
+    if name not in vocabulary.kinds:
+        known = ", ".join(vocabulary.kinds)
+        raise ValueError(
+            f"there are {known}; one of your own comes with a field of your own: [fields.NAME] kinds = [{name!r}]"
+        )
+    return name
+
+
+Kind = Annotated[str, AfterValidator(_known_kind)]
+"""The type of an option that names a measurement: one of the vocabulary's, or of the configuration's own."""
 
 Reason = Literal["noise", "length", "checksum", "range", "unsupported"]
 """Why bytes were refused: not mine (noise), mine but damaged (length, checksum), mine but impossible (range),
@@ -149,10 +165,23 @@ class Command(NamedTuple):
 class Options(BaseModel):
     """What the configuration may set for a driver or a codec; subclass it with documented fields.
 
-    An unknown option is an error that names the nearest known one.
+    An unknown option is an error that names the nearest known one. ``vocabulary`` are the fields that this gateway
+    knows: those of `VOCABULARY`, and those that its configuration adds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    _vocabulary: Vocabulary = PrivateAttr(default_factory=lambda: VOCABULARY)
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 -- pydantic's: whatever validation was given
+        """Take the vocabulary that was given with the options."""
+        if isinstance(context, Vocabulary):
+            self._vocabulary = context
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The fields that may be named."""
+        return self._vocabulary
 
     @property
     def silence(self) -> float:

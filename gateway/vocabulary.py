@@ -4,10 +4,15 @@ Names are the Smart Data Models' attributes in snake_case, so an export needs th
 ``low`` and ``high`` bound what is plausible outdoors in a city; a driver narrows them to what its device can say.
 A value outside is stored and marked, never dropped. The type is what the database will hold for ever: InfluxDB
 refuses a column that changes its type, so ``42`` under a float field is written ``42.0``.
+
+A configuration may add fields and measurements of its own, for that gateway alone: `Vocabulary.extended` makes a
+table that has both, and `VOCABULARY` stays as it is.
 """
 
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 Type = Literal["float", "int", "bool", "str"]
 FieldValue = bool | int | float | str
@@ -35,11 +40,16 @@ class Field:
         return replace(self, low=low, high=high)
 
 
-Kind = Literal["air_quality", "parking", "position", "traffic"]
+DEVICE_KINDS = ("air_quality", "parking", "position", "traffic")
 """What a device may measure."""
 
-KINDS = (*sorted({*get_args(Kind), "gateway"}),)
+KINDS = (*sorted({*DEVICE_KINDS, "gateway"}),)
 """Every measurement name there is; ``gateway`` is our own health."""
+
+RESERVED = frozenset({"quality", "time", "city", "gateway", "sensor"})
+"""Names that no field may have: every line has a tag or a field of that name already."""
+
+_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 
 _AIR = ("air_quality",)
 _PARKING = ("parking",)
@@ -172,8 +182,79 @@ _FIELDS = (
     _health("event", "str", ""),
 )
 
-VOCABULARY = {field.name: field for field in _FIELDS}
-"""Every field by its name."""
+
+class Vocabulary(Mapping[str, Field]):
+    """Fields by their names; ``kinds`` are the measurements that devices may give.
+
+    In a measurement that a configuration made, every field may stand: a weather station has rain beside the
+    vocabulary's temperature.
+    """
+
+    __slots__ = ("_fields", "_free", "kinds")
+
+    def __init__(self, fields: Iterable[Field], free: Iterable[str] = ()) -> None:
+        self._fields = {field.name: field for field in fields}
+        self._free = frozenset(free)
+        self.kinds = (*DEVICE_KINDS, *sorted(self._free))
+
+    def __getitem__(self, name: str) -> Field:
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def find(self, kind: str, name: str) -> Field | None:
+        """Return the field so named, None where measurements of this kind cannot hold it."""
+        known = self._fields.get(name)
+        return known if known is not None and (kind in known.kinds or kind in self._free) else None
+
+    def of(self, kind: str) -> list[str]:
+        """Return the names of the fields that such a measurement can hold; its own come first."""
+        own = [name for name, known in self._fields.items() if kind in known.kinds]
+        return own + [name for name in self._fields if name not in own] if kind in self._free else own
+
+    def objection(self, own: Field) -> str:
+        """Say why a field cannot be added, "" where it can."""
+        if wrong := _wrong_name(own.name):
+            return wrong
+        if (known := self._fields.get(own.name)) is not None:
+            words = f"{known.type}{f' in {known.unit}' if known.unit else ''}, of {', '.join(known.kinds)}"
+            return f"the vocabulary has {own.name!r} already ({words}), and a measurement of your own may hold it too"
+        for name in (*self._fields, *RESERVED):
+            if name.lower() == own.name.lower():
+                return f"only capital letters tell {own.name!r} from {name!r}: choose another name"
+        return next((wrong for kind in own.kinds if (wrong := _wrong_kind(kind))), "")
+
+    def extended(self, own: Iterable[Field]) -> "Vocabulary":
+        """Return this vocabulary with fields without objection, and with the measurements that they name."""
+        fields = [*self._fields.values()]
+        free = set(self._free)
+        for field in own:
+            fields.append(field)
+            free |= {*field.kinds} - {*KINDS}
+        return Vocabulary(fields, free)
+
+
+def _wrong_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        return f"{name!r}: a name has up to 64 letters, digits, '_', '.' and '-', and begins with a letter or digit"
+    return f"{name!r} stands in every line already: choose another name" if name.lower() in RESERVED else ""
+
+
+def _wrong_kind(kind: str) -> str:
+    if kind == "gateway":
+        return "'gateway' is what the gateway says of itself; no device measures it"
+    if not _NAME.fullmatch(kind):
+        return f"measurement {_wrong_name(kind)}"
+    near = [known for known in KINDS if known.lower() == kind.lower() and known != kind]
+    return f"only capital letters tell the measurement {kind!r} from {near[0]!r}" if near else ""
+
+
+VOCABULARY = Vocabulary(_FIELDS)
+"""What every gateway knows."""
 
 
 def field(name: str, low: float | None = None, high: float | None = None) -> Field:

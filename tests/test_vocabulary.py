@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 import drivers
-from gateway.contract import Codec, Driver, Quality
-from gateway.vocabulary import KINDS, VOCABULARY, Field, field
+from gateway.contract import Codec, Driver, Options, Quality
+from gateway.vocabulary import DEVICE_KINDS, KINDS, VOCABULARY, Field, field
 
 UNITS = {
     "",
@@ -113,3 +113,50 @@ def test_every_device_stays_within_the_vocabulary() -> None:
 def test_doubts_are_bits_that_can_be_joined() -> None:
     assert [int(one) for one in Quality] == [1, 2, 4, 8, 16]
     assert int(Quality.STUCK | Quality.ESTIMATED_TIME) == 10
+
+
+RAIN = Field("rain", "float", "mm", 0, 500, ("weather",))
+
+
+def test_a_vocabulary_takes_fields_of_ones_own_and_the_table_stays_as_it_is() -> None:
+    own = VOCABULARY.extended([RAIN])
+    assert own["rain"] is RAIN
+    assert own["pm25"] is VOCABULARY["pm25"]
+    assert "rain" not in VOCABULARY
+    assert (VOCABULARY.kinds, own.kinds) == (DEVICE_KINDS, (*DEVICE_KINDS, "weather"))
+
+
+def test_a_measurement_of_ones_own_holds_every_field_and_the_others_only_theirs() -> None:
+    own = VOCABULARY.extended([RAIN])
+    assert own.find("weather", "rain") is RAIN
+    assert own.find("weather", "temperature") is VOCABULARY["temperature"]
+    assert own.find("air_quality", "rain") is None
+    assert own.find("traffic", "pm25") is None
+    assert own.of("weather")[0] == "rain"
+    assert "pm25" not in own.of("traffic")
+
+
+def test_a_field_of_ones_own_may_stand_in_a_measurement_of_the_vocabulary() -> None:
+    own = VOCABULARY.extended([Field("bicycles", "int", "1", 0, None, ("traffic",))])
+    assert own.find("traffic", "bicycles") is not None
+    assert own.kinds == DEVICE_KINDS
+
+
+def test_every_field_of_the_vocabulary_would_be_objected_to_a_second_time() -> None:
+    assert [name for name, known in VOCABULARY.items() if not VOCABULARY.objection(known)] == []
+
+
+@pytest.mark.parametrize("name", ["rain_1h", "PM4.2", "1st", "višina", "e-2", "x" * 64])
+def test_a_name_may_have_digits_dots_and_letters_of_any_language(name: str) -> None:
+    assert not VOCABULARY.objection(Field(name, "float", "1", None, None, ("weather",)))
+
+
+@pytest.mark.parametrize("name", ["", "_field", "a b", "a,b", "a=b", 'a"', "a\\", "a\n", "x" * 65, "Time"])
+def test_a_name_that_would_need_care_elsewhere_is_objected_to(name: str) -> None:
+    assert VOCABULARY.objection(Field(name, "float", "1", None, None, ("weather",)))
+
+
+def test_options_know_the_vocabulary_that_they_were_read_with() -> None:
+    own = VOCABULARY.extended([RAIN])
+    assert Options.model_validate({}).vocabulary is VOCABULARY
+    assert Options.model_validate({}, context=own).vocabulary is own

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from gateway.contract import VOCABULARY, FieldValue, Options, Reason, Reject
+from gateway.contract import VOCABULARY, FieldValue, Options, Reason, Reject, Vocabulary
 
 MAX_MESSAGE = 256 * 1024
 """Bytes of the longest message that is parsed."""
@@ -110,14 +110,14 @@ READERS = {
 """Vocabulary type -> a function of a value and its source, None for what is no such value; and what it reads."""
 
 
-def check_sources(kind: str, sources: Mapping[str, Source]) -> None:
+def check_sources(kind: str, sources: Mapping[str, Source], vocabulary: Vocabulary = VOCABULARY) -> None:
     """Look whether the vocabulary has such fields for ``kind``; a ``ValueError`` names the nearest one it has."""
     if not sources:
         raise ValueError("name at least one field")
     for name, source in sources.items():
-        known = VOCABULARY.get(name)
-        if known is None or kind not in known.kinds:
-            of_kind = [field.name for field in VOCABULARY.values() if kind in field.kinds]
+        known = vocabulary.find(kind, name)
+        if known is None:
+            of_kind = vocabulary.of(kind)
             near = get_close_matches(name, of_kind, n=1) or of_kind
             raise ValueError(f"{kind} has no field {name!r}; known: {', '.join(near)}")
         if known.type != "float" and (source.scale, source.offset) != (1.0, 0.0):

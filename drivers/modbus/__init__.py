@@ -26,13 +26,23 @@ Sources: as in `drivers.common.modbus_rtu`; LD120 manual (PROCON, PCE), pages 9 
 """
 
 from collections.abc import Iterable, Iterator
-from typing import get_args
 
 from pydantic import Field, model_validator
 
 from drivers.common.modbus_rtu import Answer, Exchange, question
 from drivers.modbus.registers import Block, Counter, Register, blocks
-from gateway.contract import VOCABULARY, Driver, FieldValue, Kind, Measurement, Options, Quality, Reject, SerialLink
+from gateway.contract import (
+    DEVICE_KINDS,
+    VOCABULARY,
+    Driver,
+    FieldValue,
+    Kind,
+    Measurement,
+    Options,
+    Quality,
+    Reject,
+    SerialLink,
+)
 
 LONGEST = 125
 
@@ -57,7 +67,7 @@ class ModbusOptions(Options):
             raise ValueError("name at least one register")
         named = set()
         for one in self.registers:
-            if self.kind not in VOCABULARY[one.field].kinds:
+            if self.vocabulary.find(self.kind, one.field) is None:
                 raise ValueError(f"{one.field!r} is no field of {self.kind!r}")
             if (name := (one.field, *sorted(one.tags.items()))) in named:
                 raise ValueError(f"{one.field!r} comes twice with the same tags")
@@ -141,5 +151,5 @@ DRIVER = Driver(
     max_frame=255,
     decoder=Decoder,
     options=ModbusOptions,
-    kinds=get_args(Kind),
+    kinds=DEVICE_KINDS,
 )

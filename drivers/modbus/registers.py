@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from drivers.common.modbus_rtu import COILS, HOLDING, INPUT, INPUTS, Answer
-from gateway.contract import VOCABULARY, FieldValue, Options
+from gateway.contract import FieldValue, Options
 
 Table = Literal["coil", "discrete", "holding", "input"]
 FUNCTIONS: dict[Table, int] = {"coil": COILS, "discrete": INPUTS, "holding": HOLDING, "input": INPUT}
@@ -37,9 +37,11 @@ class Register(Options):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Register":
-        known = VOCABULARY.get(self.field)
+        known = self.vocabulary.get(self.field)
         if known is None or known.type == "str":
-            near = get_close_matches(self.field, [one.name for one in VOCABULARY.values() if one.type != "str"], n=1)
+            near = get_close_matches(
+                self.field, [one.name for one in self.vocabulary.values() if one.type != "str"], n=1
+            )
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"no number and no yes or no is called {self.field!r}{hint}")
         if self.counter and (self.bits or self.bit is not None or not self.type.startswith("uint")):
@@ -76,7 +78,7 @@ class Register(Options):
         scaled = raw if (self.scale, self.offset) == (1.0, 0.0) else round(raw * self.scale + self.offset, 9)
         if not math.isfinite(scaled):
             return None
-        kind = VOCABULARY[self.field].type
+        kind = self.vocabulary[self.field].type
         return bool(scaled) if kind == "bool" else round(scaled) if kind == "int" else float(scaled)
 
 

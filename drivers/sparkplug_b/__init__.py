@@ -28,7 +28,7 @@ The gateway is no primary host: no edge node waits for it, and it publishes no S
 Source: the Sparkplug 3.0.0 specification, chapters 4 to 6.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
@@ -40,12 +40,11 @@ from drivers.sparkplug_b.devices import Meaning, Unborn
 from drivers.sparkplug_b.nodes import Node, Nodes
 from drivers.sparkplug_b.payload import Payload, parse, rebirth
 from drivers.sparkplug_b.values import Refused
-from gateway.contract import VOCABULARY, Command, Driver, Measurement, MqttLink, Options, Reject
+from gateway.contract import VOCABULARY, Command, Driver, Kind, Measurement, MqttLink, Options, Reject
 
 KINDS = ("air_quality", "parking", "traffic")
 WITH_DEVICE = {"NBIRTH": False, "NDATA": False, "NDEATH": False, "DBIRTH": True, "DDATA": True, "DDEATH": True}
 FROM_HOSTS = ("NCMD", "DCMD")
-BY_NAME = {name: Source(path=name) for name, field in VOCABULARY.items() if set(field.kinds) & set(KINDS)}
 
 Output = Measurement | Reject | Command
 
@@ -53,7 +52,7 @@ Output = Measurement | Reject | Command
 class SparkplugOptions(Options):
     """What metrics mean that do not have the vocabulary's names, and whether their times are right."""
 
-    kind: Literal["air_quality", "parking", "traffic"] | None = None
+    kind: Kind | None = None
     """Where fields go that several measurements share; left out, where the other fields of a device's birth go."""
     fields: Mapping[
         str, Annotated[Source, BeforeValidator(lambda said: {"path": said} if isinstance(said, str) else said)]
@@ -64,23 +63,33 @@ class SparkplugOptions(Options):
 
     @model_validator(mode="after")
     def _fields_are_known(self) -> "SparkplugOptions":
+        if self.kind == "position":
+            raise ValueError("a node's place is not read: the kind is air_quality, parking, traffic or your own")
         if self.fields and self.kind is None:
             raise ValueError("say of which kind the fields are")
         if self.fields and self.kind is not None:
-            check_sources(self.kind, self.fields)
+            check_sources(self.kind, self.fields, self.vocabulary)
         if len({source.path for source in self.fields.values()}) < len(self.fields):
             raise ValueError("a metric can be one field only")
         return self
+
+
+def _meanings(options: SparkplugOptions) -> Iterator[tuple[str, Meaning]]:
+    """Yield what metrics mean by their names, or else as the configuration says."""
+    for name, field in options.vocabulary.items():
+        if "position" not in field.kinds or len(field.kinds) > 1:
+            yield name, Meaning(name, field.kinds, Source(path=name), *READERS[field.type])
+    for name, source in options.fields.items():
+        field = options.vocabulary[name]
+        kinds = field.kinds if options.kind in field.kinds else (str(options.kind),)
+        yield source.path, Meaning(name, kinds, source, *READERS[field.type])
 
 
 class Decoder:
     """Keeps births, and reads data by them."""
 
     def __init__(self, options: SparkplugOptions) -> None:
-        named = {source.path: (name, source) for name, source in (BY_NAME | dict(options.fields)).items()}
-        self._meanings = {
-            path: Meaning(name, source, *READERS[VOCABULARY[name].type]) for path, (name, source) in named.items()
-        }
+        self._meanings = dict(_meanings(options))
         self._kind = options.kind
         self._own_time = options.time == "metric"
         self._nodes = Nodes(options.kind)
@@ -143,7 +152,7 @@ DRIVER = Driver(
     name="sparkplug_b",
     title="Eclipse Sparkplug B 3.0 (edge nodes over MQTT)",
     link=MqttLink(tuple(f"spBv1.0/+/{verb}/+" + "/+" * device for verb, device in WITH_DEVICE.items())),
-    fields=tuple(VOCABULARY[name] for name in BY_NAME),
+    fields=tuple(field for field in VOCABULARY.values() if set(field.kinds) & set(KINDS)),
     max_frame=MAX_MESSAGE,
     decoder=Decoder,
     options=SparkplugOptions,

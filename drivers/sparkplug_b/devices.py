@@ -8,15 +8,16 @@ from drivers.common.json_messages import Source
 from drivers.common.times import moment
 from drivers.sparkplug_b.payload import Metric, Payload
 from drivers.sparkplug_b.values import Refused, value_of
-from gateway.contract import VOCABULARY, FieldValue, Measurement
+from gateway.contract import FieldValue, Measurement
 
 _KINDS = ("parking", "air_quality", "traffic")
 
 
 class Meaning(NamedTuple):
-    """What a metric's name means: a field of the vocabulary, and how it is read."""
+    """What a metric's name means: a field of the vocabulary, the measurements that hold it, and how it is read."""
 
     field: str
+    kinds: tuple[str, ...]
     source: Source
     read: Callable[[object, Source], FieldValue | None]
     word: str
@@ -79,7 +80,7 @@ class Device:
             alias = 0 if metric is zero else metric.alias
             if alias is not None:
                 self.aliases.setdefault(alias, known)
-        own = {VOCABULARY[known.meaning.field].kinds for known in self.known.values() if known.datatype is not None}
+        own = {known.meaning.kinds for known in self.known.values() if known.datatype is not None}
         self.kind = kind or next((one for one in _KINDS if (one,) in own), self.kind)
 
     def forget(self) -> None:
@@ -118,14 +119,13 @@ class Device:
         known = self._find(metric, meanings)
         if known is None or metric.absent:
             return None
-        name, source, read, word = known.meaning
+        name, kinds, source, read, word = known.meaning
         try:
             value = read(value_of(metric.written, metric.datatype or known.datatype or 0), source)
         except Refused as error:
             raise Refused(error.reason, f"{source.path} is {error}") from None
         if value is None:
             raise Refused("range", f"{source.path} is no {word}")
-        kinds = VOCABULARY[name].kinds
         kind = kinds[0] if len(kinds) == 1 else self.kind
         if kind is None:
             raise Refused("unsupported", f"{source.path} may be of several measurements: set the option kind")

@@ -14,6 +14,7 @@ from gateway.contract import (
     Reject,
     Remark,
     Uplink,
+    Vocabulary,
 )
 
 DOUBTS = {
@@ -36,9 +37,9 @@ MOST_BYTES = 32
 """Bytes of a reject that are shown."""
 
 
-def known_fields(device: Driver | Codec) -> dict[str, Field]:
-    """Return the device's own fields by name."""
-    return {field.name: field for field in device.fields}
+def known_fields(device: Driver | Codec, vocabulary: Vocabulary = VOCABULARY) -> dict[str, Field]:
+    """Return all fields by name, with the device's own ranges where it has some."""
+    return {**vocabulary, **{field.name: field for field in device.fields}}
 
 
 def write(value: FieldValue) -> str:
@@ -92,7 +93,7 @@ def quality(doubts: Quality) -> str:
 
 def rows(fields: Mapping[str, FieldValue], known: Mapping[str, Field]) -> list[tuple[str, str, str, str]]:
     """Return a row for each field: name, value, unit, verdict."""
-    found = [(name, value, known.get(name) or VOCABULARY.get(name)) for name, value in fields.items()]
+    found = [(name, value, known.get(name)) for name, value in fields.items()]
     return [(name, write(value), unit(field), verdict(value, field)) for name, value, field in found]
 
 

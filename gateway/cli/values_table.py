@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.readings import bounds, rows
-from gateway.contract import VOCABULARY, Field, FieldValue
+from gateway.contract import Field, FieldValue
 
 
 def print_values(
@@ -20,7 +20,7 @@ def print_values(
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value, unit_, says in rows(fields, known):
-        field = known.get(name) or VOCABULARY.get(name)
+        field = known.get(name)
         limits = f" ({bounds(field)})" if ranges and field is not None and bounds(field) else ""
         right = Text(f"{says}{limits}" if ranges else "", style="dim")
         table.add_row(f"  {name}", Text(value), unit_, right if says == "ok" else Text(says + limits, style="yellow"))

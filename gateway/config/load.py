@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.config.explain import explain, nearest
 from gateway.config.models import Configuration, Gateway
-from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
+from gateway.contract import VOCABULARY, Codec, Driver, MqttLink, Options, SerialLink, Vocabulary
 from gateway.errors import ConfigurationError
 from gateway.ingest.settings import SensorSettings
 from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
@@ -56,7 +56,7 @@ def check(data: Mapping[str, Any], catalogue: Catalogue, where: str = "configura
 def _what_fits(data: Mapping[str, Any]) -> Configuration:
     """Keep the sources and sensors that are right in themselves, so that their drivers can be checked as well."""
     parts: dict[str, dict[str, Any]] = {}
-    for section in ("sources", "sensors"):
+    for section in ("sources", "sensors", "fields"):
         adapter: TypeAdapter[Any] = TypeAdapter(get_args(Configuration.model_fields[section].annotation)[1])
         given = data.get(section, {})
         parts[section] = {}
@@ -64,7 +64,11 @@ def _what_fits(data: Mapping[str, Any]) -> Configuration:
             with suppress(ValidationError):
                 parts[section][name] = adapter.validate_python(value)
     return Configuration.model_construct(
-        None, gateway=Gateway.model_construct(id="", city=""), sources=parts["sources"], sensors=parts["sensors"]
+        None,
+        gateway=Gateway.model_construct(id="", city=""),
+        sources=parts["sources"],
+        sensors=parts["sensors"],
+        fields=parts["fields"],
     )
 
 
@@ -75,10 +79,18 @@ def load_gateway_data_dir(path: Path) -> Path:
     return Path(directory) if isinstance(directory, str) else Gateway.model_fields["data_dir"].default
 
 
-def options_of(driver: Driver | Codec, given: Mapping[str, Any], address: int | None = None) -> Options:
-    """Return a driver's options from what the configuration gives; `ValidationError` where they do not fit."""
+def options_of(
+    driver: Driver | Codec,
+    given: Mapping[str, Any],
+    address: int | None = None,
+    vocabulary: Vocabulary = VOCABULARY,
+) -> Options:
+    """Return a driver's options from what the configuration gives; `ValidationError` where they do not fit.
+
+    ``vocabulary`` are the fields that they may name.
+    """
     addressed = {} if address is None else {"address": address}
-    return driver.options.model_validate({**given, **addressed})
+    return driver.options.model_validate({**given, **addressed}, context=vocabulary)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -98,23 +110,48 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator[str]:
     """Find what no single model can see: drivers, codecs, their options, names used twice."""
+    yield from _check_fields(configuration)
+    vocabulary = configuration.vocabulary
     owners: dict[tuple[object, ...], str] = {}
     for name, source in configuration.sources.items():
         place = f"sources.{name}"
         if isinstance(source, MqttSourceSettings):
             driver = yield from _find(place, source.driver, MqttLink, catalogue)
             if driver is not None:
-                yield from _option_problems(f"{place}.options", driver, source.options)
+                yield from _option_problems(f"{place}.options", driver, source.options, vocabulary)
         else:
             yield from _claim(owners, "port", source.port, place)
-            yield from _check_line(place, source, catalogue, owners)
+            yield from _check_line(place, source, catalogue, owners, vocabulary)
     yield from _check_gnss(configuration, catalogue)
     for name in configuration.sinks.keys() & {UNKNOWN_SENSORS, HELD}:
         yield f"sinks.{name}: the quarantine keeps lines of unknown sensors under that name; choose another"
     for identity, sensor in configuration.sensors.items():
         if _EUI.fullmatch(identity) and identity != identity.lower():
             yield f"sensors.{identity}: a LoRaWAN device's EUI is written in lower case: {identity.lower()!r}"
-        yield from _check_sensor(f"sensors.{identity}", sensor, catalogue)
+        yield from _check_sensor(f"sensors.{identity}", sensor, catalogue, vocabulary)
+
+
+def _check_fields(configuration: Configuration) -> Iterator[str]:
+    """Find own fields that the vocabulary, or a tag beside them, leaves no room for."""
+    tags = {tag for part in _with_tags(configuration) for tag in part}
+    for name, settings in configuration.fields.items():
+        if objection := VOCABULARY.objection(settings.named(name)):
+            yield f"fields.{name}: {objection}"
+        elif name in tags:
+            yield f"fields.{name}: {name!r} is the name of a tag too: queries could not tell them apart"
+    capitals: dict[str, str] = {}
+    for kind in (kind for settings in configuration.fields.values() for kind in settings.kinds):
+        if (other := capitals.setdefault(kind.lower(), kind)) != kind:
+            yield f"fields: only capital letters tell the measurements {other!r} and {kind!r} apart"
+
+
+def _with_tags(configuration: Configuration) -> Iterator[Mapping[str, str]]:
+    yield getattr(configuration.gateway, "tags", {})
+    for part in (*configuration.sources.values(), *configuration.sensors.values()):
+        yield part.tags
+    for source in configuration.sources.values():
+        if isinstance(source, SerialSourceSettings):
+            yield from (device.tags for device in source.devices)
 
 
 def _check_gnss(configuration: Configuration, catalogue: Catalogue) -> Iterator[str]:
@@ -136,7 +173,7 @@ def _finds_position(source: SerialSourceSettings | MqttSourceSettings, catalogue
     return not used <= set(catalogue.names()) or any("position" in catalogue.load(name).kinds for name in used)
 
 
-def _check_sensor(place: str, sensor: SensorSettings, catalogue: Catalogue) -> Iterator[str]:
+def _check_sensor(place: str, sensor: SensorSettings, catalogue: Catalogue, vocabulary: Vocabulary) -> Iterator[str]:
     if sensor.codec is None:
         if sensor.options:
             yield f"{place}.options: these are a codec's, and no codec is set"
@@ -146,11 +183,15 @@ def _check_sensor(place: str, sensor: SensorSettings, catalogue: Catalogue) -> I
     except LookupError:
         yield f"{place}.codec: {nearest(sensor.codec, catalogue.codec_names(), 'codec')}"
     else:
-        yield from _option_problems(f"{place}.options", codec, sensor.options)
+        yield from _option_problems(f"{place}.options", codec, sensor.options, vocabulary)
 
 
 def _check_line(
-    place: str, source: SerialSourceSettings, catalogue: Catalogue, owners: dict[tuple[object, ...], str]
+    place: str,
+    source: SerialSourceSettings,
+    catalogue: Catalogue,
+    owners: dict[tuple[object, ...], str],
+    vocabulary: Vocabulary,
 ) -> Iterator[str]:
     for index, device in enumerate(source.all_devices()):
         here = f"{place}.devices[{index}]" if source.devices else place
@@ -167,7 +208,7 @@ def _check_line(
             elif address is not None:
                 yield f"{here}.address: {device.driver!r} has no address"
             address = None
-        yield from _option_problems(f"{here}.options", driver, device.options, address)
+        yield from _option_problems(f"{here}.options", driver, device.options, vocabulary, address)
 
 
 def _claim(
@@ -194,10 +235,14 @@ def _find(
 
 
 def _option_problems(
-    place: str, driver: Driver | Codec, given: Mapping[str, Any], address: int | None = None
+    place: str,
+    driver: Driver | Codec,
+    given: Mapping[str, Any],
+    vocabulary: Vocabulary,
+    address: int | None = None,
 ) -> list[str]:
     try:
-        options_of(driver, given, address)
+        options_of(driver, given, address, vocabulary)
     except ValidationError as error:
         return explain(error, driver.options, place, separator=".")
     return []

@@ -3,17 +3,19 @@
 `gateway.config.load` reads files into it. The settings of a part stand in its own room: see `gateway.settings`.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gateway.delivery.settings import Limits
-from gateway.ingest.settings import CommitSettings, GatewayIdentity, SensorSettings
+from gateway.ingest.settings import CommitSettings, FieldSettings, GatewayIdentity, SensorSettings
 from gateway.settings import Name, Settings
 from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
 from gateway.spool import SpoolSettings
+from gateway.vocabulary import VOCABULARY, Vocabulary
 from gateway.web.settings import WebSettings
 
 
@@ -44,5 +46,12 @@ class Configuration(Settings):
     spool: SpoolTable = SpoolTable()
     sources: dict[Name, SourceSettings] = Field(default_factory=dict)
     sensors: dict[Name, SensorSettings] = Field(default_factory=dict)
+    fields: dict[str, FieldSettings] = Field(default_factory=dict)
     sinks: dict[Name, SinkSettings] = Field(default_factory=dict)
     web: WebSettings | None = None
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """What this gateway may store: the vocabulary, and the fields of the file to which nothing is objected."""
+        own = (settings.named(name) for name, settings in self.fields.items())
+        return VOCABULARY.extended(field for field in own if not VOCABULARY.objection(field))

@@ -174,8 +174,8 @@ def _serial_device(source: str, settings: SerialDeviceSettings, parts: Parts) ->
         "expect_every": settings.expect_every or known.expect_every,
         "tags": {**known.tags, **settings.tags},
     }
-    origin = Origin(source, _encoder(driver), sensor=settings.sensor, settings=known.model_copy(update=about))
-    options = options_of(driver, settings.options, settings.address)
+    origin = Origin(source, _encoder(driver, parts), sensor=settings.sensor, settings=known.model_copy(update=about))
+    options = options_of(driver, settings.options, settings.address, parts.configuration.vocabulary)
     make: Any = partial(driver.decoder, options)
     if parts.gnss is not None and source == parts.configuration.gateway.gnss and "position" in driver.kinds:
         make = parts.gnss.observe(make)
@@ -195,10 +195,10 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         settings = settings.model_copy(update={"topics": driver.link.topics})
     ours = crc32(name.encode())
     health = parts.health.source(name)
-    decoder: Any = driver.decoder(options_of(driver, source.options))
+    decoder: Any = driver.decoder(options_of(driver, source.options, vocabulary=parts.configuration.vocabulary))
     reader = MessageReader(
         decoder,
-        Origin(name, _encoder(driver), tags=source.tags, park_unknown=source.unknown_sensors == "hold"),
+        Origin(name, _encoder(driver, parts), tags=source.tags, park_unknown=source.unknown_sensors == "hold"),
         codecs=_codecs(parts),
         max_message=driver.max_frame,
         intake=parts.intake,
@@ -254,8 +254,8 @@ def _iso(time: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1_000_000:03}Z"
 
 
-def _encoder(driver: Driver) -> FieldEncoder:
-    return FieldEncoder({field.name: field for field in driver.fields})
+def _encoder(driver: Driver, parts: Parts) -> FieldEncoder:
+    return FieldEncoder({field.name: field for field in driver.fields}, parts.configuration.vocabulary)
 
 
 def _codecs(parts: Parts) -> Callable[[str], tuple[Codec, Options] | None]:
@@ -263,5 +263,5 @@ def _codecs(parts: Parts) -> Callable[[str], tuple[Codec, Options] | None]:
     for identity, sensor in parts.configuration.sensors.items():
         if sensor.codec is not None:
             codec = parts.catalogue.load_codec(sensor.codec)
-            found[identity] = (codec, options_of(codec, sensor.options))
+            found[identity] = (codec, options_of(codec, sensor.options, vocabulary=parts.configuration.vocabulary))
     return found.get

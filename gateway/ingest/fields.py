@@ -5,7 +5,7 @@ from math import isfinite
 from typing import NamedTuple
 
 from gateway import line_protocol
-from gateway.contract import VOCABULARY, Field, FieldValue, Quality
+from gateway.contract import VOCABULARY, Field, FieldValue, Quality, Vocabulary
 
 MAX_PLANS = 1_000
 """Whoever varies the names in a message, or their order, must not have us remember each."""
@@ -24,8 +24,11 @@ class _Step(NamedTuple):
 class FieldEncoder:
     """Writes the fields of one driver's measurements; ``ranges`` are the driver's own, within the vocabulary's."""
 
-    def __init__(self, ranges: Mapping[str, Field], *, max_plans: int = MAX_PLANS) -> None:
+    def __init__(
+        self, ranges: Mapping[str, Field], vocabulary: Vocabulary = VOCABULARY, *, max_plans: int = MAX_PLANS
+    ) -> None:
         self._ranges = ranges
+        self._vocabulary = vocabulary
         self._max_plans = max_plans
         self._plans: dict[tuple[str, ...], list[_Step]] = {}
 
@@ -56,7 +59,7 @@ class FieldEncoder:
     def _plan(self, names: tuple[str, ...]) -> list[_Step]:
         steps = []
         for name in sorted(names):
-            field = self._ranges.get(name) or VOCABULARY.get(name)
+            field = self._ranges.get(name) or self._vocabulary.get(name)
             if field is not None:
                 steps.append(_Step(name, f"{line_protocol.key(name)}=", _WRITE[field.type], field.low, field.high))
         return steps

@@ -1,9 +1,10 @@
 """What may be set about the way of a reading from a source to the spool."""
 
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from gateway import vocabulary
 from gateway.settings import Duration, Location, Name, Settings, Size, Tags
 
 
@@ -32,3 +33,31 @@ class SensorSettings(Settings):
     location: Location | None = None
     expect_every: Duration | None = None
     tags: Tags = Field(default_factory=dict)
+
+
+class FieldSettings(Settings):
+    """``[fields.NAME]``: something that is stored beside what the vocabulary has."""
+
+    type: vocabulary.Type = "float"
+    unit: str | None = Field(None, max_length=16, pattern=r"^\S+$")
+    range: Annotated[
+        tuple[float, float] | None, BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)
+    ] = None
+    kinds: Annotated[tuple[Name, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = Field(
+        min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _only_numbers_have_a_unit_and_a_range(self) -> Self:
+        if self.type in {"bool", "str"}:
+            if self.unit is not None or self.range is not None:
+                raise ValueError(f"{self.type} is no number: it has neither a unit nor a range")
+        elif self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError("a range is [lowest, highest]")
+        return self
+
+    def named(self, name: str) -> vocabulary.Field:
+        """Return the field that this describes."""
+        low, high = self.range or (None, None)
+        unit = self.unit or ("1" if self.type in {"float", "int"} else "")
+        return vocabulary.Field(name, self.type, unit, low, high, self.kinds)

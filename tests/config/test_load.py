@@ -276,6 +276,7 @@ def test_the_full_example_names_every_key_there_is() -> None:
         "serial source": serial,
         "mqtt source": given["sources"]["city-broker"],
         "sensor": next(iter(given["sensors"].values())),
+        "field": next(iter(given["fields"].values())),
         "influxdb sink": given["sinks"]["influx"],
         "mqtt sink": given["sinks"]["live"],
     }
@@ -288,6 +289,7 @@ def test_the_full_example_names_every_key_there_is() -> None:
         "serial source": SerialSourceSettings,
         "mqtt source": MqttSourceSettings,
         "sensor": models["sensors"].annotation.__args__[1],
+        "field": models["fields"].annotation.__args__[1],
         "influxdb sink": DatabaseSettings,
         "mqtt sink": LiveSettings,
     }

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from firmware_sim.servers.influx.line_protocol import parse
 from firmware_sim.truth.points import StoredPoint
-from gateway.contract import VOCABULARY, FieldValue, Quality, field
+from gateway.contract import VOCABULARY, Field, FieldValue, Quality, field
 from gateway.delivery.boot_offsets import restamp
 from gateway.ingest.fields import FieldEncoder
 
@@ -129,3 +129,13 @@ def test_whatever_a_text_holds_the_line_stays_one_line(text: str) -> None:
     line = f"parking {ENCODER.encode({'event': text})[0]},quality=0i 5\n".encode()
     assert line.count(b"\n") == 1
     assert restamp(line, 0, estimated=False) == line
+
+
+def test_a_field_of_the_configurations_own_is_written_in_its_type_and_held_to_its_range() -> None:
+    own = VOCABULARY.extended(
+        [Field("rain", "float", "mm", 0, 500, ("weather",)), Field("wh", "int", "Wh", None, None, ("energy",))]
+    )
+    encoder = FieldEncoder({}, own)
+    assert encoder.encode({"rain": 3, "wh": 12.0}) == ("rain=3,wh=12i", Quality.GOOD)
+    assert encoder.encode({"rain": 501.0, "wh": -1}) == ("rain=501,wh=-1i", Quality.OUT_OF_RANGE)
+    assert FieldEncoder({}).encode({"rain": 3.0}) == ("", Quality.GOOD)
