@@ -21,7 +21,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from drivers.common.lorawan import Impossible, eui, frame_counter, whole
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
@@ -33,12 +33,10 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
         del topic
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         names = [name for name in message if name.startswith("DevEUI_")] if type(message) is dict else []
         if len(names) != 1:
             return [refuse("noise", payload, "no envelope of ThingPark's")]

@@ -22,10 +22,11 @@ Source: ModuleAir's firmware of 2026 as AirCarto publishes it; its description o
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from drivers.common.flat_json import PERCENT, Term, declared, left_out, report
 from drivers.common.gases import MOLAR_MASSES, MOLAR_VOLUME
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
 TABLE = {
@@ -52,12 +53,10 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
         del topic
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         if type(message) is not dict or "device_id" not in message or "signal_quality" not in message:
             return [refuse("noise", payload, "no post of a ModuleAir or NebuleAir")]
         said = [(name, value) for name, value in message.items() if name != "version"]

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, left_out, report
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
 COUNTS = {"pm003": "03", "pm005": "05", "pm01": "1", "pm02": "25", "pm50": "5", "pm10": "10"}
@@ -69,11 +69,9 @@ class Decoder:
         self._table = {**first, **PLAIN}
         self._compensating: dict[object, None] = {}
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         if type(message) is not dict or not ("serialno" in message or ("wifi" in message and OWN & message.keys())):
             return [refuse("noise", payload, "no message of an AirGradient monitor")]
         number = message.get("serialno")

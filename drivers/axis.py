@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from drivers.common.flat_json import number
-from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, find, of_json, refuse
 from drivers.common.times import moment
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark, field
 
@@ -54,11 +54,9 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         event = message.get("topic") if type(message) is dict else None
         data = find(message, ("message", "data"))
         if type(event) is not str or "ObjectAnalytics/" not in event or type(data) is not dict:

@@ -24,7 +24,7 @@ from typing import Any
 
 import orjson
 
-from drivers.common.json_messages import MAX_MESSAGE, SHOWN, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, SHOWN, of_json, refuse
 from drivers.common.lorawan import Impossible, frame_counter, loudest, whole
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
@@ -41,11 +41,9 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         try:
             return _open(topic.rpartition("/")[2], message, payload)
         except Impossible as error:

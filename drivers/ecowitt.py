@@ -28,7 +28,7 @@ from typing import Any
 
 from drivers.common.flat_json import PERCENT, Term, declared, left_out, report
 from drivers.common.forms import is_form, parse_form
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, Output, of_json, refuse
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
@@ -92,13 +92,19 @@ class Decoder:
         """See `gateway.contract.MessageDecoder`."""
         return [
             one._replace(raw=_CREDENTIAL.sub(rb"\1*", one.raw)) if isinstance(one, Reject) else one
-            for one in self._read(topic.rstrip("/").rpartition("/")[2], payload)
+            for one in (self._of_form(topic, payload) if is_form(payload) else self._of_json(topic, payload))
         ]
 
-    def _read(self, sensor: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
-        message = _message(payload)
-        if isinstance(message, Reject):
-            return [message]
+    def _of_form(self, topic: str, payload: bytes) -> Iterable[Output]:
+        message = parse_form(payload)
+        return [message] if isinstance(message, Reject) else self._read(topic, message, payload)
+
+    @of_json
+    def _of_json(self, topic: str, message: Any, payload: bytes) -> Iterable[Output]:  # noqa: ANN401 -- any JSON
+        return self._read(topic, message, payload)
+
+    def _read(self, topic: str, message: Any, payload: bytes) -> Iterable[Output]:  # noqa: ANN401 -- any JSON
+        sensor = topic.rstrip("/").rpartition("/")[2]
         if type(message) is not dict or not {"stationtype", "dateutc"} <= message.keys():
             return [refuse("noise", payload, "no post of an Ecowitt station")]
         date = message["dateutc"]
@@ -126,10 +132,6 @@ class Decoder:
             return [one for one in said if one[0] != _INSTEAD], [left_out(_INSTEAD, "without pm25_ch1")]
         said.sort(key=lambda one: one[0] != "pm25_ch1")
         return said, []
-
-
-def _message(payload: bytes) -> Any:  # noqa: ANN401 -- JSON may hold anything
-    return parse_form(payload) if is_form(payload) else parse(payload)
 
 
 def _station(message: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from drivers.common.flat_json import left_out, number
-from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, find, of_json, refuse
 from drivers.common.times import moment
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Remark, field
 
@@ -49,12 +49,10 @@ class Decoder:
         self._options = options
         self._counted: dict[str, None] = {}
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
         del topic
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         after = find(message, ("after",))
         if type(after) is not dict or type(message.get("type")) is not str or "camera" not in after:
             return [refuse("noise", payload, "no event of Frigate's")]

@@ -14,15 +14,16 @@ the end with -1. A field is named as the vocabulary names it; its value is ``num
 vocabulary's unit, or, for yes and no, whether the message ``equals`` a given text or number.
 
 A message that lacks a field that is not ``optional``, or holds something of another type, gives no measurement at
-all, so that no incomplete reading is stored as a whole one. NaN, infinities and 1e999 are no JSON.
+all, so that no incomplete reading is stored as a whole one.
 """
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from drivers.common.json_messages import MAX_MESSAGE, READERS, Source, check_sources, find, parse, refuse, split
+from drivers.common.field_values import READERS, Source, check_sources, split
+from drivers.common.json_messages import MAX_MESSAGE, find, of_json, refuse
 from drivers.common.times import TimeFormat, moment
 from gateway.contract import (
     DEVICE_KINDS,
@@ -91,11 +92,9 @@ class Decoder:
         self._time = split(options.time) if options.time is not None else None
         self._format = options.time_format
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         try:
             fields = self._read(message)
             return [Measurement(self._kind, fields, self._identify(topic, message), self._moment(message))]

@@ -23,7 +23,7 @@ Source: LORIOT's documentation, Uplink Data Message (LNS 6 to 8), and messages o
 from collections.abc import Iterable
 from typing import Any
 
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, parse, refuse
 from drivers.common.lorawan import Impossible, eui, frame_counter, loudest, whole
 from drivers.common.times import moment
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
@@ -39,10 +39,10 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
         del topic
-        message = parse(payload)
         if type(message) is dict and message.get("tech") == "L" and type(message.get("data")) is str:
             message = parse(message["data"].encode())
         if isinstance(message, Reject):

@@ -27,7 +27,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, left_out, report
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Quality, Reject, Remark
 
@@ -71,12 +71,10 @@ class Decoder:
         self._second = {f"{name}_b": term for name, term in self._laser.items()}
         self._whole = {**self._laser, **(INSIDE if options.climate == "case" else OUTSIDE), **ABOUT}
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
         del topic
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         if type(message) is not dict or not {"SensorId", "hardwarediscovered"} <= message.keys():
             return [refuse("noise", payload, "no message of a PurpleAir sensor")]
         return self._read(message, payload)

@@ -31,7 +31,7 @@ from struct import unpack_from
 from typing import Any
 
 from drivers.common.flat_json import left_out, number
-from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, find, of_json, refuse
 from drivers.common.times import moment
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Quality, Reject, Remark, field
 
@@ -58,11 +58,9 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         tags = find(message, ("data", "tags"))
         if type(tags) is dict:
             heard = {address: one for address, one in tags.items() if type(one) is dict}

@@ -21,10 +21,10 @@ Source: RFC 8428, sections 4 and 5, and its examples.
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drivers.common.flat_json import Term, declared, left_out, report
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from drivers.common.times import moment
 from gateway.contract import VOCABULARY, Driver, Measurement, MqttLink, Options, Quality, Reject, Remark
 
@@ -146,12 +146,10 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, pack: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
         del topic
-        pack = parse(payload)
-        if isinstance(pack, Reject):
-            return [pack]
         if type(pack) is not list:
             return [refuse("noise", payload, "no SenML pack")]
         found = resolve(pack)

@@ -25,9 +25,10 @@ Sources: the messages of airrohr firmware NRZ-2016 to NRZ-2020-133, NAMF-2020 an
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from drivers.common.flat_json import PERCENT, Term, declared, left_out, report
-from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, find, of_json, refuse
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
 _DUST = {"P0": "pm1", "P1": "pm10", "P2": "pm25", "P4": "pm4"}
@@ -65,11 +66,9 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         values = find(message, ("sensordatavalues",))
         if type(values) is not list:
             return [refuse("noise", payload, "no message of an airrohr station")]

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from drivers.common.flat_json import PERCENT, Term, declared, left_out, report
-from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, find, of_json, refuse
 from drivers.common.times import moment
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
@@ -51,11 +51,9 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         device, is_status, part = topic.rpartition("/status/")
         if type(message) is dict and is_status and ":" in part:
             return _read({part: message}, device.rpartition("/")[2], payload)

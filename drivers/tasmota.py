@@ -33,7 +33,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from drivers.common import zigbee_received
 from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, left_out, report
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from gateway.contract import VOCABULARY, Driver, Measurement, MqttLink, Options, Reject, Remark
 
 FAHRENHEIT = (1 / 1.8, -32 / 1.8)
@@ -95,11 +95,9 @@ class Decoder:
     def __init__(self, options: TasmotaOptions) -> None:
         self._prefix = options.prefix
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         *levels, last = topic.split("/")
         if type(message) is dict and (devices := zigbee_received.devices_of(message, last)):
             return zigbee_received.read(devices, self._board(levels), payload)

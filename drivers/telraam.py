@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from drivers.common.flat_json import left_out, number
-from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, find, of_json, refuse
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Remark, field
 
@@ -39,12 +39,10 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
         del topic
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         rows = find(message, ("report",))
         if type(rows) is not list:
             return [refuse("noise", payload, "no report of Telraam's")]

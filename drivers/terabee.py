@@ -19,9 +19,10 @@ What it says over MQTT is not public as far as found.
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from drivers.common.flat_json import number
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from drivers.common.times import moment
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark, field
 
@@ -39,17 +40,18 @@ class Decoder:
 
     def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
         """See `gateway.contract.MessageDecoder`."""
-        del topic
         return [
             one._replace(raw=_CREDENTIAL.sub(rb"\1*", one.raw)) if isinstance(one, Reject) else one
-            for one in _read(payload)
+            for one in self._read(topic, payload)
         ]
 
+    @of_json
+    def _read(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
+        del topic
+        return _counts(message, payload)
 
-def _read(payload: bytes) -> list[Measurement | Reject | Remark]:
-    message = parse(payload)
-    if isinstance(message, Reject):
-        return [message]
+
+def _counts(message: Any, payload: bytes) -> list[Measurement | Reject | Remark]:  # noqa: ANN401 -- the same
     if type(message) is not dict or not {"count_in", "count_out", "device_id"} <= message.keys():
         return [refuse("noise", payload, "no push of a Terabee people counter")]
     sensor = message["device_id"]

@@ -19,9 +19,10 @@ Source: the Theengs Decoder's device descriptions and tests, v1.9 (October 2024)
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from drivers.common.flat_json import PERCENT, Term, declared, left_out, report
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
 TYPES = frozenset({"THB", "THBX", "AIR", "ACEL", "PLANT", "CTMO"})
@@ -50,12 +51,10 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         pass
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
         del topic
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         if type(message) is not dict or not {"id", "rssi"} <= message.keys():
             return [refuse("noise", payload, "no Bluetooth message of OpenMQTTGateway's or Theengs'")]
         if "model_id" not in message and "model" not in message:

@@ -35,7 +35,7 @@ from zlib import crc32
 
 from orjson import dumps
 
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from drivers.common.lorawan import Impossible, eui, frame_counter, loudest, whole
 from drivers.common.normalized_payload import readings
 from drivers.common.times import nanoseconds
@@ -54,11 +54,9 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         self._read: dict[str, Uplink] = {}
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         if type(message) is not dict or type(message.get("end_device_ids")) is not dict:
             return [refuse("noise", payload, "no envelope of The Things Stack's")]
         uplink = message.get("uplink_message", message.get("uplink_normalized"))

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from drivers.common.flat_json import number
-from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, find, of_json, refuse
 from drivers.common.times import moment
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Remark, field
 
@@ -51,12 +51,10 @@ class Decoder:
     def __init__(self, options: XovisOptions) -> None:
         self._events = options.events
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
         del topic
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         kind = next((name for name in ("logics_data", "live_data", "status_data") if find(message, (name,))), "")
         if not kind or type(message[kind]) is not dict:
             return [refuse("noise", payload, "no push of a Xovis sensor")]

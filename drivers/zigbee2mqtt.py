@@ -20,9 +20,10 @@ Source: Zigbee2MQTT documentation, MQTT topics and messages, and its pages on de
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from drivers.common.flat_json import PERCENT, Term, declared, report
-from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from drivers.common.times import moment
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
@@ -62,11 +63,9 @@ class Decoder:
     def __init__(self, options: Zigbee2MqttOptions) -> None:
         self._base = f"{options.base}/"
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    @of_json
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        message = parse(payload)
-        if isinstance(message, Reject):
-            return [message]
         if type(message) is not dict or not topic.startswith(self._base):
             return [refuse("noise", payload, "no message of Zigbee2MQTT's")]
         name = topic.removeprefix(self._base)

@@ -1,13 +1,14 @@
-"""JSON messages: parsed within bounds, searched by path, read as fields. Shared by the MQTT drivers."""
+"""JSON messages: parsed within bounds, what is nearly JSON mended, searched by path. Shared by the MQTT drivers."""
 
-import math
-from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, TypeVar
 
 import orjson
 
-from gateway.contract import VOCABULARY, FieldValue, Options, Reason, Reject, Vocabulary
+from drivers.common import lenient_json
+from drivers.common.lenient_json import NotMended
+from gateway.contract import Command, Measurement, Reason, Reject, Remark, Uplink
 
 MAX_MESSAGE = 256 * 1024
 """Bytes of the longest message that is parsed."""
@@ -15,6 +16,8 @@ SHOWN = 1024
 """Bytes of a refused message that are kept for inspection."""
 
 Path = tuple[str, ...]
+Decoder = TypeVar("Decoder")
+Output = Measurement | Reject | Remark | Uplink | Command
 
 
 def refuse(reason: Reason, payload: bytes, detail: str) -> Reject:
@@ -22,39 +25,60 @@ def refuse(reason: Reason, payload: bytes, detail: str) -> Reject:
     return Reject(reason, payload[:SHOWN], detail)
 
 
-def parse(payload: bytes) -> Any:  # noqa: ANN401 -- JSON may hold anything
-    """Parse a JSON message; return a `Reject` with the reason where it cannot be read.
+def of_json(
+    decode: Callable[[Decoder, str, Any, bytes], Iterable[Output]],
+) -> Callable[[Decoder, str, bytes], Iterable[Output]]:
+    """Make a method that decodes ``topic, message, payload`` one of `gateway.contract.MessageDecoder`.
 
-    orjson refuses NaN, infinities, numbers like 1e999, broken UTF-8 and nesting beyond 1024 levels by itself; whole
-    numbers beyond 64 bits become floats.
+    The message is the payload, parsed; what is no JSON is refused. What had to be mended is said beside what the
+    decoder yields, unless that is nothing but rejects.
+    """
+
+    @wraps(decode)
+    def decode_payload(decoder: Decoder, topic: str, payload: bytes) -> Iterable[Output]:
+        if len(payload) <= MAX_MESSAGE:
+            try:
+                message = orjson.loads(payload)
+            except orjson.JSONDecodeError:
+                return _decode_mended(decoder, topic, payload)
+            return decode(decoder, topic, message, payload)
+        return [_too_long(payload)]
+
+    def _decode_mended(decoder: Decoder, topic: str, payload: bytes) -> Iterable[Output]:
+        try:
+            message, mendings = lenient_json.read(payload)
+        except NotMended as error:
+            return [refuse("noise", payload, f"not JSON: {error}")]
+        said = [*decode(decoder, topic, message, payload)]
+        return said if all(isinstance(one, Reject) for one in said) else [*map(_remark, mendings.items()), *said]
+
+    return decode_payload
+
+
+def parse(payload: bytes) -> Any:  # noqa: ANN401 -- JSON may hold anything
+    """Parse JSON that is a part of a message, mending what is nearly JSON; return a `Reject` where it cannot be read.
+
+    Decoders of messages use `of_json`, which says what was mended. orjson refuses NaN, infinities, numbers like
+    1e999, broken UTF-8 and nesting beyond 1024 levels by itself; whole numbers beyond 64 bits become floats.
     """
     if len(payload) > MAX_MESSAGE:
-        return refuse("length", payload, f"{len(payload)} bytes, {MAX_MESSAGE} allowed")
+        return _too_long(payload)
     try:
         return orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        return refuse("noise", payload, f"not JSON: {error}")
+    except orjson.JSONDecodeError:
+        try:
+            return lenient_json.read(payload).value
+        except NotMended as error:
+            return refuse("noise", payload, f"not JSON: {error}")
 
 
-class Source(Options):
-    """Where one field comes from.
-
-    ``path``      keys, and positions in lists, joined by dots
-    ``scale``     the field is ``number * scale + offset``, for fields with a fraction
-    ``equals``    the field is true where the message holds exactly this, for fields that are true or false
-    ``optional``  the message may lack it
-    """
-
-    path: str
-    scale: float = 1.0
-    offset: float = 0.0
-    equals: bool | int | str | None = None
-    optional: bool = False
+def _too_long(payload: bytes) -> Reject:
+    return refuse("length", payload, f"{len(payload)} bytes, {MAX_MESSAGE} allowed")
 
 
-def split(path: str) -> Path:
-    """Return the steps of a dotted path."""
-    return tuple(path.split("."))
+def _remark(mending: tuple[str, str]) -> Remark:
+    what, where = mending
+    return Remark("doubtful" if what == lenient_json.NAME_TWICE else "mended", what, where)
 
 
 def find(message: Any, path: Path) -> Any:  # noqa: ANN401 -- JSON may hold anything
@@ -67,60 +91,3 @@ def find(message: Any, path: Path) -> Any:  # noqa: ANN401 -- JSON may hold anyt
         else:
             return None
     return message
-
-
-def _to_float(value: object, source: Source) -> FieldValue | None:
-    if type(value) is not float:
-        if type(value) is not int:
-            return None
-        try:
-            value = float(value)
-        except OverflowError:
-            return None
-    if source.scale == 1.0 and source.offset == 0.0:
-        return value
-    result = round(value * source.scale + source.offset, 9)  # 3 * 0.1 is meant to be 0.3
-    return result if math.isfinite(result) else None
-
-
-def _to_int(value: object, _: Source) -> FieldValue | None:
-    whole = int(value) if isinstance(value, float) and value.is_integer() else value
-    return whole if type(whole) is int and -(2**63) <= whole < 2**63 else None
-
-
-def _to_bool(value: object, source: Source) -> FieldValue | None:
-    wanted = source.equals
-    if wanted is None:
-        return value if isinstance(value, bool) else None
-    if not isinstance(value, bool | int | float | str):
-        return None
-    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)  # 1 is not true
-
-
-def _to_str(value: object, _: Source) -> FieldValue | None:
-    return value if isinstance(value, str) and len(value) <= 256 and value.isprintable() else None
-
-
-READERS = {
-    "float": (_to_float, "number"),
-    "int": (_to_int, "whole number"),
-    "bool": (_to_bool, "yes or no"),
-    "str": (_to_str, "short text"),
-}
-"""Vocabulary type -> a function of a value and its source, None for what is no such value; and what it reads."""
-
-
-def check_sources(kind: str, sources: Mapping[str, Source], vocabulary: Vocabulary = VOCABULARY) -> None:
-    """Look whether the vocabulary has such fields for ``kind``; a ``ValueError`` names the nearest one it has."""
-    if not sources:
-        raise ValueError("name at least one field")
-    for name, source in sources.items():
-        known = vocabulary.find(kind, name)
-        if known is None:
-            of_kind = vocabulary.of(kind)
-            near = get_close_matches(name, of_kind, n=1) or of_kind
-            raise ValueError(f"{kind} has no field {name!r}; known: {', '.join(near)}")
-        if known.type != "float" and (source.scale, source.offset) != (1.0, 0.0):
-            raise ValueError(f"{name} is {known.type}: only numbers with a fraction have scale and offset")
-        if known.type != "bool" and source.equals is not None:
-            raise ValueError(f"{name} is {known.type}: only yes and no can say what they equal")

@@ -33,7 +33,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from drivers.common.json_messages import MAX_MESSAGE, READERS, Source, check_sources, refuse
+from drivers.common.field_values import READERS, Source, check_sources
+from drivers.common.json_messages import MAX_MESSAGE, refuse
 from drivers.common.protobuf import Malformed
 from drivers.common.times import moment
 from drivers.sparkplug_b.devices import Meaning, Unborn

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from drivers.common.json_messages import Source
+from drivers.common.field_values import Source
 from drivers.common.times import moment
 from drivers.sparkplug_b.payload import Metric, Payload
 from drivers.sparkplug_b.values import Refused, value_of

@@ -114,7 +114,12 @@ def test_a_value_that_a_scale_makes_infinite_is_refused() -> None:
     assert _reason(_one("pm25", scale=1e10), {"x": 1e308}) == "range"
 
 
-@pytest.mark.parametrize("text", [b'{"x": NaN}', b'{"x": Infinity}', b'{"x": 1e999}', b'{"x": -1e999}', b'{"x": 1'])
+@pytest.mark.parametrize("text", [b'{"x": NaN}', b'{"x": Infinity}', b'{"x": 1e999}', b'{"x": -1e999}'])
+def test_a_number_that_is_none_is_no_value(text: bytes) -> None:
+    assert _reason(_one("pm25"), text) == "unsupported"
+
+
+@pytest.mark.parametrize("text", [b'{"x": 1', b"x: 1", b'{"x": 1} 2'])
 def test_what_only_looks_like_json_is_noise(text: bytes) -> None:
     assert _reason(_one("pm25"), text) == "noise"
 
