@@ -203,6 +203,7 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         max_message=driver.max_frame,
         intake=parts.intake,
         health=health,
+        compression=source.compression,
     )
     return MqttIngest(
         name,

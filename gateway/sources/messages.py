@@ -6,13 +6,15 @@ from gateway.contract import Codec, Command, Measurement, MessageDecoder, Option
 from gateway.health import SourceHealth
 from gateway.ingest.delivery import Delivery
 from gateway.ingest.intake import Intake, Origin
+from gateway.sources.compression import Compression, explain_refusal, unpack
 from gateway.sources.uplinks import measurements_of
 
 
 class MessageReader:
     """Reads the messages of one source; ``codecs`` finds the codec that is configured for a device.
 
-    A message of more than ``max_message`` bytes is refused unread.
+    A message of more than ``max_message`` bytes is refused unread; so is one that unpacks to more, where messages are
+    compressed.
     """
 
     def __init__(
@@ -24,6 +26,7 @@ class MessageReader:
         max_message: int,
         intake: Intake,
         health: SourceHealth,
+        compression: Compression | None = None,
     ) -> None:
         self._decoder = decoder
         self._origin = origin
@@ -31,14 +34,19 @@ class MessageReader:
         self._max_message = max_message
         self._intake = intake
         self._health = health
+        self._compression = compression
 
     def read(self, topic: str, payload: bytes, delivery: Delivery, *, retained: bool = False) -> list[Command]:
         """Add what a message says to its delivery; return what its driver wants sent."""
         if len(payload) > self._max_message:
             self._health.rejected(Reject("length", payload, f"{len(payload)} bytes"))
             return []
-        commands = []
-        for result in self._decoder.decode(topic, payload):
+        commands: list[Command] = []
+        content = unpack(payload, self._compression, self._max_message) if self._compression else payload
+        if isinstance(content, Reject):
+            self._accept(content, payload, delivery, retained=retained)
+            return commands
+        for result in self._decoder.decode(topic, content):
             if isinstance(result, Command):
                 commands.append(result)
             elif isinstance(result, Uplink):
@@ -59,4 +67,6 @@ class MessageReader:
             if refused is None:
                 return
             result = refused
+        if self._compression is None:
+            result = explain_refusal(result, payload)
         self._health.rejected(result if result.raw else result._replace(raw=payload))

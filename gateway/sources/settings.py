@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.links.ports import UsbPort
 from gateway.settings import Duration, Location, Name, Settings, Tags
+from gateway.sources.compression import Compression
 
 
 def _port(value: str) -> str:
@@ -86,6 +87,7 @@ class MqttSourceSettings(MqttSettings):
 
     type: Literal["mqtt"] = "mqtt"
     driver: str
+    compression: Compression | None = None
     unknown_sensors: Literal["accept", "hold"] = "accept"
     options: dict[str, Any] = Field(default_factory=dict)
     tags: Tags = Field(default_factory=dict)

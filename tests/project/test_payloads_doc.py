@@ -15,7 +15,7 @@ GATEWAY = '[gateway]\nid = "koper-01"\ncity = "Koper"\n'
 def test_every_example_of_the_page_is_a_configuration_that_loads() -> None:
     examples = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert examples
-    problems = []
+    problems: list[str] = []
     for number, example in enumerate(examples, 1):
         try:
             check(tomllib.loads(GATEWAY + example), CATALOGUE, f"example {number}")
