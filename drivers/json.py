@@ -36,6 +36,7 @@ from gateway.contract import (
     Options,
     Reason,
     Reject,
+    SerialLink,
 )
 
 
@@ -152,4 +153,5 @@ DRIVER = Driver(
     decoder=Decoder,
     options=JsonOptions,
     kinds=DEVICE_KINDS,
+    lines=SerialLink(9600),
 )

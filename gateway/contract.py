@@ -263,8 +263,15 @@ class Driver:
     options: type[Options] = Options
     kinds: tuple[str, ...] = dataclass_field(default=())
     """The measurements it yields; empty for envelopes, where the codec decides."""
+    lines: SerialLink | None = None
+    """Of a driver of messages that are text: the serial line on which they come too, one a line."""
     experimental: bool = False
     """True where no recording of a real device backs it yet."""
+
+    @property
+    def serial(self) -> SerialLink | None:
+        """The serial line that it can be read from; None for what comes in messages alone."""
+        return self.link if isinstance(self.link, SerialLink) else self.lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,9 @@ def _how(device: Driver | Codec) -> str:
     if isinstance(device, Codec):
         return "LoRaWAN"
     link = device.link
-    return f"serial, {link.baudrate} 8{link.parity}{link.stopbits}" if isinstance(link, SerialLink) else "MQTT"
+    if isinstance(link, SerialLink):
+        return f"serial, {link.baudrate} 8{link.parity}{link.stopbits}"
+    return "MQTT, serial lines" if device.lines else "MQTT"
 
 
 def _measures(device: Driver | Codec) -> str:

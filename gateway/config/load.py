@@ -202,7 +202,7 @@ def _check_line(
         if driver is None:
             continue
         address = device.address
-        if isinstance(driver.link, SerialLink) and not driver.link.bus:
+        if driver.serial is not None and not driver.serial.bus:
             if len(source.devices) > 1:
                 yield f"{here}.driver: {device.driver!r} has no address, it cannot share a line"
             elif address is not None:
@@ -227,7 +227,7 @@ def _find(
     except LookupError:
         yield f"{place}.driver: {nearest(name, catalogue.names(), 'driver')}"
         return None
-    if not isinstance(driver.link, link):
+    if not isinstance(driver.link, link) and (link is MqttLink or driver.serial is None):
         other = "serial" if link is MqttLink else "mqtt"
         yield f'{place}.driver: {name!r} belongs to a source of type = "{other}"'
         return None

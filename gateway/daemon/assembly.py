@@ -10,7 +10,7 @@ from zlib import crc32
 from gateway.clock import Clock, SystemClock, Timekeeper
 from gateway.config.load import Catalogue, options_of
 from gateway.config.models import Configuration, DatabaseSettings, Gateway
-from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
+from gateway.contract import Codec, Driver, MqttLink, Options
 from gateway.daemon.catalogue import CATALOGUE
 from gateway.delivery.forwarder import Forwarder
 from gateway.health import Health
@@ -30,6 +30,7 @@ from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 from gateway.sources.settings import MqttSourceSettings, SerialDeviceSettings, SerialSourceSettings
+from gateway.sources.text_lines import TextLines
 from gateway.spool import Identity, Spool
 
 
@@ -143,8 +144,8 @@ def receiver(configuration: Configuration, timekeeper: Timekeeper, intake: Intak
 def serial_source(name: str, source: SerialSourceSettings, parts: Parts) -> SerialIngest:
     """Build a serial line with its devices."""
     given = source.all_devices()
-    link = parts.catalogue.load(given[0].driver).link
-    assert isinstance(link, SerialLink)
+    link = parts.catalogue.load(given[0].driver).serial
+    assert link is not None
     # What the configuration leaves open, the first device's driver says.
     settings = SerialSettings(
         source.port,
@@ -165,8 +166,8 @@ def serial_source(name: str, source: SerialSourceSettings, parts: Parts) -> Seri
 
 def _serial_device(source: str, settings: SerialDeviceSettings, parts: Parts) -> SerialDevice:
     driver = parts.catalogue.load(settings.driver)
-    link = driver.link
-    assert isinstance(link, SerialLink)
+    link = driver.serial
+    assert link is not None
     known = parts.configuration.sensors.get(settings.sensor, SensorSettings())
     about = {
         "id": known.id or settings.sensor,
@@ -177,13 +178,22 @@ def _serial_device(source: str, settings: SerialDeviceSettings, parts: Parts) ->
     origin = Origin(source, _encoder(driver, parts), sensor=settings.sensor, settings=known.model_copy(update=about))
     options = options_of(driver, settings.options, settings.address, parts.configuration.vocabulary)
     make: Any = partial(driver.decoder, options)
+    if driver.lines is not None:
+        make = partial(_text_lines, driver, options)
     if parts.gnss is not None and source == parts.configuration.gateway.gnss and "position" in driver.kinds:
         make = parts.gnss.observe(make)
     interval = settings.interval or link.interval
     patience = settings.restart_after
-    if patience is None:
+    if patience is None and driver.lines is not None:
+        patience = 0.0  # what prints lines has no commands that could be sent again
+    elif patience is None:
         patience = max(10 * interval, 60.0) + options.silence
     return SerialDevice(make, origin, interval, settings.timeout or link.timeout, patience)
+
+
+def _text_lines(driver: Driver, options: Options) -> TextLines:
+    decoder: Any = driver.decoder(options)
+    return TextLines(decoder, driver.max_frame)
 
 
 def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttIngest:

@@ -60,6 +60,18 @@ async def test_each_device_of_a_bus_has_its_own_patience(build: Build) -> None:
     assert [device.patience for device in build(devices=[one, two])] == [300, 60]
 
 
+async def test_a_driver_of_messages_on_a_serial_line_is_fed_lines_and_never_started_anew(build: Build) -> None:
+    options = {"kind": "air_quality", "fields": {"temperature": "t"}}
+    (device,) = build(driver="json", sensor="aq-1", options=options)
+    decoder = device.make_decoder()
+    said = [*decoder.feed(b"", 0), *decoder.feed(b'{"t":21.5}\r\n{"t":', 10**9), *decoder.feed(b"22.5}\r\n", 10**9)]
+    assert [dict(one.fields) for one in said if isinstance(one, Measurement)] == [
+        {"temperature": 21.5},
+        {"temperature": 22.5},
+    ]
+    assert device.patience == 0
+
+
 FIX = b"$GNGGA,123519.00,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*77\r\n"
 HERE = (48.1173, 11.51667)
 ROOF = {"driver": "nmea0183", "sensor": "gnss-roof", "options": {"interval": "0s"}}

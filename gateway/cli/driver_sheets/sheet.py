@@ -40,7 +40,13 @@ def link(device: Driver | Codec) -> list[tuple[str, str]]:
         return [("link", "LoRaWAN: the payload in the messages of a network server")]
     found = device.link
     if not isinstance(found, SerialLink):
-        return [("link", "MQTT"), *(("topics", topic) for topic in found.topics)]
+        lines = device.lines
+        serial = f"serial too, a message a line, {lines.baudrate} 8{lines.parity}{lines.stopbits}" if lines else ""
+        return [
+            ("link", "MQTT"),
+            *(("topics", topic) for topic in found.topics),
+            *([("link", serial)] if serial else []),
+        ]
     shared = "several on a line, by address" if found.bus else "one to a line"
     return [
         ("link", f"serial, {found.baudrate} 8{found.parity}{found.stopbits}, {shared}"),
