@@ -25,7 +25,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 import drivers
-from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse, split
+from drivers.common.field_values import split
+from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
 from drivers.common.topics import Place, level_of
 from gateway.contract import Codec, Driver, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
 

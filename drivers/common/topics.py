@@ -1,6 +1,7 @@
 """Places in a message that options name: a level of its topic, ``topic:2``, or a path in its content."""
 
-from drivers.common.json_messages import find, split
+from drivers.common.field_values import split
+from drivers.common.json_messages import find
 
 TOPIC = "topic:"
 

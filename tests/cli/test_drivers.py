@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 import drivers
 from gateway.cli.driver_sheets.options import options, toml
@@ -58,8 +58,18 @@ def test_every_option_is_described_and_what_has_to_be_set_has_an_example(device:
     for one in options(device.options):
         assert one.about
         assert one.type
-        assert bool(one.example) == one.required
+        assert one.example or not one.required
         assert not (one.default and one.required)
+
+
+@each
+def test_what_need_not_be_set_has_an_example_only_where_nothing_loads_without_it_or_its_like(
+    device: Driver | Codec,
+) -> None:
+    known, fields = options(device.options), device.options.model_fields
+    if [one.name for one in known if one.example and not one.required]:
+        with pytest.raises(ValidationError):
+            device.options.model_validate({one.name: fields[one.name].examples[0] for one in known if one.required})  # type: ignore[index] # what is required has examples
 
 
 @each

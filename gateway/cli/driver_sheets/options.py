@@ -29,8 +29,8 @@ _ENTRY = re.compile(r"^``(\w+)``:?\s+(.+?)(?=\n``|\n\n|\Z)", re.MULTILINE | re.D
 class Option(NamedTuple):
     """One key below ``options``.
 
-    ``default`` is TOML, "" where there is none; ``example`` is TOML for a key that has to be set, "" where the driver
-    gives none.
+    ``default`` is TOML, "" where there is none; ``example`` is TOML for a key that has to be set, or that stands for
+    others of which one has to, "" where the driver gives none.
     """
 
     name: str
@@ -48,8 +48,8 @@ def options(model: type[Options]) -> list[Option]:
 
 
 def examples(model: type[Options]) -> dict[str, Any]:
-    """Return a value for each key that has to be set: the driver's example, or else the first that it allows."""
-    needed = {name: info for name, info in model.model_fields.items() if info.is_required()}
+    """Return a value for each key that has to be set, or that has an example: that, or else the first it allows."""
+    needed = {name: info for name, info in model.model_fields.items() if info.is_required() or info.examples}
     found = {name: info.examples[0] if info.examples else _first(info) for name, info in needed.items()}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -73,6 +73,10 @@ def eager(model: type[Options], given: Mapping[str, Any]) -> Options:
     What has to be set and is not given comes from the driver's examples.
     """
     needed = {**examples(model), **given}
+    if given:  # an example of what need not be set may exclude what is
+        needed = {
+            name: value for name, value in needed.items() if name in given or model.model_fields[name].is_required()
+        }
     with suppress(ValidationError):
         at_once = {name: "0s" for name in AT_ONCE if name in model.model_fields}
         return model.model_validate({**at_once, **needed})

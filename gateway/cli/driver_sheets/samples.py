@@ -104,11 +104,11 @@ def _options(place: str, known: list[Option], given: Mapping[str, Any] | None = 
     shown = [one for one in known if one.required or one.default or one.name in given]
     if not shown:
         return
-    needed = any(one.required or one.name in given for one in shown)
+    needed = any(one.example or one.name in given for one in shown)
     yield ""
     yield f"[{place}.options]" if needed else f"# [{place}.options]"
     for one in shown:
         if one.name in given:
             yield f"{one.name} = {toml(given[one.name])}"
         else:
-            yield f"{one.name} = {one.example}" if one.required else f"# {one.name} = {one.default}"
+            yield f"{one.name} = {one.example}" if one.example else f"# {one.name} = {one.default}"

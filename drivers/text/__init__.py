@@ -1,0 +1,188 @@
+"""Lines of text: comma-separated values, names with values, fixed columns, and what a small pattern describes.
+
+One of four options says how a line is read; a name with a colon says the unit that the text is in::
+
+    21.50,55.30              columns = ["temperature", "relative_humidity:%"]
+    A003,x,C1,026.9          columns = ["sensor", "", "", "temperature"]; "" is passed over, "..." is any more
+    T=21.5 H=55              pattern = "T={temperature} H={relative_humidity:%}"
+    t=21.5&h=55              pairs = true, fields = { temperature = "t" }
+    0215 055                 columns = ["pm25", "pm10"], widths = [5, 3]
+
+Worked: ``21.50,55.30`` by the first of these is 21.5 degrees and a humidity of 0.553.
+
+A column, or a place of a pattern, is a field of the vocabulary, ``sensor``, ``time``, "" for what means nothing, or
+a name that ``fields`` takes up. A line with another number of columns is refused: they may be anybody's. A comma
+separates columns, or a semicolon where ``decimal = ","``; as ``separator``, a space stands for any white space.
+Between pairs may be white space, ``;``, ``&``, ``|`` or a comma, and within them ``=``, else ``:``.
+
+A message may have several records: a line each, or between what ``records`` says; with ``records = ""`` the whole
+message is one. Lines that begin with ``ignore`` and empty ones say nothing. A checksum at the end of a line is
+verified, or passed over, as ``checksum`` says. XML is read by a pattern only.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from drivers.common.field_values import Source
+from drivers.common.json_messages import MAX_MESSAGE, refuse
+from drivers.common.records import RecordOptions, RecordReader, Result, text_of
+from drivers.text import checksums
+from drivers.text.parsing import REST, Name, Parse, by_columns, by_pairs, by_pattern, by_widths, name_of
+from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, MqttLink, Reject, SerialLink
+
+MOST_RECORDS = 10_000
+
+
+class TextOptions(RecordOptions):
+    """How a line is read; one of ``columns``, ``pairs`` and ``pattern``."""
+
+    columns: tuple[str, ...] = Field(
+        default=(), max_length=500, examples=[["temperature", "relative_humidity:%", ""]]
+    )
+    """The name of each column, in order; "" for one that means nothing."""
+    widths: tuple[int, ...] = ()
+    """Characters of each column, where they have fixed places."""
+    pairs: bool = False
+    """Whether each value has its name before it."""
+    pattern: str | None = None
+    """The text around the values, which are names in braces."""
+    separator: str | None = Field(default=None, min_length=1)
+    """What stands between columns or pairs, where the usual does not."""
+    assign: str | None = Field(default=None, min_length=1)
+    """What stands between a name and its value."""
+    records: str = "\n"
+    """What stands between records; "" where a message is one record, whatever its lines."""
+    ignore: str = "#"
+    """How lines begin that say nothing."""
+    checksum: checksums.Kind | None = None
+    """What is at the end of each line: "xor" of all bytes, their "sum", "crc16" of Modbus; "ignore": of any kind."""
+    checksum_after: str = Field(default="*", min_length=1)
+    """What stands before the checksum."""
+
+    _names: tuple[Name, ...] = PrivateAttr(default=())
+    _parse: Parse = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 -- pydantic's
+        """Take the vocabulary, and work out how lines are read."""
+        super().model_post_init(context)
+        said = list(self.columns)
+        if self.pattern is not None:
+            said, self._parse = by_pattern(self.pattern)
+        self._names = tuple(name_of(one) for one in said if one != REST)
+        names = [one.name for one in self._names] + ([REST] if REST in said[-1:] else [])
+        if self.widths and len(self.widths) == len(names):
+            self._parse = by_widths(names, list(self.widths))
+        elif self.columns:
+            self._parse = by_columns(names, self.separator or (";" if self.decimal == "," else ","))
+        elif self.pairs:
+            self._parse = by_pairs(self.separator, self.assign, self.decimal)
+
+    @model_validator(mode="after")
+    def _says_how_a_line_is_read(self) -> "TextOptions":
+        if sum((bool(self.columns), self.pairs, self.pattern is not None)) != 1:
+            raise ValueError("say how a line is read: by columns, by pairs, or by a pattern")
+        if self.widths and len(self.widths) != len(self.columns):
+            raise ValueError(f"{len(self.widths)} widths for {len(self.columns)} columns")
+        if min(self.widths, default=1) < 1:
+            raise ValueError("a column has at least one character")
+        taken = {*self.names_used(), "sensor", "time", ""}
+        for one in self._names:
+            if one.name not in taken:
+                raise ValueError(f'no field is taken from {one.name!r}: "" passes over what means nothing')
+        if not self.sources():
+            raise ValueError("name at least one field")
+        return self
+
+    def names_used(self) -> set[str]:
+        """Return the names that fields, the sensor and the time are taken from."""
+        named = {source.path for source in self.sources().values()}
+        return named | {name for name in (self.sensor, self.time) if name is not None}
+
+    def sources(self) -> dict[str, Source]:
+        """See `RecordOptions`: fields that a column or place names itself are among them."""
+        taken = {source.path for source in self.fields.values()}
+        own = [one for one in self._names if one.name not in taken and self.vocabulary.find(self.kind, one.name)]
+        return {one.name: self.source_in(one.name, one.name, one.unit) for one in own} | self.fields
+
+    def where_sensor(self) -> str | None:
+        """See `RecordOptions`: the column ``sensor`` needs no further word."""
+        return self.sensor or next((one.name for one in self._names if one.name == "sensor"), None)
+
+    def where_time(self) -> str | None:
+        """See `RecordOptions`: nor does the column ``time``."""
+        return self.time or next((one.name for one in self._names if one.name == "time"), None)
+
+    def parse(self, line: str) -> dict[str, str] | str:
+        """Return the names and values of a line, or what is wrong with it."""
+        return self._parse(line)
+
+
+class Decoder:
+    """Reads lines of one description; keeps no state between them."""
+
+    def __init__(self, options: TextOptions) -> None:
+        self._options = options
+        self._reader = RecordReader(options)
+
+    def decode(self, topic: str, payload: bytes) -> Iterable[Result]:
+        """See `gateway.contract.MessageDecoder`."""
+        if len(payload) > MAX_MESSAGE:
+            return [refuse("length", payload, f"{len(payload)} bytes, {MAX_MESSAGE} allowed")]
+        found = text_of(payload)
+        if found is None:
+            return [refuse("noise", payload, "no text")]
+        records = list(self._records(found.text))
+        if len(records) > MOST_RECORDS:
+            return [refuse("length", payload, f"{len(records)} records, {MOST_RECORDS} allowed")]
+        return found.said(said for record in records for said in self._read(topic, record))
+
+    def _records(self, text: str) -> Iterator[str]:
+        options = self._options
+        if options.records == "":
+            yield text.strip() if options.columns == () else _one_line(text, options.separator or ",")
+            return
+        for line in text.splitlines():
+            for record in line.split(options.records) if options.records != "\n" else (line,):
+                if record.strip() and not (options.ignore and record.lstrip().startswith(options.ignore)):
+                    yield record
+
+    def _read(self, topic: str, line: str) -> Iterable[Result]:
+        raw, options = line.encode(), self._options
+        if options.checksum is not None:
+            line, wrong = checksums.split(line, options.checksum, options.checksum_after)
+            if wrong:
+                return [refuse("checksum", raw, wrong)]
+        record = options.parse(line)
+        if isinstance(record, str):
+            return [refuse("noise", raw, f"{record}{_what_it_is(line)}")]
+        return [
+            one._replace(detail=f"{one.detail}{_what_it_is(line)}") if isinstance(one, Reject) else one
+            for one in self._reader.read(topic, record, raw)
+        ]
+
+
+def _one_line(text: str, separator: str) -> str:
+    return separator.join(line for line in text.splitlines() if line.strip())
+
+
+def _what_it_is(line: str) -> str:
+    """Return what a refused line seems to be, for a person who set the wrong driver."""
+    begins = line.strip()[:1]
+    if begins == "<":
+        return '; this is XML: no driver reads it but this one by a pattern, as pattern = "<t>{temperature}</t>"'
+    return '; this looks like JSON: driver = "json"' if begins in {"{", "["} else ""
+
+
+DRIVER = Driver(
+    name="text",
+    title="Lines of text: CSV, names with values, fixed columns",
+    link=MqttLink(("sensors/#",)),
+    fields=tuple(VOCABULARY.values()),
+    max_frame=MAX_MESSAGE,
+    decoder=Decoder,
+    options=TextOptions,
+    kinds=DEVICE_KINDS,
+    lines=SerialLink(9600),
+)
