@@ -214,6 +214,7 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         intake=parts.intake,
         health=health,
         compression=source.compression,
+        driver=source.driver,
     )
     return MqttIngest(
         name,

@@ -55,10 +55,3 @@ def looks_like(payload: bytes) -> Literal["gzip", "zlib"] | None:
     except zlib.error:
         return None
     return "zlib" if tasted else None
-
-
-def explain_refusal(reject: Reject, payload: bytes) -> Reject:
-    """Return a driver's refusal with the remedy, where the message is compressed and the source does not say so."""
-    if reject.reason in {"noise", "length"} and (found := looks_like(payload)) is not None:
-        return reject._replace(detail=f'this is {found}: set compression = "{found}" on the source; {reject.detail}')
-    return reject

@@ -6,7 +6,8 @@ from gateway.contract import Codec, Command, Measurement, MessageDecoder, Option
 from gateway.health import SourceHealth
 from gateway.ingest.delivery import Delivery
 from gateway.ingest.intake import Intake, Origin
-from gateway.sources.compression import Compression, explain_refusal, unpack
+from gateway.sources.compression import Compression, unpack
+from gateway.sources.recognition import explain_refusal
 from gateway.sources.uplinks import measurements_of
 
 
@@ -27,6 +28,7 @@ class MessageReader:
         intake: Intake,
         health: SourceHealth,
         compression: Compression | None = None,
+        driver: str = "",
     ) -> None:
         self._decoder = decoder
         self._origin = origin
@@ -35,6 +37,7 @@ class MessageReader:
         self._intake = intake
         self._health = health
         self._compression = compression
+        self._driver = driver
 
     def read(self, topic: str, payload: bytes, delivery: Delivery, *, retained: bool = False) -> list[Command]:
         """Add what a message says to its delivery; return what its driver wants sent."""
@@ -68,5 +71,5 @@ class MessageReader:
                 return
             result = refused
         if self._compression is None:
-            result = explain_refusal(result, payload)
+            result = explain_refusal(result, payload, self._driver)
         self._health.rejected(result if result.raw else result._replace(raw=payload))

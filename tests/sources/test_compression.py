@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from gateway.contract import Reject
-from gateway.sources.compression import Compression, explain_refusal, looks_like, unpack
+from gateway.sources.compression import Compression, looks_like, unpack
 
 PLAIN = b'{"t":21.5,"h":63,"name":"a station"}'
 BOTH: tuple[Compression, ...] = ("gzip", "zlib")
@@ -63,12 +63,3 @@ def test_what_is_cut_short_is_refused_by_its_length_and_what_is_damaged_by_its_c
 )
 def test_text_does_not_look_packed(text: bytes) -> None:
     assert looks_like(text) is None
-
-
-def test_a_refusal_of_a_packed_message_names_the_setting_that_is_missing() -> None:
-    said = explain_refusal(Reject("noise", b"", "not JSON"), PACKED["gzip"])
-    assert said.detail == 'this is gzip: set compression = "gzip" on the source; not JSON'
-    untouched = Reject("noise", b"", "not JSON")
-    assert explain_refusal(untouched, PLAIN) is untouched
-    sound = Reject("range", b"", "no number")
-    assert explain_refusal(sound, PACKED["gzip"]) is sound
