@@ -188,6 +188,11 @@ class Options(BaseModel):
         """Seconds for which the device is silent on purpose: the option ``working_period``, where it has that."""
         return float(getattr(self, "working_period", 0.0))
 
+    @property
+    def names_sensor(self) -> bool:
+        """Whether messages themselves say whose they are: by the option ``sensor``, where it has that."""
+        return getattr(self, "sensor", None) is not None
+
 
 class SerialDecoder(Protocol):
     """One per open serial line; created anew each time the line opens."""

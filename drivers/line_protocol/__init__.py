@@ -73,6 +73,11 @@ class LineProtocolOptions(RecordOptions):
             raise ValueError('the sensor is "tags.NAME", or "topic:N"')
         return self
 
+    @property
+    def names_sensor(self) -> bool:
+        """Whether lines say whose they are; a tag does, unless the options say otherwise."""
+        return True
+
     def kind_of(self, measurement: str) -> str | None:
         """Return the measurement that a line goes to, None for a line that has no place."""
         if self.measurements:

@@ -110,6 +110,11 @@ class TextOptions(RecordOptions):
         """See `RecordOptions`: the column ``sensor`` needs no further word."""
         return self.sensor or next((one.name for one in self._names if one.name == "sensor"), None)
 
+    @property
+    def names_sensor(self) -> bool:
+        """Whether lines say whose they are."""
+        return self.where_sensor() is not None
+
     def where_time(self) -> str | None:
         """See `RecordOptions`: nor does the column ``time``."""
         return self.time or next((one.name for one in self._names if one.name == "time"), None)

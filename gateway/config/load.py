@@ -195,7 +195,8 @@ def _check_line(
 ) -> Iterator[str]:
     for index, device in enumerate(source.all_devices()):
         here = f"{place}.devices[{index}]" if source.devices else place
-        yield from _claim(owners, "sensor", device.sensor, here)
+        if device.sensor is not None:
+            yield from _claim(owners, "sensor", device.sensor, here)
         if device.address is not None:
             yield from _claim(owners, "address", device.address, here, within=place)
         driver = yield from _find(here, device.driver, SerialLink, catalogue)
@@ -208,7 +209,20 @@ def _check_line(
             elif address is not None:
                 yield f"{here}.address: {device.driver!r} has no address"
             address = None
-        yield from _option_problems(f"{here}.options", driver, device.options, vocabulary, address)
+        problems = _option_problems(f"{here}.options", driver, device.options, vocabulary, address)
+        yield from problems
+        if device.sensor is None and not problems:
+            yield from _check_unnamed(here, source, driver, options_of(driver, device.options, address, vocabulary))
+
+
+def _check_unnamed(place: str, source: SerialSourceSettings, driver: Driver, options: Options) -> Iterator[str]:
+    """Say so where neither the source nor what is printed on its line names the sensor."""
+    if driver.lines is not None and not options.names_sensor:
+        yield f"{place}: 'sensor' is missing, and the options do not say where a line names it"
+    elif driver.lines is None and source.devices:
+        yield f"{place}.sensor: is missing"
+    elif driver.lines is None:
+        yield f"{place}: 'sensor' is missing (or devices = [...] for a bus)"
 
 
 def _claim(

@@ -168,14 +168,21 @@ def _serial_device(source: str, settings: SerialDeviceSettings, parts: Parts) ->
     driver = parts.catalogue.load(settings.driver)
     link = driver.serial
     assert link is not None
-    known = parts.configuration.sensors.get(settings.sensor, SensorSettings())
+    known = parts.configuration.sensors.get(settings.sensor or "", SensorSettings())
     about = {
         "id": known.id or settings.sensor,
         "location": settings.location or known.location,
         "expect_every": settings.expect_every or known.expect_every,
         "tags": {**known.tags, **settings.tags},
     }
-    origin = Origin(source, _encoder(driver, parts), sensor=settings.sensor, settings=known.model_copy(update=about))
+    origin = Origin(
+        source,
+        _encoder(driver, parts),
+        sensor=settings.sensor,
+        settings=known.model_copy(update=about),
+        # Of a line whose messages name their sensors, the tags are every sensor's.
+        tags=settings.tags if settings.sensor is None else {},
+    )
     options = options_of(driver, settings.options, settings.address, parts.configuration.vocabulary)
     make: Any = partial(driver.decoder, options)
     if driver.lines is not None:

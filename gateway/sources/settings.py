@@ -32,7 +32,7 @@ class SerialDeviceSettings(Settings):
     """One device on a serial line."""
 
     driver: str
-    sensor: Name
+    sensor: Name | None = None
     address: int | None = None
     interval: Pause | None = None
     timeout: Pause | None = None
@@ -68,9 +68,8 @@ class SerialSourceSettings(Settings):
             own = ("driver", "sensor", "interval", "timeout", "restart_after", "options", "location", "expect_every")
             if given := [key for key in own if key in self.model_fields_set]:
                 raise ValueError(f"with devices = [...], {given[0]!r} belongs to each device")
-        elif self.driver is None or self.sensor is None:
-            missing = "driver" if self.driver is None else "sensor"
-            raise ValueError(f"{missing!r} is missing (or devices = [...] for a bus)")
+        elif self.driver is None:
+            raise ValueError("'driver' is missing (or devices = [...] for a bus)")
         return self
 
     def all_devices(self) -> tuple[SerialDeviceSettings, ...]:
