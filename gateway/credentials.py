@@ -5,9 +5,12 @@ Everything that signs in somewhere reads its files here, so that each error name
 
 import os
 import pwd
+import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from gateway.errors import CredentialsError
 
@@ -28,12 +31,18 @@ _REMEDIES = {
 
 
 def read_secret(key: str, file: Path) -> str:
-    """Return the password or token in a file, without the spaces around it; raises `CredentialsError`."""
+    """Return the password or token in a file; raises `CredentialsError`.
+
+    The end of the line and a byte order mark are the editor's; spaces, also at the ends, are the secret's own.
+    """
     raw = _read(key, file)
     try:
-        return raw.decode().strip()
+        secret = raw.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise CredentialsError(f"{key}: {file}: not UTF-8 text; write the secret alone into it") from None
+    if "\n" in secret:
+        raise CredentialsError(f"{key}: {file}: holds several lines; write the secret alone into it, on one line")
+    return secret
 
 
 class _ClosingSocket(ssl.SSLSocket):
@@ -47,12 +56,27 @@ class _ClosingSocket(ssl.SSLSocket):
             raise
 
 
+class _NamedContext(ssl.SSLContext):
+    """Asks for one name, and expects the certificate to be for that, whatever address was connected to."""
+
+    server_name = ""
+
+    def wrap_socket(self, sock: socket.socket, *args: Any, **options: Any) -> ssl.SSLSocket:  # noqa: ANN401 -- the base's
+        return super().wrap_socket(sock, *args, **{**options, "server_hostname": self.server_name})
+
+
 def tls_context(
-    ca_file: Path | None = None, certificate_file: Path | None = None, key_file: Path | None = None
+    ca_file: Path | None = None,
+    certificate_file: Path | None = None,
+    key_file: Path | None = None,
+    *,
+    server_name: str = "",
+    alpn: Sequence[str] = (),
 ) -> ssl.SSLContext:
     """Return a client's TLS context, with a certificate of its own if one is named; raises `CredentialsError`.
 
-    Without ``ca_file`` the machine's own authorities are trusted.
+    Without ``ca_file`` the machine's own authorities are trusted. The certificate has to be for ``server_name``, or
+    for the address where that is "". ``alpn`` names the protocols that are offered behind one port.
     """
     for key, file in (("ca_file", ca_file), ("certificate_file", certificate_file), ("key_file", key_file)):
         if file is not None:
@@ -61,6 +85,10 @@ def tls_context(
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise CredentialsError(f"ca_file: {ca_file}: holds no certificate; it has to be in PEM form") from error
+    if server_name:
+        context = _named(context, server_name, ca_file)
+    if alpn:
+        context.set_alpn_protocols(alpn)
     context.sslsocket_class = _ClosingSocket
     if certificate_file is not None:
         try:
@@ -75,6 +103,18 @@ def tls_context(
     return context
 
 
+def _named(default: ssl.SSLContext, server_name: str, ca_file: Path | None) -> ssl.SSLContext:
+    """Return a context as strict as the default one, for another name than the address."""
+    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = server_name
+    context.options, context.verify_flags = default.options, default.verify_flags
+    if ca_file is None:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    else:
+        context.load_verify_locations(ca_file)
+    return context
+
+
 def tls_error(error: BaseException | None) -> ssl.SSLError | None:
     """Return the TLS error behind one of aiomqtt's, if there is one."""
     while error is not None and not isinstance(error, ssl.SSLError):
@@ -82,10 +122,15 @@ def tls_error(error: BaseException | None) -> ssl.SSLError | None:
     return error
 
 
-def tls_problem(error: ssl.SSLError, whose: str) -> str:
-    """Return why TLS failed and what to do, in words; ``whose`` certificate it is, as in "the broker's"."""
+def tls_problem(error: ssl.SSLError, whose: str, *, name_key: str = "") -> str:
+    """Return why TLS failed and what to do, in words; ``whose`` certificate it is, as in "the broker's".
+
+    ``name_key`` is the key that may name another server than the url does, "" where there is none.
+    """
     if isinstance(error, ssl.SSLCertVerificationError):
         remedy = _REMEDIES.get(error.verify_code, "name the authority that signed it in ca_file")
+        if name_key and error.verify_code in (_WRONG_NAME, _WRONG_ADDRESS):
+            remedy += f", or into {name_key}"
         return f"TLS: {whose} certificate is not trusted: {error.verify_message}; {remedy}"
     return f"TLS: {_openssl_words(error)}"
 

@@ -4,6 +4,7 @@ import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,23 @@ from gateway.errors import CredentialsError
 from tests.support.certificates import Certificates, openssl
 
 
-def test_a_secret_is_what_a_file_holds_without_the_spaces_around_it(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text(" \u010duvaj me \n", encoding="utf-8")
-    assert read_secret("token_file", file) == "\u010duvaj me"
+@pytest.mark.parametrize(
+    ("written", "secret"),
+    [
+        ("\u010duvaj me\n", "\u010duvaj me"),
+        (" sp ace ", " sp ace "),
+        (" sp ace \n", " sp ace "),
+        ("\ttab\r\n", "\ttab"),
+        ("\ufeffof a windows editor\r\n\r\n", "of a windows editor"),
+        ("", ""),
+    ],
+)
+def test_a_secret_is_the_line_that_a_file_holds_with_the_spaces_at_its_ends(
+    tmp_path: Path, written: str, secret: str
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(written.encode())
+    assert read_secret("password_file", file) == secret
 
 
 @pytest.mark.parametrize(
@@ -23,6 +37,10 @@ def test_a_secret_is_what_a_file_holds_without_the_spaces_around_it(tmp_path: Pa
     [
         (lambda _: None, "no such file; create it, or correct the path"),
         (lambda file: file.mkdir(), "a directory; name the file in it"),
+        (
+            lambda file: file.write_text("user\nsecret\n"),
+            "holds several lines; write the secret alone into it, on one line",
+        ),
         (lambda file: file.write_bytes(b"\xff\xfe"), "not UTF-8 text; write the secret alone into it"),
         (lambda file: file.symlink_to(file), "cannot be read: Too many levels of symbolic links; correct the path"),
     ],
@@ -56,7 +74,7 @@ def test_who_may_not_read_a_secret_is_named(tmp_path: Path, monkeypatch: pytest.
 def test_of_several_files_the_one_that_is_missing_is_named(
     key: str, certificates: Certificates, tmp_path: Path
 ) -> None:
-    files = {
+    files: dict[str, Any] = {
         "ca_file": certificates.authority,
         "certificate_file": certificates.client,
         "key_file": certificates.client_key,
@@ -102,6 +120,14 @@ def test_a_certificate_that_is_not_trusted_is_told_with_the_remedy(code: int, re
     error.verify_message = "words of OpenSSL"
     assert tls_problem(error, "the server's") == (
         f"TLS: the server's certificate is not trusted: words of OpenSSL; {remedy}"
+    )
+
+
+def test_a_certificate_for_another_name_is_told_with_the_key_that_may_hold_it() -> None:
+    error = ssl.SSLCertVerificationError(1, "x")
+    error.verify_code, error.verify_message = 62, "Hostname mismatch"
+    assert tls_problem(error, "the broker's", name_key="server_name").endswith(
+        "; write the name that the certificate is for into the url, or into server_name"
     )
 
 

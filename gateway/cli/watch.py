@@ -6,6 +6,7 @@ payloads are shown as ``name=value``; nested objects of one level are opened, wh
 
 import argparse
 import asyncio
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +21,12 @@ import orjson
 from pydantic import ValidationError
 
 from gateway.cli.numbers import seconds
-from gateway.credentials import tls_error, tls_problem
+from gateway.credentials import tls_error
 from gateway.daemon.catalogue import load_configuration
 from gateway.errors import LinkDown, LinkRefused
+from gateway.mqtt.aio_client import BrokerClient
 from gateway.mqtt.broker import BrokerSettings, Credentials
+from gateway.mqtt.listener import wrong_way
 from gateway.sinks.settings import LiveSettings
 
 
@@ -51,9 +54,10 @@ def _broker(text: str) -> tuple[BrokerSettings, str | None]:
     """Return the broker of a URL, and the password in it."""
     parts = urlsplit(text if "://" in text else f"mqtt://{text}")
     try:
-        broker = BrokerSettings(url=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", username=parts.username)
+        url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        broker = BrokerSettings(url=url, username=parts.username)
     except ValidationError:
-        wrong = f"{text!r}: write it as mqtt://[user:password@]host[:port], or mqtts:// for TLS"
+        wrong = f"{text!r}: write it as mqtt://[user:password@]host[:port], mqtts:// for TLS, or ws://, wss://"
         raise argparse.ArgumentTypeError(wrong) from None
     return broker, parts.password
 
@@ -62,22 +66,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Watch until Ctrl-C or ``--seconds``, both a good end; exit code 1 when the broker cannot be reached."""
     broker, password, topics = _where(arguments)
     credentials = _credentials(broker)
-    connect = partial(
-        aiomqtt.Client,
-        *broker.address,
-        username=credentials.username,
-        password=password or credentials.password,
-        tls_context=credentials.tls,
-    )
+    connect = partial(BrokerClient, broker, credentials._replace(password=password or credentials.password))
     try:
         asyncio.run(_watch(connect, topics, arguments))
     except KeyboardInterrupt:
         return 0
     except aiomqtt.MqttError as error:
-        failed = tls_error(error)
-        words = tls_problem(failed, "the broker's") if failed else getattr(error.__cause__, "strerror", None) or error
-        raise LinkDown(f"broker {broker.where}: {words}") from None
+        raise _meaning_of(error, broker, credentials) from None
     return 0
+
+
+def _meaning_of(error: aiomqtt.MqttError, broker: BrokerSettings, credentials: Credentials) -> LinkDown:
+    failed = tls_error(error)
+    told = isinstance(failed, ssl.SSLCertVerificationError) or isinstance(error, aiomqtt.MqttCodeError)
+    if not told and (wrong := wrong_way(broker, credentials.tls)):
+        return wrong
+    words = broker.tls_problem(failed) if failed else getattr(error.__cause__, "strerror", None) or error
+    return LinkDown(f"broker {broker.where}: {words}")
 
 
 def _where(arguments: argparse.Namespace) -> tuple[BrokerSettings, str | None, list[str]]:

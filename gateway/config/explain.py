@@ -1,5 +1,6 @@
 """What is wrong in a configuration, in words: the place, the value, and the nearest name that would be right."""
 
+import re
 import reprlib
 import types
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,30 @@ _WORDS = {
     "tuple_type": "should be a list, in square brackets",
 }
 """TOML's words for what pydantic says in Python's."""
+
+_TRUST = (
+    "name the authority of the certificate, or the certificate itself, in 'ca_file', and its name in 'server_name'"
+)
+_ELSEWHERE = {
+    "broker": "url",
+    "bits": "databits",
+    "bytesize": "databits",
+    "data_bits": "databits",
+    "host": "url",
+    "hostname": "url",
+    "insecure": _TRUST,
+    "insecure_skip_verify": _TRUST,
+    "password": "write it into a file and name that in 'password_file'",
+    "servers": "url",
+    "sni": "server_name",
+    "tls_ca": "ca_file",
+    "tls_cert": "certificate_file",
+    "tls_insecure": _TRUST,
+    "tls_key": "key_file",
+    "tls_server_name": "server_name",
+    "token": "write it into a file and name that in 'token_file'",
+}
+"""What other programs call a key, and what to write instead: our key, or what to do."""
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str, separator: str = ": ") -> list[str]:
@@ -49,6 +74,16 @@ def nearest(given: str, known: Sequence[str], what: str) -> str:
     return f"no {what} is called {given!r}; there {_are(known)}"
 
 
+def _unknown_key(given: str, known: Sequence[str]) -> str:
+    """Return the sentence for a key that is not ours; one that other programs use is known by its meaning."""
+    ours = _ELSEWHERE.get(given, "")
+    if ours in known:
+        return f"no key is called {given!r}; did you mean {ours!r}?"
+    if all(key in known for key in re.findall(r"'(\w+)'", ours)) and " " in ours:
+        return f"no key is called {given!r}: {ours}"
+    return nearest(given, known, "key")
+
+
 def _are(known: Sequence[str]) -> str:
     return f"are {', '.join(sorted(known))}" if known else "is none"
 
@@ -56,7 +91,7 @@ def _are(known: Sequence[str]) -> str:
 def _sentence(kind: str, message: str, given: object, loc: Loc, parent: type[BaseModel] | None) -> str:
     if kind == "extra_forbidden":
         known = sorted(parent.model_fields) if parent else []
-        return nearest(str(loc[-1]), known, "key") if known else "no such key"
+        return _unknown_key(str(loc[-1]), known) if known else "no such key"
     if kind == "missing":
         return "is missing"
     if kind == "union_tag_not_found":

@@ -27,15 +27,21 @@ SOON = 90.0
 
 _UNAVAILABLE, _BUSY, _TAKEN_OVER, _RATE, _QUOTA, _ADMINISTRATOR = 0x88, 0x89, 0x8E, 0x96, 0x97, 0x98
 _USE_ANOTHER, _MOVED, _CONNECTION_RATE = 0x9C, 0x9D, 0x9F
-_NOT_AUTHORIZED, _BANNED = 0x87, 0x8A
+_NOT_AUTHORIZED, _BANNED, _VERSION = 0x87, 0x8A, 0x84
 
 
-def connection_refused(code: int, words: str, *, server: str = "") -> LinkDown:
-    """Return what a CONNACK with this reason means; ``words`` are the broker's, ``server`` the one it names."""
+def connection_refused(code: int, words: str, *, protocol: str, server: str = "") -> LinkDown:
+    """Return what a CONNACK with this reason means; ``words`` are the broker's, ``server`` the one it names.
+
+    ``protocol`` is the version that we spoke.
+    """
     if code in (_USE_ANOTHER, _MOVED):
         return _elsewhere(words, server)
     if code in (_UNAVAILABLE, _BUSY, _QUOTA, _CONNECTION_RATE):
         return LinkDown(f"the broker refused us for now: {words}", wait=WAIT)
+    if code == _VERSION:
+        other = "3.1.1" if protocol == "5" else "5"
+        return LinkRefused(f'the broker does not speak MQTT {protocol}: set protocol = "{other}" ({words})')
     return LinkRefused(f"the broker refused us: {words}", wait=WAIT if code == _BANNED else 0.0)
 
 

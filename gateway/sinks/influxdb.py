@@ -104,7 +104,8 @@ class InfluxSink:
     def _open(self) -> InfluxDBClientAsync:
         settings = self._settings
         try:
-            self._token = read_secret("token_file", settings.token_file) if settings.token_file else None
+            # No header can begin or end in a space.
+            self._token = read_secret("token_file", settings.token_file).strip() if settings.token_file else None
             self._password = read_secret("password_file", settings.password_file) if settings.password_file else None
             context = tls_context(settings.ca_file)
         except CredentialsError as error:

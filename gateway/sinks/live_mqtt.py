@@ -6,6 +6,7 @@ nothing upstream ever waits. The status carries a last will, so that a dead gate
 
 import asyncio
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,8 +16,10 @@ import orjson
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.clock import Clock
-from gateway.credentials import tls_error, tls_problem
+from gateway.credentials import tls_error
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
+from gateway.mqtt.aio_client import BrokerClient
+from gateway.mqtt.listener import wrong_way
 from gateway.mqtt.reasons import connection_ended, connection_refused
 from gateway.sinks.settings import LiveSettings
 
@@ -83,13 +86,13 @@ class LiveSink:
                     tasks.create_task(self._publish(client))
                     tasks.create_task(_until_it_ends(client))
         except (aiomqtt.MqttError, OSError) as error:
-            raise self._problem(error, up=is_up) from None
+            raise await self._meaning_of(error, up=is_up) from None
         except ExceptionGroup as group:
             # The tasks fail together where aiomqtt has not yet learnt of the end that they have seen.
             _, others = group.split((aiomqtt.MqttError, OSError))
             if others is not None:
                 raise
-            raise self._problem(group, up=is_up) from None
+            raise await self._meaning_of(group, up=is_up) from None
 
     async def publish_offline(self) -> None:
         """Publish that the gateway stops in good order, in place of the last will; silent where that fails."""
@@ -117,6 +120,15 @@ class LiveSink:
                     self._queue.popleft()
             await self._shown.wait()
 
+    async def _meaning_of(self, error: BaseException, *, up: bool) -> LinkDown:
+        """Return what the end means, after a look at what listens there where the broker has not answered."""
+        end, failed = self._problem(error, up=up), tls_error(error)
+        told = up or isinstance(error, LinkDown) or getattr(error, "rc", None) is not None
+        clear = (ssl.SSLCertVerificationError, ConnectionRefusedError, socket.gaierror)
+        if told or isinstance(failed or error.__cause__, clear):
+            return end
+        return await asyncio.to_thread(wrong_way, self._settings, self._settings.load_credentials().tls) or end
+
     def _problem(self, error: BaseException, *, up: bool) -> LinkDown:
         """Return what it means that a connection ended, or that there was none."""
         while isinstance(error, BaseExceptionGroup):
@@ -126,12 +138,11 @@ class LiveSink:
         settings, reason = self._settings, getattr(error, "rc", None)
         where = settings.where
         if not up and (failed := tls_error(error)):
-            why = tls_problem(failed, "the broker's")
-            return LinkRefused(f"{where}: {why}")
+            return LinkRefused(f"{where}: {settings.tls_problem(failed)}")
         if not isinstance(reason, ReasonCode):
             return LinkDown(f"{where}: {error}")
         if not up:
-            return connection_refused(reason.value, str(reason))
+            return connection_refused(reason.value, str(reason), protocol=settings.protocol)
         if words := _SILENT_ENDS.get(reason.value):
             return LinkDropped(f"{where}: {words}")
         return connection_ended(reason.value, str(reason), client_id=settings.client_id)
@@ -143,14 +154,12 @@ class LiveSink:
         settings = self._settings
         credentials = settings.load_credentials()
         v5 = settings.protocol == "5"
-        return aiomqtt.Client(
-            *settings.address,
+        return BrokerClient(
+            settings,
+            credentials,
             identifier=settings.client_id,
-            username=credentials.username,
-            password=credentials.password,
             protocol=aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
             keepalive=settings.keepalive_seconds,
-            tls_context=credentials.tls,
             will=will,
             # A reading is small: without this the kernel keeps it back until the one before is acknowledged.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],

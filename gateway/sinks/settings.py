@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
-from gateway.mqtt.broker import BrokerSettings
+from gateway.mqtt.broker import BrokerSettings, Qos
 from gateway.settings import Duration, Settings, url
 
 HttpUrl = Annotated[str, url("http", "https", path=True)]
@@ -48,7 +48,7 @@ class LiveSettings(BrokerSettings):
 
     type: Literal["mqtt"] = "mqtt"
     topic: str = "prehod/{gateway}/{measurement}/{sensor}"
-    qos: Literal[0, 1] = 0
+    qos: Qos = 0
     retain: bool = False
 
     @model_validator(mode="after")

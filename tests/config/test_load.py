@@ -169,6 +169,9 @@ def test_the_tags_of_a_line_are_on_each_of_its_devices_unless_it_has_its_own() -
         ("mqtt://10.0.0.1:1884", False, ("10.0.0.1", 1884)),
         ("mqtt://[::1]", False, ("::1", 1883)),
         ("mqtts://[fe80::1]:8884", True, ("fe80::1", 8884)),
+        ("ws://broker/mqtt", False, ("broker", 80)),
+        ("wss://broker", True, ("broker", 443)),
+        ("wss://broker:8084/", True, ("broker", 8084)),
     ],
 )
 def test_a_brokers_url_tells_host_port_and_encryption(url: str, tls: bool, address: tuple[str, int]) -> None:

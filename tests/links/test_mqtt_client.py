@@ -24,7 +24,7 @@ def private_names() -> set[str]:
     return {name for name in names | set(vars(client.PahoClient)) if re.fullmatch("_[a-z][a-z_]*", name)} - OWN
 
 
-OWN = {"_settings", "_context"}
+OWN = {"_settings"}
 """What `PahoClient` keeps for itself."""
 
 
@@ -42,7 +42,7 @@ def test_the_names_in_use_are_the_ones_that_we_know_of() -> None:
 
 def test_our_names_hide_none_of_paho() -> None:
     original = paho.Client(CallbackAPIVersion.VERSION2)
-    ours = {"v5", *OWN, *vars(client.PahoClient)} - {"_create_socket"}
+    ours = {"v5", "context", *OWN, *vars(client.PahoClient)} - {"_create_socket"}
     ours = {name for name in ours if not name.startswith("__")}
     assert len(ours) > 5
     assert sorted(name for name in ours if hasattr(original, name)) == []
@@ -56,6 +56,20 @@ def test_a_packet_that_paho_has_not_begun_has_command_0() -> None:
 def test_paho_connects_through_the_method_that_is_replaced() -> None:
     calls = inspect.getsource(paho.Client.reconnect)
     assert "self._create_socket()" in calls, "PahoClient replaces it to connect by a GatheringSocket"
+
+
+def test_the_private_names_of_paho_s_websocket_are_there() -> None:
+    wrapper = paho._WebsocketWrapper
+    assert {"_recv_impl", "_create_frame", "_buffered_read"} <= vars(wrapper).keys()
+    assert list(inspect.signature(wrapper).parameters) == [
+        "socket",
+        "host",
+        "port",
+        "is_ssl",
+        "path",
+        "extra_headers",
+    ]
+    assert "self._readbuffer_head" in inspect.getsource(wrapper._buffered_read)
 
 
 def test_a_new_minor_version_of_paho_is_taken_by_hand_only() -> None:

@@ -47,6 +47,25 @@ def test_a_client_id_of_its_own_is_kept_and_an_absent_one_filled_in() -> None:
     assert BrokerSettings(url="mqtt://broker", client_id="mine").with_client_id("other").client_id == "mine"
 
 
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("mqtt://broker", None),
+        ("mqtts://broker:8883/", None),
+        ("ws://broker", "/mqtt"),
+        ("wss://broker:8084/", "/"),
+        ("wss://broker/city/ws", "/city/ws"),
+    ],
+)
+def test_a_websocket_has_a_path_and_plain_mqtt_none(url: str, path: str | None) -> None:
+    assert BrokerSettings(url=url).websocket_path == path
+
+
+@pytest.mark.parametrize("alpn", ["mqtt", ["mqtt"]])
+def test_one_protocol_or_several_may_be_asked_for(alpn: object) -> None:
+    assert BrokerSettings.model_validate({"url": "wss://broker", "alpn": alpn}).alpn == ("mqtt",)
+
+
 @pytest.mark.parametrize(("given", "seconds"), [("200ms", 1), ("59.6s", 60), ("2min", 120)])
 def test_a_keep_alive_is_whole_seconds_and_one_at_least(given: str, seconds: int) -> None:
     assert BrokerSettings(url="mqtt://broker", keepalive=given).keepalive_seconds == seconds

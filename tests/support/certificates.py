@@ -28,9 +28,9 @@ class Authority:
         self._directory = directory
         self.file, self._key = _new(directory, name, *(extensions or (KEY_USAGE,)))
 
-    def certify(self, name: str, *extensions: str) -> Certificate:
-        """Make a certificate for 127.0.0.1."""
-        usual = ("subjectAltName=IP:127.0.0.1", "basicConstraints=critical,CA:FALSE")
+    def certify(self, name: str, *extensions: str, host: str = "IP:127.0.0.1") -> Certificate:
+        """Make a certificate for a host."""
+        usual = (f"subjectAltName={host}", "basicConstraints=critical,CA:FALSE")
         return _new(self._directory, name, *usual, *extensions, by=(self.file, self._key))
 
 

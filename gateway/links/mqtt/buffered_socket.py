@@ -8,6 +8,7 @@ gathers what is sent until `flush`. It is what paho calls a ``SocketLike``, as i
 import socket
 import ssl
 from contextlib import suppress
+from typing import Protocol
 
 from gateway.links.mqtt.packets import Message, parse_publish
 
@@ -17,11 +18,19 @@ _ESTABLISHED = 1
 """The first byte of Linux's ``struct tcp_info``: TCP_ESTABLISHED."""
 
 
-class GatheringSocket:
-    """Wraps a connected socket, plain or TLS, once it does not block any more."""
+class SocketLike(Protocol):
+    """What bytes go through: a socket, or a WebSocket on one."""
 
-    def __init__(self, wrapped: socket.socket) -> None:
+    def recv(self, length: int, /) -> bytes: ...  # noqa: D102 -- as a socket's
+    def send(self, data: bytes | bytearray, /) -> int: ...  # noqa: D102 -- the same
+
+
+class GatheringSocket:
+    """Wraps a connected socket, plain or TLS, once it does not block any more; ``framed`` is a WebSocket on it."""
+
+    def __init__(self, wrapped: socket.socket, framed: SocketLike | None = None) -> None:
         self._socket = wrapped
+        self._framed = framed or wrapped
         self._in = b""
         self._position = 0
         self._out = bytearray()
@@ -42,7 +51,7 @@ class GatheringSocket:
         if self.waiting:
             return True
         try:
-            self._in = self._socket.recv(READ_SIZE)
+            self._in = self._framed.recv(READ_SIZE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
         self._position = 0
@@ -81,7 +90,7 @@ class GatheringSocket:
         """Send what was gathered; True when all of it is out. Raises ``OSError`` when the connection is gone."""
         while self._out:
             try:
-                sent = self._socket.send(self._out)
+                sent = self._framed.send(self._out)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return False
             del self._out[:sent]

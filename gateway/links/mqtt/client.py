@@ -11,6 +11,7 @@ from paho.mqtt.properties import Properties
 
 from gateway.links.mqtt.buffered_socket import GatheringSocket
 from gateway.links.mqtt.settings import MqttSettings
+from gateway.mqtt.websocket import WebSocket
 
 CONNECT_WITHIN = 5.0
 """Seconds for TCP, and again for TLS."""
@@ -31,7 +32,8 @@ class PahoClient(paho.Client):
 
     def __init__(self, settings: MqttSettings) -> None:
         self._settings = settings
-        self._context: ssl.SSLContext | None = None
+        self.context: ssl.SSLContext | None = None
+        """How the connection is encrypted, once the credentials are loaded; None where it is not."""
         self.v5 = settings.protocol == "5"
         super().__init__(
             CallbackAPIVersion.VERSION2,
@@ -49,7 +51,7 @@ class PahoClient(paho.Client):
         credentials = self._settings.load_credentials()
         if credentials.username is not None:
             self.username_pw_set(credentials.username, credentials.password)
-        self._context = credentials.tls
+        self.context = credentials.tls
 
     def connect_once(self) -> None:
         """Connect and queue CONNECT for a session that lasts; blocks, so call it in a thread. Raises ``OSError``."""
@@ -81,10 +83,11 @@ class PahoClient(paho.Client):
         created.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
         # Acknowledgements are gathered by us; the broker waits for them.
         created.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._context is not None:
+        if self.context is not None:
             # paho's own way leaves the socket open where the handshake fails; this one closes it.
-            created = self._context.wrap_socket(created, server_hostname=address[0])
-        self.gathering = GatheringSocket(created)
+            created = self.context.wrap_socket(created, server_hostname=address[0])
+        framed = None if self._settings.websocket_path is None else WebSocket(created, self._settings)
+        self.gathering = GatheringSocket(created, framed)
         if self.abandoned:
             self.gathering.close()
         return self.gathering

@@ -9,6 +9,7 @@ connection. paho blocks while it connects, so that runs in a thread; from then o
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -18,12 +19,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from gateway.credentials import tls_problem
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.links.mqtt.client import PahoClient
 from gateway.links.mqtt.packets import Message, pubacks
 from gateway.links.mqtt.paho_reasons import downgraded_topics, refused_topics, why_ended, why_refused
 from gateway.links.mqtt.settings import MqttSettings
+from gateway.mqtt.listener import wrong_way
 
 MESSAGES_A_TURN = 256
 """How many messages are taken before the event loop gets its turn."""
@@ -37,8 +38,7 @@ ANSWER_WITHIN = 10.0
 PAUSED_BYTES = 1024 * 1024
 """What a connection takes into memory while it is paused. A broker's window is full long before: we go on reading."""
 
-
-_WHOSE = "the broker's"
+_CLOSED_BY_US = "closed by us"
 
 
 class Connection:
@@ -72,6 +72,8 @@ class Connection:
         """Bytes in memory while it is paused, None where it is not."""
         self._reading_paused = False
         self._heard = False
+        self._answered = False
+        """Whether the broker has answered our CONNECT, with yes or no."""
         self._writing = False
         self._turn_scheduled = False
         self._session_present = False
@@ -97,9 +99,13 @@ class Connection:
             client.abandoned = True  # the thread cannot be stopped; it closes what it opens
             raise
         except ssl.SSLError as error:
-            raise LinkRefused(f"{where}: {tls_problem(error, _WHOSE)}") from error
+            refused = LinkRefused(f"{where}: {self._settings.tls_problem(error)}")
+            known = isinstance(error, ssl.SSLCertVerificationError)
+            raise (refused if known else await self._meaning_of(refused)) from error
         except OSError as error:
-            raise LinkDown(f"{where}: {error.strerror or error}") from error
+            down = LinkDown(f"{where}: {error.strerror or error}")
+            refusing = isinstance(error, ConnectionRefusedError | socket.gaierror)
+            raise (down if refusing else await self._meaning_of(down)) from error
         except ValueError as error:
             raise LinkRefused(f"{where}: {error}") from error
         assert client.gathering is not None
@@ -111,7 +117,15 @@ class Connection:
                 return await self._ready
         except TimeoutError:
             problem = f"{where}: connected, but the broker did not answer within {self._answer_within:g} s"
-            raise LinkDown(problem) from None
+            raise await self._meaning_of(LinkDown(problem)) from None
+        except LinkDown as error:
+            raise (error if self._answered else await self._meaning_of(error)) from None
+
+    async def _meaning_of(self, end: LinkDown) -> LinkDown:
+        """Return what it means that a connection ended before the broker answered; ``end`` where that is not seen."""
+        if end.args == (_CLOSED_BY_US,):
+            return end
+        return await asyncio.to_thread(wrong_way, self._settings, self._client.context) or end
 
     async def receive(self) -> list[Message]:
         """Return what came since the last call, in order, waiting for the first of it.
@@ -172,13 +186,14 @@ class Connection:
             self._client.on_disconnect = None  # it would not know who ended it
             self._client.disconnect()
             self._write()
-        self._end(LinkDown("closed by us"))
+        self._end(LinkDown(_CLOSED_BY_US))
 
     def _on_connect(
         self, client: Client, _: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
+        self._answered = True
         if reason.is_failure:
-            self._end(why_refused(reason, properties))
+            self._end(why_refused(reason, properties, self._settings.protocol))
             return
         self.accepted = True
         self._session_present = flags.session_present
@@ -297,7 +312,7 @@ class Connection:
     def _failed(self, error: OSError) -> None:
         # With TLS 1.3 a refused client certificate shows only when the first answer is read.
         if isinstance(error, ssl.SSLError) and not self._ready.done():
-            self._end(LinkRefused(tls_problem(error, _WHOSE)))
+            self._end(LinkRefused(self._settings.tls_problem(error)))
         else:
             kind = LinkDropped if isinstance(error, ConnectionResetError) else LinkDown
             self._end(kind(f"connection lost: {error.strerror or error}"))

@@ -9,9 +9,9 @@ from gateway.links.mqtt.settings import MqttSettings
 from gateway.mqtt.reasons import connection_ended, connection_refused
 
 
-def why_refused(reason: ReasonCode, properties: Properties | None) -> LinkDown:
-    """Return what a CONNACK that is no success means."""
-    return connection_refused(reason.value, _words(reason, properties), server=_server(properties))
+def why_refused(reason: ReasonCode, properties: Properties | None, protocol: str) -> LinkDown:
+    """Return what a CONNACK that is no success means, where MQTT of this version was spoken."""
+    return connection_refused(reason.value, _words(reason, properties), protocol=protocol, server=_server(properties))
 
 
 def why_ended(
@@ -32,7 +32,8 @@ def why_ended(
         case "Unspecified error" | "Success":
             return LinkDropped("the broker closed the connection without a word")
         case "Protocol error" if not open_:
-            return LinkRefused(f"the broker does not speak MQTT {settings.protocol}: set another protocol version")
+            other = "3.1.1" if settings.protocol == "5" else "5"
+            return LinkRefused(f'the broker does not speak MQTT {settings.protocol}: set protocol = "{other}"')
         case name:
             return LinkDown(f"connection lost: {name}")
 

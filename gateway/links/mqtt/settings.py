@@ -1,10 +1,10 @@
 """What may be set about a connection that reads from an MQTT broker."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from gateway.mqtt.broker import BrokerSettings
+from gateway.mqtt.broker import BrokerSettings, Qos
 from gateway.settings import Duration, Name
 
 
@@ -22,6 +22,6 @@ class MqttSettings(BrokerSettings):
     """A broker, and the session there; without ``topics`` the driver's own are meant."""
 
     topics: tuple[TopicFilter, ...] = ()
-    qos: Literal[0, 1] = 1
+    qos: Qos = 1
     session_expiry: Duration = 7 * 86400.0
     receive_maximum: int = Field(1000, ge=1, le=5000)
