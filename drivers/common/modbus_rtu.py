@@ -6,7 +6,7 @@ Numbers are big endian, the CRC (polynomial A001, from FFFF) low byte first; fun
     question   aa ff rr rr nn nn cc cc      a address, f function, r first register, n how many (or what to write)
     answer     aa ff bb dd .. dd cc cc      b bytes of data d
     written    aa 06 rr rr vv vv cc cc      the question again
-    refusal    aa ff ee cc cc               f with its high bit set; e 1 function, 2 register, 3 value, 4 failure, ..
+    refusal    aa ff ee cc cc               f with its high bit set; e as in `REFUSALS`
 
     FE 04 00 03 00 01 D5 C5                 to any sensor: input register 3, one of them
     FE 04 02 01 90 AC D8                    it holds 0190 = 400
@@ -27,7 +27,18 @@ from gateway.contract import Reject
 COILS, INPUTS, HOLDING, INPUT, WRITE = 1, 2, 3, 4, 6
 REFUSED = 0x80
 SHORTEST = 5
-REFUSALS = {1: "function", 2: "register", 3: "value", 4: "it has failed", 5: "later", 6: "it is busy"}
+REFUSALS = {
+    1: "it has no such function: is it another table?",
+    2: "it has no such register, or not so many from there on",
+    3: "it does not take this number of registers, or this value",
+    4: "it has failed",
+    5: "it needs longer, and works on it",
+    6: "it is busy",
+    8: "its memory is damaged",
+    10: "the gateway before it has no way to it",
+    11: "the gateway before it got no answer from it",
+}
+"""Exception codes, in words."""
 
 
 class Answer(NamedTuple):

@@ -1,22 +1,21 @@
-"""Configured Modbus registers: the place and the meaning of a value, counters, and blocks to ask for.
+"""Configured Modbus registers: the place and the meaning of a value, and counters.
 
 `drivers.modbus` explains the options.
 """
 
 import math
 import struct
-from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from drivers.common.modbus_rtu import COILS, HOLDING, INPUT, INPUTS, Answer
+from drivers.common.modbus_rtu import COILS, HOLDING, INPUT, INPUTS
+from drivers.modbus.numbers import LAYOUTS, LONG_NAMES, Order, Type, never_measured, read
 from gateway.contract import FieldValue, Options
 
 Table = Literal["coil", "discrete", "holding", "input"]
 FUNCTIONS: dict[Table, int] = {"coil": COILS, "discrete": INPUTS, "holding": HOLDING, "input": INPUT}
-LAYOUTS = {"uint16": ">H", "int16": ">h", "uint32": ">I", "int32": ">i", "float32": ">f"}
 
 
 class Register(Options):
@@ -25,11 +24,14 @@ class Register(Options):
     field: str
     table: Table = "holding"
     at: int = Field(ge=0, le=0xFFFF)
-    type: Literal["uint16", "int16", "uint32", "int32", "float32"] = "uint16"
+    type: Type = "uint16"
+    length: int | None = Field(default=None, ge=1, le=125)
+    order: Annotated[Order, BeforeValidator(lambda order: LONG_NAMES.get(order, order))] = "ABCD"
     low_word_first: bool = False
     bit: int | None = Field(default=None, ge=0, le=15)
     scale: float = 1.0
     offset: float = 0.0
+    missing: Annotated[tuple[float, ...], BeforeValidator(lambda one: one if isinstance(one, list) else [one])] = ()
     counter: bool = False
     highest: int | None = Field(default=None, gt=0)
     most: int | None = Field(default=None, gt=0)
@@ -37,19 +39,15 @@ class Register(Options):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Register":
-        known = self.vocabulary.get(self.field)
-        if known is None or known.type == "str":
-            near = get_close_matches(
-                self.field, [one.name for one in self.vocabulary.values() if one.type != "str"], n=1
-            )
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"no number and no yes or no is called {self.field!r}{hint}")
+        _check_field(self)
         if self.counter and (self.bits or self.bit is not None or not self.type.startswith("uint")):
-            raise ValueError('a counter is a "uint16" or a "uint32"')
+            raise ValueError('a counter is a "uint16", a "uint32" or a "uint64"')
         if not self.counter and (self.highest is not None or self.most is not None):
             raise ValueError("highest and most belong to a counter")
         if self.bit is not None and (self.bits or self.type != "uint16"):
             raise ValueError('a bit is one of a "uint16"')
+        if self.low_word_first and self.order not in ("ABCD", "CDAB"):
+            raise ValueError(f'low_word_first is order = "CDAB", and order is {self.order!r}: choose one')
         return self
 
     @property
@@ -60,26 +58,64 @@ class Register(Options):
     @property
     def size(self) -> int:
         """How many registers it takes, or bits."""
-        return 1 if self.bits else struct.calcsize(LAYOUTS[self.type]) // 2
+        if self.bits:
+            return 1
+        return self.length or struct.calcsize(LAYOUTS[self.type]) // 2
 
-    def raw(self, data: bytes, first: int) -> float:
-        """Return the number from the data of an answer that begins with the register, or bit, ``first``."""
+    def raw(self, data: bytes, first: int) -> float | str:
+        """Return what an answer that begins with the register, or bit, ``first`` says, before it is scaled."""
         place = self.at - first
         if self.bits:
             return data[place // 8] >> place % 8 & 1
         words = data[2 * place : 2 * (place + self.size)]
-        if self.low_word_first:
-            words = words[2:] + words[:2]
-        (number,) = struct.unpack(LAYOUTS[self.type], words)
-        return float(number if self.bit is None else number >> self.bit & 1)
+        number = read(words, self.type, self._order)
+        return number if self.bit is None or isinstance(number, str) else int(number) >> self.bit & 1
 
-    def value(self, raw: float) -> FieldValue | None:
-        """Return the field's value; None for what is no number."""
+    def means_nothing(self, raw: float | str) -> bool:
+        """Tell whether this is what the device shows instead of a value; negative numbers may be named unsigned."""
+        if isinstance(raw, str):
+            return not raw
+        return raw in self.missing or (raw < 0 and raw + 2 ** (16 * self.size) in self.missing)
+
+    def implausible(self, raw: float | str) -> str:
+        """Say so where a number cannot be one that was measured; "" where it can."""
+        if isinstance(raw, str) or not self.type.startswith("float"):
+            return ""
+        return never_measured(raw, self.type, self._order)
+
+    def value(self, raw: float | str) -> FieldValue | None:
+        """Return the field's value; None for what is no number, or too great for a database."""
+        if isinstance(raw, str):
+            return raw
         scaled = raw if (self.scale, self.offset) == (1.0, 0.0) else round(raw * self.scale + self.offset, 9)
         if not math.isfinite(scaled):
             return None
         kind = self.vocabulary[self.field].type
-        return bool(scaled) if kind == "bool" else round(scaled) if kind == "int" else float(scaled)
+        if kind == "int":
+            return whole if -(2**63) <= (whole := round(scaled)) < 2**63 else None
+        return bool(scaled) if kind == "bool" else float(scaled)
+
+    @property
+    def _order(self) -> Order:
+        return "CDAB" if self.low_word_first else self.order
+
+
+def _check_field(register: Register) -> None:
+    """Look whether there is such a field, and whether it holds what the register does."""
+    text = register.type == "string"
+    if text is (register.length is None):
+        raise ValueError('"string" needs its length in registers' if text else 'length belongs to type = "string"')
+    if text and register.bits:
+        raise ValueError("coils and discrete inputs are single bits")
+    known = register.vocabulary.get(register.field)
+    if known is not None and (known.type == "str") is text:
+        return
+    names = [one.name for one in register.vocabulary.values() if (one.type == "str") is text]
+    near = get_close_matches(register.field, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    if text:
+        raise ValueError(f"no text is called {register.field!r}" + (hint or "; there are " + ", ".join(names)))
+    raise ValueError(f"no number and no yes or no is called {register.field!r}{hint}")
 
 
 class Counter:
@@ -105,38 +141,3 @@ class Counter:
         if counted <= self._most:
             return counted, seconds, False
         return (shown if shown <= self._most else None), seconds, True
-
-
-class Block(NamedTuple):
-    """Registers that are asked for together."""
-
-    function: int
-    first: int
-    number: int
-    registers: tuple[Register, ...]
-
-    @property
-    def size(self) -> int:
-        """The bytes of data in the answer."""
-        return (self.number + 7) // 8 if self.function in (COILS, INPUTS) else 2 * self.number
-
-    def answered_by(self, answer: Answer) -> bool:
-        """Tell whether it has the form that an answer to this block has."""
-        return (answer.function, len(answer.data)) == (self.function, self.size)
-
-
-def blocks(registers: Iterable[Register], longest: int) -> Iterator[Block]:
-    """Join what lies side by side into blocks of up to ``longest`` registers."""
-    waiting = sorted(registers, key=lambda one: (FUNCTIONS[one.table], one.at))
-    while waiting:
-        first = waiting[0]
-        end = first.at + first.size
-        together = [first]
-        for one in waiting[1:]:
-            last = max(end, one.at + one.size)
-            if one.table != first.table or one.at > end or last - first.at > longest:
-                break
-            together.append(one)
-            end = last
-        del waiting[: len(together)]
-        yield Block(FUNCTIONS[first.table], first.at, end - first.at, tuple(together))

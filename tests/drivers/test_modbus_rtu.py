@@ -46,7 +46,12 @@ def test_an_order_is_confirmed_by_register_and_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [(2, "refused with 2: register"), (0x77, "refused with 119: for its own reason")]
+    ("code", "words"),
+    [
+        (2, "refused with 2: it has no such register, or not so many from there on"),
+        (11, "refused with 11: the gateway before it got no answer from it"),
+        (0x77, "refused with 119: for its own reason"),
+    ],
 )
 def test_a_refusal_says_of_what_and_why(code: int, words: str) -> None:
     said = parse(with_crc(bytes((0x11, 0x84, code))))
