@@ -107,7 +107,7 @@ class Decoder:
 DRIVER = Driver(
     name="nextpm_modbus",
     title="TERA NextPM (Modbus)",
-    link=SerialLink(baudrate=115200, parity="E", interval=60.0, bus=True, harmless="poll"),
+    link=SerialLink(baudrate=115200, parity="E", interval=60.0, bus=True, harmless="poll", modbus=True),
     fields=(*FIELDS, field("firmware_version")),
     max_frame=longest(SIZES),
     decoder=Decoder,

@@ -77,7 +77,7 @@ class Decoder:
 DRIVER = Driver(
     name="senseair_k30",
     title="SenseAir K30",
-    link=SerialLink(baudrate=9600, interval=10.0, timeout=0.5, bus=True, harmless="poll"),
+    link=SerialLink(baudrate=9600, interval=10.0, timeout=0.5, bus=True, harmless="poll", modbus=True),
     fields=(field("co2", 250, 10000),),
     max_frame=longest(SIZES),
     decoder=Decoder,

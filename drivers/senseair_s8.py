@@ -122,7 +122,7 @@ class Decoder:
 DRIVER = Driver(
     name="senseair_s8",
     title="SenseAir S8",
-    link=SerialLink(baudrate=9600, interval=10.0, timeout=0.5, bus=True, harmless="poll"),
+    link=SerialLink(baudrate=9600, interval=10.0, timeout=0.5, bus=True, harmless="poll", modbus=True),
     fields=(field("co2", 250, 10000), field("device_error"), field("firmware_version"), field("serial_number")),
     max_frame=longest(SIZES),
     decoder=Decoder,

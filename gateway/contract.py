@@ -231,7 +231,7 @@ class SerialLink:
     ``harmless`` is how much may be sent to a device that is only suspected on a line: nothing (""), the first
     ``poll`` of a new decoder ("poll"), or ``start`` and every ``poll`` ("start"). Harmless is what changes neither
     anything that a device keeps without power nor when it reports; nor does it take away what somebody else has yet
-    to read.
+    to read. ``modbus`` is true for what speaks Modbus RTU, one question at a time: Modbus TCP reaches it as well.
     """
 
     baudrate: int
@@ -241,6 +241,7 @@ class SerialLink:
     timeout: float = 1.0
     bus: bool = False
     harmless: Literal["", "poll", "start"] = ""
+    modbus: bool = False
 
 
 @dataclass(frozen=True, slots=True)

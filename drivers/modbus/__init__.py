@@ -1,7 +1,8 @@
-"""Any device that answers Modbus RTU: loop detectors and counters, weather stations, meters, as configured.
+"""Any device that answers Modbus, RTU or TCP: loop detectors and counters, weather stations, meters, as configured.
 
-`common.modbus_rtu` draws the frames. A register of an LD120 loop detector (9600 8N1, id 254 as delivered, at most 8
-registers a question), whose manual calls the count 40010 and 40011, high word first, and the fault bit 30002.0::
+`common.modbus_rtu` draws the frames; with ``port = "modbus://HOST"`` they go by Modbus TCP. A register of an LD120
+loop detector (9600 8N1, id 254 as delivered, at most 8 registers a question), whose manual calls the count 40010 and
+40011, high word first, and the fault bit 30002.0::
 
     driver = "modbus"
     address = 254
@@ -187,8 +188,8 @@ class Decoder:
 
 DRIVER = Driver(
     name="modbus",
-    title="Modbus RTU devices: loop detectors, counters, meters",
-    link=SerialLink(baudrate=9600, interval=60.0, bus=True, harmless="poll"),
+    title="Modbus devices, RTU and TCP: loop detectors, counters, meters",
+    link=SerialLink(baudrate=9600, interval=60.0, bus=True, harmless="poll", modbus=True),
     fields=tuple(one for one in VOCABULARY.values() if one.type != "str"),
     max_frame=255,
     decoder=Decoder,

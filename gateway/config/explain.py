@@ -46,6 +46,15 @@ _ELSEWHERE = {
 }
 """What other programs call a key, and what to write instead: our key, or what to do."""
 
+_MODBUS_TCP = 'for Modbus TCP write type = "serial", port = "modbus://HOST" and driver = "modbus"'
+_SERIAL_SERVER = 'for a serial server write type = "serial" and port = "socket://HOST:PORT"'
+_TYPES = {
+    **dict.fromkeys(("modbus_tcp", "modbus-tcp", "modbustcp", "modbus"), _MODBUS_TCP),
+    **dict.fromkeys(("tcp", "socket", "ser2net", "rfc2217"), _SERIAL_SERVER),
+    "modbus_rtu": 'for Modbus RTU write type = "serial" and driver = "modbus"',
+}
+"""What other programs call a source, and how it is written here."""
+
 
 def explain(error: ValidationError, model: type[BaseModel], where: str, separator: str = ": ") -> list[str]:
     """Return one line for each thing that does not fit ``model``, as ``where: place: what, and how to mend it``."""
@@ -97,7 +106,9 @@ def _sentence(kind: str, message: str, given: object, loc: Loc, parent: type[Bas
     if kind == "union_tag_not_found":
         return "'type' is missing"
     if kind == "union_tag_invalid":
-        return "'type' is none of" + message.rpartition("expected tags:")[2]
+        given_type = str(given.get("type", "")).lower() if isinstance(given, dict) else ""
+        remedy = _TYPES.get(given_type, "")
+        return "'type' is none of" + message.rpartition("expected tags:")[2] + (f"; {remedy}" if remedy else "")
     if kind in _WORDS:
         return f"{reprlib.repr(given)}: {_WORDS[kind]}"
     text = message.removeprefix("Value error, ")

@@ -203,6 +203,7 @@ def _check_line(
         if driver is None:
             continue
         address = device.address
+        yield from _check_modbus(here, driver, source, address)
         if driver.serial is not None and not driver.serial.bus:
             if len(source.devices) > 1:
                 yield f"{here}.driver: {device.driver!r} has no address, it cannot share a line"
@@ -223,6 +224,17 @@ def _check_unnamed(place: str, source: SerialSourceSettings, driver: Driver, opt
         yield f"{place}.sensor: is missing"
     elif driver.lines is None:
         yield f"{place}: 'sensor' is missing (or devices = [...] for a bus)"
+
+
+def _check_modbus(place: str, driver: Driver, source: SerialSourceSettings, address: int | None) -> Iterator[str]:
+    """Look whether the device can be spoken to by Modbus TCP, and whether it has an address that a line knows."""
+    over_tcp = source.port.startswith("modbus://")
+    modbus = isinstance(driver.link, SerialLink) and driver.link.modbus
+    if over_tcp and not modbus:
+        socket = source.port.replace("modbus://", "socket://")
+        yield f"{place}.driver: {driver.name!r} speaks no Modbus; for the bytes of its line write port = {socket!r}"
+    elif modbus and not over_tcp and address in (0, 255):
+        yield f"{place}.address: {address} is no address of a device on a line, only a unit of Modbus TCP"
 
 
 def _claim(

@@ -19,7 +19,7 @@ from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin, Reading
 from gateway.ingest.recent_times import still_to_come
 from gateway.ingest.settings import SensorSettings
-from gateway.links.serial import SerialSettings
+from gateway.links.line_settings import Rs485, SerialSettings
 from gateway.sinks.duplicates import DuplicateGuard
 from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
@@ -152,6 +152,10 @@ def serial_source(name: str, source: SerialSourceSettings, parts: Parts) -> Seri
         source.baudrate or link.baudrate,
         source.parity or link.parity,
         source.stopbits or link.stopbits,
+        source.databits or 8,
+        source.dtr,
+        source.rts,
+        None if source.rs485 is None else Rs485(**source.rs485.model_dump()),
     )
     devices = [_serial_device(name, device, parts) for device in given]
     return SerialIngest(

@@ -1,37 +1,56 @@
 """One serial line, opened exclusively and read by the event loop.
 
-A `Line` lives from opening to unplugging; for the next attempt make a new one. pyserial knows how to set up a port;
+A `Line` lives from opening to unplugging; for the next attempt make a new one. Opening blocks, and runs in a thread;
 once it is open, bytes are read from its descriptor, so nothing here ever blocks the loop. A port that vanishes shows
-as an end of file, as EIO or as ENXIO, depending on its driver: all are `LinkDown`.
+as an end of file, as EIO or as ENXIO, depending on its driver, a serial server behind a network as an end or a
+timeout: all are `LinkDown`.
 """
 
 import asyncio
-import errno
-import os
-import termios
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Protocol
 
-import serial
-
-from gateway.errors import LinkDown, LinkRefused
+from gateway.errors import LinkDown
 from gateway.links import ports
+from gateway.links.line_settings import NetworkPort, SerialSettings
+from gateway.links.modbus_tcp import open_modbus
+from gateway.links.rfc2217 import open_rfc2217
+from gateway.links.tcp import open_tcp
+from gateway.links.tty import open_tty
 
-READ_SIZE = 4096
 MAX_BUFFERED = 65536
 """Bytes kept for a reader that is busy; beyond it the rest stays in the kernel's buffer."""
 SEND_PATIENCE = 10.0
 """Seconds after which a port that takes no byte is given up: an adapter may hang."""
 
 
-@dataclass(frozen=True, slots=True)
-class SerialSettings:
-    """How a port is set up; ``port`` is a path or a USB identity, see `gateway.links.ports`."""
+class Port(Protocol):
+    """An open port: it never blocks, and says so by ``BlockingIOError``."""
 
-    port: str
-    baudrate: int
-    parity: str = "N"
-    stopbits: int = 1
+    device: str
+    """The path that was opened, or the url."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether bytes that it took have not gone out yet."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to watch."""
+
+    def read(self) -> bytes:
+        """Return what has come; b"" once it is gone. Raises ``OSError``, or `LinkDown` for what it understood."""
+
+    def write(self, data: bytes) -> int:
+        """Return how much it took; with nothing to write, send what is pending."""
+
+    def why_ended(self, error: OSError | None) -> str:
+        """Return what it means that reading or writing ended like this."""
+
+    def shared(self) -> str:
+        """Say who else reads there; "" where that is nobody, or cannot be seen. Blocks."""
+
+    def close(self) -> None:
+        """Give it back."""
 
 
 class Line:
@@ -48,12 +67,12 @@ class Line:
         send_patience: float = SEND_PATIENCE,
     ) -> None:
         self.device = ""
-        """The path that was opened."""
+        """The path that was opened, or the url."""
         self._settings = settings
         self._resolve = resolve
         self._send_patience = send_patience
         self._loop = asyncio.get_running_loop()
-        self._port: serial.Serial | None = None
+        self._port: Port | None = None
         self._fd = -1
         self._buffer = bytearray()
         self._arrived = asyncio.Event()
@@ -66,11 +85,14 @@ class Line:
         """Open and set up the port; `LinkDown` when it is not there, `LinkRefused` when it is not ours to open."""
         opening = asyncio.ensure_future(asyncio.to_thread(self._open))
         try:
-            self._port = await asyncio.shield(opening)
+            port, early = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_late)
             raise
-        self._fd = self._port.fileno()
+        self._port = port
+        self.device = port.device
+        self._buffer += early
+        self._fd = port.fileno()
         self._start_reading()
 
     async def receive(self, timeout: float) -> bytes:  # noqa: ASYNC109 -- silence is a result here, not an error
@@ -94,11 +116,11 @@ class Line:
 
     async def send(self, data: bytes) -> None:
         """Write a command; waits while the port is busy, and raises `LinkDown` when that does not end."""
-        while data:
-            if self._ended is not None:
-                raise self._ended
+        while data or (self._port is not None and self._port.pending):
+            if self._ended is not None or self._port is None:
+                raise self._ended or LinkDown(_CLOSED_BY_US)
             try:
-                data = data[os.write(self._fd, data) :]
+                data = data[self._port.write(data) :]
             except BlockingIOError:
                 await self._until_writable()
             except OSError as error:
@@ -106,43 +128,36 @@ class Line:
 
     async def shared(self) -> str:
         """Say who else has the port open, and so may take bytes from us; "" where it is ours alone."""
-        return await asyncio.to_thread(ports.shared, self.device)
+        return "" if self._port is None else await asyncio.to_thread(self._port.shared)
 
     def close(self) -> None:
         """Give the port back. Safe at any moment, and twice; a `receive` or `send` under way ends."""
-        self._stop(LinkDown("closed by us"))
+        self._stop(LinkDown(_CLOSED_BY_US))
         if self._port is not None:
             self._port.close()
             self._port = None
 
-    def _open(self) -> serial.Serial:
+    def _open(self) -> tuple[Port, bytes]:
+        """Open the port; returns it, and what came while it was set up."""
         settings = self._settings
-        device = self._resolve(settings.port)
-        self.device = device
-        try:
-            return serial.Serial(
-                device,
-                settings.baudrate,
-                parity=settings.parity,
-                stopbits=settings.stopbits,
-                timeout=0,
-                write_timeout=0,
-                exclusive=True,
-            )
-        except serial.SerialException as error:
-            raise _explain(device, error) from error
-        except OSError as error:
-            raise LinkDown(f"{device}: {error.strerror or error}") from error
-        except (ValueError, termios.error) as error:  # pyserial passes on what an adapter says to its settings
-            raise LinkRefused(f"{device}: {error}") from error
+        where = NetworkPort.parse(settings.port)
+        if where is None:
+            return open_tty(settings, self._resolve), b""
+        if where.scheme == "rfc2217":
+            return open_rfc2217(where, settings)
+        return (open_modbus if where.scheme == "modbus" else open_tcp)(where), b""
 
     def _readable(self) -> None:
+        assert self._port is not None
         try:
-            data = os.read(self._fd, READ_SIZE)
+            data = self._port.read()
         except BlockingIOError:
             return
         except OSError as error:
             self._end(error)
+            return
+        except LinkDown as error:
+            self._stop(error)
             return
         if not data:
             self._end(None)
@@ -180,8 +195,8 @@ class Line:
             self._writing = False
 
     def _end(self, error: OSError | None) -> None:
-        why = "the device is gone (unplugged?)" if error is None or error.errno in _GONE else str(error)
-        self._stop(LinkDown(f"{self.device}: {why}"))
+        assert self._port is not None
+        self._stop(LinkDown(f"{self.device}: {self._port.why_ended(error)}"))
 
     def _stop(self, why: LinkDown) -> None:
         """Watch the descriptor no more, while it is still ours, and wake `receive` and `send`."""
@@ -192,28 +207,10 @@ class Line:
         self._writable.set()
 
 
-NO_PORT = "it is there, and is no serial port"
-
-_GONE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF})
+_CLOSED_BY_US = "closed by us"
 
 
-def _explain(device: str, error: serial.SerialException) -> LinkDown:
-    match error.errno:
-        case errno.ENOENT | errno.ENXIO | errno.ENODEV:
-            return LinkDown(f"{device}: no such port; is it plugged in?")
-        case errno.EACCES | errno.EPERM:
-            return LinkRefused(f"{device}: {ports.denied(device)}")
-        case errno.EBUSY | errno.EAGAIN:  # claimed by ioctl, or locked
-            return LinkRefused(f"{device}: {ports.locked_by(device)}")
-        case errno.EISDIR:
-            return LinkRefused(f"{device}: {NO_PORT}")
-    cause = error.__context__  # pyserial keeps no number of what the settings met
-    if isinstance(cause, termios.error) and cause.args[:1] == (errno.ENOTTY,):
-        return LinkRefused(f"{device}: {NO_PORT}")
-    return LinkDown(f"{device}: {error}")
-
-
-def _close_late(opening: "asyncio.Future[serial.Serial]") -> None:
+def _close_late(opening: "asyncio.Future[tuple[Port, bytes]]") -> None:
     """Close a port that opened after `Line.open` was cancelled."""
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+        opening.result()[0].close()

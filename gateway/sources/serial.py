@@ -12,7 +12,8 @@ from gateway.health import SourceHealth
 from gateway.ingest.committer import Committer
 from gateway.ingest.delivery import Delivery
 from gateway.ingest.intake import Intake, Origin
-from gateway.links.serial import Line, SerialSettings
+from gateway.links.line_settings import SerialSettings
+from gateway.links.serial import Line
 from gateway.sources.line_noise import SAMPLE, NoiseBudget, has_sound_frame
 from gateway.sources.serial_device import SerialDevice
 

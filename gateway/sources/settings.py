@@ -1,9 +1,11 @@
 """What may be set about sources: a serial line with its devices, or an MQTT broker."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from gateway.links.line_settings import NetworkPort
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.links.ports import UsbPort
 from gateway.settings import Duration, Location, Name, Settings, Tags
@@ -13,6 +15,17 @@ from gateway.sources.compression import Compression
 def _port(value: str) -> str:
     if value.lower().startswith("usb:"):
         return str(UsbPort.parse(value))
+    if _ADDRESS.fullmatch(value):
+        raise ValueError(f"write socket://{value} for a serial server, or modbus://{value} for Modbus TCP")
+    return str(NetworkPort.parse(value) or value)
+
+
+_ADDRESS = re.compile(r"(?!/)[\w.-]+:\d{1,5}")
+
+
+def _stopbits(value: object) -> object:
+    if value not in (1, 1.5, 2):
+        raise ValueError("1, 1.5 or 2")
     return value
 
 
@@ -23,9 +36,20 @@ def _pause(value: float) -> float:
 
 
 Port = Annotated[Name, AfterValidator(_port)]
-"""A serial port, by its path or as what is plugged in: see `gateway.links.ports`."""
+"""A serial port: its path, what is plugged in (`gateway.links.ports`), or its place in a network (`NetworkPort`)."""
+
+_LINE = ("baudrate", "databits", "parity", "stopbits", "dtr", "rts")
+"""What is set up about a line."""
 
 Pause = Annotated[Duration, AfterValidator(_pause)]
+
+
+class Rs485Settings(Settings):
+    """``rs485 = { .. }``: the kernel's RS-485 mode, for a UART whose RTS switches the driver of the line."""
+
+    rts_on_send: bool = True
+    delay_before_send: Duration = 0.0
+    delay_after_send: Duration = 0.0
 
 
 class SerialDeviceSettings(Settings):
@@ -49,8 +73,12 @@ class SerialSourceSettings(Settings):
     type: Literal["serial"] = "serial"
     port: Port
     baudrate: int | None = Field(None, gt=0)
-    parity: Literal["N", "E", "O"] | None = None
-    stopbits: Literal[1, 2] | None = None
+    databits: Literal[5, 6, 7, 8] | None = None
+    parity: Literal["N", "E", "O", "M", "S"] | None = None
+    stopbits: Annotated[float, BeforeValidator(_stopbits)] | None = None
+    dtr: bool | None = None
+    rts: bool | None = None
+    rs485: Annotated[Rs485Settings, BeforeValidator(lambda one: {} if one is True else one)] | None = None
     devices: tuple[SerialDeviceSettings, ...] = ()
     driver: str | None = None
     sensor: Name | None = None
@@ -70,6 +98,23 @@ class SerialSourceSettings(Settings):
                 raise ValueError(f"with devices = [...], {given[0]!r} belongs to each device")
         elif self.driver is None:
             raise ValueError("'driver' is missing (or devices = [...] for a bus)")
+        return self
+
+    @model_validator(mode="after")
+    def _set_up_where_the_line_is(self) -> Self:
+        where = NetworkPort.parse(self.port)
+        if where is None:
+            return self
+        if self.rs485 is not None:
+            raise ValueError(f"'rs485' belongs to a port of this machine, and {where} is none")
+        given = [key for key in _LINE if getattr(self, key) is not None]
+        if given and where.scheme == "socket":
+            raise ValueError(
+                f"{given[0]!r} cannot be set through {where}: set it in the serial server itself and leave it out"
+                " here, or write rfc2217:// if the server can be set up like that"
+            )
+        if given and where.scheme == "modbus":
+            raise ValueError(f"{given[0]!r} means nothing to Modbus TCP: leave it out")
         return self
 
     def all_devices(self) -> tuple[SerialDeviceSettings, ...]:

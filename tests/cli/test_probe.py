@@ -32,8 +32,9 @@ from gateway.cli.probing.search import Patience, Probe, Report
 from gateway.config.load import check
 from gateway.contract import SerialLink
 from gateway.errors import LinkRefused
+from gateway.links.line_settings import SerialSettings
 from gateway.links.ports import Plugged, UsbPort
-from gateway.links.serial import Line, SerialSettings
+from gateway.links.serial import Line
 from tests.support.until import until
 
 Printed = pytest.CaptureFixture[str]

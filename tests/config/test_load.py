@@ -265,7 +265,7 @@ def test_every_commented_option_of_the_full_example_loads_at_its_place() -> None
 
 
 def uncommented() -> str:
-    return re.sub(r"(?m)^#(?=[a-z_]+ = )", "", (EXAMPLES / "prehod.toml").read_text(encoding="utf-8"))
+    return re.sub(r"(?m)^#(?=[a-z_0-9]+ = )", "", (EXAMPLES / "prehod.toml").read_text(encoding="utf-8"))
 
 
 def test_the_full_example_names_every_key_there_is() -> None:

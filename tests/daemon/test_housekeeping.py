@@ -19,7 +19,7 @@ from gateway.ingest.delivery import Delivery
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.ingest.settings import SensorSettings
-from gateway.links.serial import SerialSettings
+from gateway.links.line_settings import SerialSettings
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 from gateway.spool import Batch, Spool, SpoolSettings

@@ -13,7 +13,8 @@ from firmware_sim.registry import twins, variants
 from firmware_sim.truth.compare import compare
 from firmware_sim.truth.points import StoredPoint
 from gateway.contract import Measurement, SerialLink
-from gateway.links.serial import Line, SerialSettings
+from gateway.links.line_settings import SerialSettings
+from gateway.links.serial import Line
 from tests.support.conversation import Conversation
 
 ENTRIES = {**twins(), **variants()}

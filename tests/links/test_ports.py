@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from serial.tools import list_ports
 
 from gateway.errors import LinkDown, LinkRefused
+from gateway.links.line_settings import SerialSettings
 from gateway.links.ports import Plugged, UsbPort, denied, holders, locked_by, plugged_in, resolve, shared
-from gateway.links.serial import Line, SerialSettings
+from gateway.links.serial import Line
 from tests.links.conftest import Device
 from tests.support.requirements import OWN_MOUNTS, require_own_mounts
 

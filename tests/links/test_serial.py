@@ -10,13 +10,16 @@ import termios
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import serial
 
 from firmware_sim.patience import patience
 from gateway.errors import LinkDown, LinkRefused
-from gateway.links.serial import MAX_BUFFERED, READ_SIZE, SEND_PATIENCE, Line, SerialSettings
+from gateway.links.line_settings import Rs485, SerialSettings
+from gateway.links.serial import MAX_BUFFERED, SEND_PATIENCE, Line
+from gateway.links.tty import READ_SIZE
 from tests.links.conftest import Device
 from tests.support.until import until
 
@@ -172,7 +175,7 @@ async def test_a_port_that_we_may_not_open_names_its_group_and_the_command(
         # As pyserial reports it; the tests may run as root, whom nothing is denied.
         raise serial.SerialException(errno.EACCES, "could not open port: [Errno 13] Permission denied")
 
-    monkeypatch.setattr(serial, "Serial", denied)
+    monkeypatch.setattr(serial.Serial, "open", denied)
     monkeypatch.setattr("grp.getgrgid", lambda _: SimpleNamespace(gr_name="dialout"))
     user = pwd.getpwuid(os.geteuid()).pw_name
     words = f"{device.port}: permission denied; .*: sudo usermod -aG dialout {user}, then start again"
@@ -197,7 +200,7 @@ async def test_a_name_with_lock_in_it_is_no_lock(monkeypatch: pytest.MonkeyPatch
     def broken(*_: object, **__: object) -> None:
         raise serial.SerialException(errno.EIO, "could not open port /dev/clock: [Errno 5] Input/output error")
 
-    monkeypatch.setattr(serial, "Serial", broken)
+    monkeypatch.setattr(serial.Serial, "open", broken)
     with pytest.raises(LinkDown, match="Input/output error") as caught:
         await Line(SerialSettings("/dev/clock", 9600)).open()
     assert not isinstance(caught.value, LinkRefused)
@@ -217,6 +220,73 @@ async def test_a_setting_that_the_adapter_refuses_is_no_surprise(
     monkeypatch.setattr(termios, "tcsetattr", refuse)
     with pytest.raises(LinkRefused, match=f"{device.port}: .*Invalid argument"):
         await _open(device)
+
+
+async def test_data_bits_parity_and_stop_bits_are_set_as_told(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def set_up(_: int, __: int, attributes: list[int]) -> None:
+        asked.append(attributes[2])  # a pseudo-terminal knows no parity and refuses it
+
+    monkeypatch.setattr(termios, "tcsetattr", set_up)
+    line = Line(SerialSettings(device.port, 9600, parity="M", stopbits=1.5, databits=7))
+    await line.open()
+    line.close()
+    mark = 0x40000000  # CMSPAR
+    wanted = termios.CS7 | termios.PARENB | termios.PARODD | termios.CSTOPB | mark
+    shown = termios.CSIZE | termios.PARENB | termios.PARODD | termios.CSTOPB | mark
+    assert asked[0] & shown == wanted
+
+
+@pytest.mark.parametrize(
+    ("settings", "moved"),
+    [
+        ({}, ["dtr", "rts"]),
+        ({"dtr": True, "rts": True}, ["dtr", "rts"]),
+        ({"dtr": False}, ["rts"]),
+        ({"rts": False}, ["dtr"]),
+        ({"dtr": False, "rts": False}, []),
+    ],
+)
+async def test_dtr_and_rts_are_left_alone_where_a_change_would_reset_the_device(
+    device: Device, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], moved: list[str]
+) -> None:
+    calls = []
+    # The names are pyserial's own: where they are renamed, this test fails, and `SerialPort` has to follow.
+    for name in ("dtr", "rts"):
+        monkeypatch.setattr(serial.Serial, f"_update_{name}_state", lambda _, name=name: calls.append(name))
+    line = Line(SerialSettings(device.port, 9600, **settings))
+    await line.open()
+    hangs_up = bool(termios.tcgetattr(line._fd)[2] & termios.HUPCL)
+    line.close()
+    assert calls == moved
+    if "dtr" not in moved:
+        assert not hangs_up, "closing leaves DTR alone too"
+
+
+async def test_a_port_without_an_rs485_mode_is_refused_with_the_remedy(device: Device) -> None:
+    with pytest.raises(LinkRefused, match="it has no RS-485 mode of its own: leave rs485 out"):
+        await Line(SerialSettings(device.port, 9600, rs485=Rs485())).open()
+
+
+async def test_rs485_delays_and_levels_reach_the_kernel_and_rts_is_the_kernels_then(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def set_mode(_: serial.Serial, mode: Any) -> None:  # noqa: ANN401 -- pyserial's settings
+        levels = mode.rts_level_for_tx, mode.rts_level_for_rx
+        asked.append((*levels, mode.delay_before_tx, mode.delay_before_rx, mode.loopback))
+
+    monkeypatch.setattr(serial.Serial, "_set_rs485_mode", set_mode)
+    monkeypatch.setattr(serial.Serial, "_update_rts_state", lambda _: asked.append(()))
+    line = Line(SerialSettings(device.port, 9600, rs485=Rs485(rts_on_send=False, delay_before_send=0.002)))
+    await line.open()
+    line.close()
+    assert asked[-1] == (False, True, 0.002, 0.0, False)
+    assert () not in asked
 
 
 async def test_an_impossible_parity_is_refused(device: Device) -> None:
@@ -297,15 +367,15 @@ async def test_an_opening_that_nobody_waits_for_closes_what_it_opens(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began, may_go_on, opened = threading.Event(), threading.Event(), []
-    really_open = serial.Serial
+    really_open = serial.Serial.open
 
-    def slowly(port: str, *_: object, **__: object) -> serial.Serial:
+    def slowly(port: serial.Serial) -> None:
         began.set()
         may_go_on.wait(patience())
-        opened.append(really_open(port))
-        return opened[0]
+        really_open(port)
+        opened.append(port)
 
-    monkeypatch.setattr(serial, "Serial", slowly)
+    monkeypatch.setattr(serial.Serial, "open", slowly)
     line = Line(SerialSettings(device.port, 9600))
     opening = asyncio.create_task(line.open())
     await until(began.is_set)

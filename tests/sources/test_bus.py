@@ -16,7 +16,8 @@ from gateway.health import Health
 from gateway.ingest.committer import Committer
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
-from gateway.links.serial import Line, SerialSettings
+from gateway.links.line_settings import SerialSettings
+from gateway.links.serial import Line
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SHARE, SerialDevice
 from tests.support.clock import FakeClock

@@ -21,7 +21,8 @@ from gateway.ingest.committer import Committer
 from gateway.ingest.delivery import READINGS
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
-from gateway.links.serial import Line, SerialSettings
+from gateway.links.line_settings import SerialSettings
+from gateway.links.serial import Line
 from gateway.sources.line_noise import BUDGET, SAMPLE
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice

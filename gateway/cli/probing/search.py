@@ -18,7 +18,8 @@ from gateway.cli.driver_sheets.options import generic
 from gateway.cli.probing.evidence import ENOUGH, Candidate, Setting, addresses, ranked, replay, settings
 from gateway.contract import Driver, SerialLink
 from gateway.errors import LinkRefused
-from gateway.links.serial import Line, SerialSettings
+from gateway.links.line_settings import SerialSettings
+from gateway.links.serial import Line
 
 RARE = (Setting(4800), Setting(38400), Setting(57600), Setting(19200, "E"), Setting(9600, "E"))
 BUDGET = 16 * 1024
