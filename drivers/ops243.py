@@ -49,6 +49,7 @@ KMH = {
 """A unit's name, as any firmware writes it -> kilometres an hour."""
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]*)?|\.[0-9]+)")
+SPEEDS = tuple(field(name, 0, 223) for name in ("average_vehicle_speed", "max_vehicle_speed"))
 MAX_LINE = 512
 START = (b"OJ", b"UK", b"F1", b"OS", b"OM", b"OT", b"O1", b"On", b"R|", b"S2", b"BV", b"U?")
 UNITS = b"U?"
@@ -157,6 +158,7 @@ class Decoder:
         self._lines = Lines(MAX_LINE, b"{")
         self._traffic = Traffic(options.directions, options.interval, options.gap, options.min_reports)
         self._cosine = math.cos(math.radians(options.angle))
+        self.proven = False  # until it names its units, itself or an object: anybody may print numbers and speeds
         self._to_kmh = 1.0
         self._restore: list[bytes] = []
 
@@ -188,12 +190,14 @@ class Decoder:
             yield heard
         elif isinstance(heard, Answer):
             self._traffic.alive = True
+            self.proven |= heard.values.get("Units") in KMH or str(heard.values.get("Product", "")).startswith("OPS")
             self._learn(heard.values.get("Units"))
         elif heard.unit is not None and heard.unit not in KMH:
             yield Reject("unsupported", line, f"unit {heard.unit!r} is not known")
         else:
             # A whole number alone may come from another device: it is no sign of a radar.
             self._traffic.alive |= not text.isdigit()
+            self.proven |= heard.sure
             self._see(heard)
 
     def _learn(self, units: object) -> None:
@@ -214,12 +218,7 @@ DRIVER = Driver(
     name="ops243",
     title="OmniPreSense OPS241/OPS242/OPS243-A",
     link=SerialLink(baudrate=19200, interval=5.0, harmless="poll"),
-    fields=(
-        field("intensity"),
-        field("average_vehicle_speed", 0, 223),
-        field("max_vehicle_speed", 0, 223),
-        field("period"),
-    ),
+    fields=(field("intensity"), *SPEEDS, field("period")),
     max_frame=MAX_LINE,
     decoder=Decoder,
     options=Ops243Options,

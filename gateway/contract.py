@@ -195,7 +195,11 @@ class Options(BaseModel):
 
 
 class SerialDecoder(Protocol):
-    """One per open serial line; created anew each time the line opens."""
+    """One per open serial line; created anew each time the line opens.
+
+    A decoder of lines that others print as well, bare numbers above all, has an attribute ``proven``: whether
+    something came that only its own device says. `prehod probe` believes none of its readings before.
+    """
 
     def start(self) -> Iterable[bytes]:
         """Return the commands that put the device into the wanted mode, sent one by one when the line opens."""

@@ -17,11 +17,14 @@ from gateway.contract import Driver, SerialLink
 from gateway.daemon.catalogue import CATALOGUE
 from gateway.errors import LinkDown, LinkRefused
 from gateway.links import ports
+from gateway.links.line_settings import NetworkPort
 
 SHOWN = 64
 """Bytes of each step that machines are told."""
 NAMED_SECONDS = 6.0
 """How long it listens where a driver is named: such a device may have to wake up first."""
+_USUAL = (("parity", "N"), ("stopbits", 1))
+"""What a block need not say."""
 SILENT = """\
 no byte came at any setting, and no device answered. In this order: is it powered (many need 5 V)? Are TX and RX
 crossed, and is ground connected? On RS-485, are A and B swapped?"""
@@ -40,7 +43,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "device is there. Exit code 0 when it was found, 1 when not."
     )
     parser.add_argument(
-        "port", type=_port, metavar="PORT", help="/dev/ttyUSB0, usb:1a86:7523, as in the configuration"
+        "port",
+        type=_port,
+        metavar="PORT",
+        help="/dev/ttyUSB0, usb:1a86:7523, socket://HOST:PORT, as in the configuration",
     )
     parser.add_argument(
         "--driver",
@@ -68,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(to_json(arguments.port, report)))
     else:
         _tell(arguments.port, report, named=bool(named))
-    return int(report.found is None)
+    return int(report.found is None and report.text is None)
 
 
 def serial_drivers() -> list[Driver]:
@@ -91,6 +97,9 @@ def to_json(port: str, report: Report) -> dict[str, Any]:
             for step in report.steps
         ],
     }
+    if found is None and report.text is not None:
+        text = {"form": report.text.form, "example": report.text.example, "driver": report.text.driver}
+        return {**said, "setting": str(report.setting), "text": text, "configuration": block(port, report)}
     if found is None:
         return {**said, "problem": _wrong(report)}
     values = rows(found.fields, known_fields(found.driver))
@@ -114,11 +123,14 @@ def to_json(port: str, report: Report) -> dict[str, Any]:
 
 def block(port: str, report: Report) -> str:
     """Return what to paste into the configuration for what was found."""
-    assert report.found is not None
     assert report.setting is not None
+    if report.found is None and report.text is not None:
+        keys = {name: value for name, value in report.setting.keys.items() if (name, value) not in _USUAL}
+        return report.text.block(*_lasting(port, report.device), keys)
+    assert report.found is not None
     found, link = report.found, report.found.link
     own = Setting(link.baudrate, link.parity, link.stopbits)
-    differs = {key: at for key, at in report.setting._asdict().items() if at != own._asdict()[key]}
+    differs: dict[str, Any] = {key: at for key, at in report.setting.keys.items() if at != own._asdict()[key]}
     name, note = _lasting(port, report.device)
     return sample(found.driver, Wiring(name, note, address=found.address, options=found.options, **differs))
 
@@ -181,6 +193,9 @@ def _tell(port: str, report: Report, *, named: bool) -> None:
         console.print(f"\n{report.device}: {report.shared}; stop that first, it takes bytes away", style="yellow")
     found = report.found
     console.print()
+    if found is None and report.text is not None:
+        _tell_text(port, report)
+        return
     if found is None:
         console.print(Text.assemble(("not found: ", "bold red"), " ".join(_wrong(report).split())))
         if not named:
@@ -197,6 +212,22 @@ def _tell(port: str, report: Report, *, named: bool) -> None:
         console.print(f"\n{found.kind}, {quality(found.quality)}")
         print_values(console, found.fields, known_fields(found.driver))
     console.print("\nFor the configuration (prehod check says whether it is right):\n")
+    console.print(Text(block(port, report).rstrip()), soft_wrap=True)
+
+
+def _tell_text(port: str, report: Report) -> None:
+    """Say that a device prints text, what its form is, and how it is read."""
+    from rich.console import Console  # noqa: PLC0415 -- only people need it
+    from rich.padding import Padding  # noqa: PLC0415 -- the same
+    from rich.text import Text  # noqa: PLC0415 -- the same
+
+    text = report.text
+    assert text is not None
+    console = Console(highlight=False)
+    console.print(Text.assemble(("text: ", "bold green"), (text.form, "bold")))
+    for line in (f"at {report.setting}, of no device that has a driver of its own", text.example):
+        console.print(Padding(Text(line), (0, 0, 0, 2), expand=False), soft_wrap=True)
+    console.print("\nFor the configuration, once it says what is what (prehod check says whether it is right):\n")
     console.print(Text(block(port, report).rstrip()), soft_wrap=True)
 
 
@@ -227,7 +258,8 @@ def _wrong(report: Report) -> str:
 def _cannot(arguments: argparse.Namespace, error: LinkDown) -> int:
     """Say why the port cannot be had, and which there are."""
     hint = ""
-    if not isinstance(error, LinkRefused) and not arguments.port.lower().startswith("usb:"):
+    local = not arguments.port.lower().startswith("usb:") and "://" not in arguments.port
+    if not isinstance(error, LinkRefused) and local:
         hint = "; ".join(_present())
         hint = f"there is: {hint}" if hint else "there is no serial port on this machine"
     elif "held by" in str(error):
@@ -262,12 +294,12 @@ def _lasting(port: str, device: str) -> tuple[str, str]:
 
 
 def _port(text: str) -> str:
-    if text.lower().startswith("usb:"):
-        try:
+    try:
+        if text.lower().startswith("usb:"):
             return str(ports.UsbPort.parse(text))
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return text
+        return str(NetworkPort.parse(text) or text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _driver(name: str) -> Driver:

@@ -1,5 +1,6 @@
 """How a line of bytes is set up, and where it is: a port of this machine, or one behind a network."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -23,6 +24,8 @@ _ELSEWHERE: dict[str, Scheme] = {
 }
 """What other programs call these schemes."""
 
+_ADDRESS = re.compile(r"(?!/)[\w.-]+:\d{1,5}")
+
 
 class NetworkPort(NamedTuple):
     """A serial line, or a Modbus network, behind a TCP port."""
@@ -34,6 +37,8 @@ class NetworkPort(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "NetworkPort | None":
         """Read ``SCHEME://HOST:PORT``; None for what is no url, ``ValueError`` for one that is not ours."""
+        if _ADDRESS.fullmatch(text):
+            raise ValueError(f"write socket://{text} for a serial server, or modbus://{text} for Modbus TCP")
         scheme, separator, rest = text.partition("://")
         if not separator:
             return None

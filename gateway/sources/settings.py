@@ -1,6 +1,5 @@
 """What may be set about sources: a serial line with its devices, or an MQTT broker."""
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -15,12 +14,7 @@ from gateway.sources.compression import Compression
 def _port(value: str) -> str:
     if value.lower().startswith("usb:"):
         return str(UsbPort.parse(value))
-    if _ADDRESS.fullmatch(value):
-        raise ValueError(f"write socket://{value} for a serial server, or modbus://{value} for Modbus TCP")
     return str(NetworkPort.parse(value) or value)
-
-
-_ADDRESS = re.compile(r"(?!/)[\w.-]+:\d{1,5}")
 
 
 def _stopbits(value: object) -> object:

@@ -24,14 +24,19 @@ EXTRA_ADDRESSES = (1, 2, 3, 4)
 
 
 class Setting(NamedTuple):
-    """How a line is set up."""
+    """How a line is set up; 0 baud where that cannot be changed, as through a serial server."""
 
     baudrate: int
     parity: str = "N"
     stopbits: int = 1
 
     def __str__(self) -> str:
-        return f"{self.baudrate} 8{self.parity}{self.stopbits}"
+        return f"{self.baudrate} 8{self.parity}{self.stopbits}" if self.baudrate else "as set up"
+
+    @property
+    def keys(self) -> dict[str, object]:
+        """What the configuration has to say of it, where it says everything."""
+        return self._asdict() if self.baudrate else {}
 
 
 @dataclass(slots=True)
@@ -48,6 +53,8 @@ class Candidate:
     asked: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     readings: int = 0
+    unproven: int = 0
+    """Readings of lines that others print as well."""
     sound: int = 0
     complaints: Counter[str] = field(default_factory=Counter)
     kind: str = ""
@@ -97,15 +104,21 @@ class Candidate:
         sums_up = not self.readings and self.complaints
         return self._take(one for one in last if not (sums_up and isinstance(one, Measurement)))
 
+    @property
+    def _proven(self) -> bool:
+        return bool(getattr(self.decoder, "proven", True))
+
     def _take(self, results: Iterable[Measurement | Reject]) -> bool:
         before = self.readings + self.sound
         for one in results:
-            if isinstance(one, Measurement):
+            if isinstance(one, Measurement) and not self._proven:
+                self.unproven += 1
+            elif isinstance(one, Measurement):
                 self.readings += 1
                 self.kind = one.kind
                 self.quality = one.quality
                 self.fields.update(one.fields)
-            elif one.reason in SOUND:
+            elif one.reason in SOUND and self._proven:
                 self.sound += 1
                 self.why_not = one.detail
             else:

@@ -5,6 +5,8 @@
    setting and its likely addresses; drivers that mean nothing by themselves come last.
 3. Where bytes came and made no sense, it listens at some rates that no driver has.
 
+Text that is no known device's is recognised as text (`text_lines`): its rate is right then, and the search is over.
+
 Named drivers are spoken to as the gateway would, start-up commands included, at their own setting and then at others.
 """
 
@@ -16,9 +18,10 @@ from typing import NamedTuple
 
 from gateway.cli.driver_sheets.options import generic
 from gateway.cli.probing.evidence import ENOUGH, Candidate, Setting, addresses, ranked, replay, settings
+from gateway.cli.probing.text_lines import Text, begins, recognise
 from gateway.contract import Driver, SerialLink
 from gateway.errors import LinkRefused
-from gateway.links.line_settings import SerialSettings
+from gateway.links.line_settings import NetworkPort, SerialSettings
 from gateway.links.serial import Line
 
 RARE = (Setting(4800), Setting(38400), Setting(57600), Setting(19200, "E"), Setting(9600, "E"))
@@ -67,6 +70,8 @@ class Report:
     found: Candidate | None = None
     setting: Setting | None = None
     others: list[Candidate] = field(default_factory=list)
+    text: Text | None = None
+    """What was printed, where that is text of no known device."""
     steps: list[Step] = field(default_factory=list)
 
 
@@ -96,11 +101,30 @@ class Probe:
 
     async def run(self, every: Iterable[Setting]) -> Report:
         """Probe; ``every`` are all settings that may be tried. Raises `LinkDown` when the port cannot be had."""
-        own = settings(self._drivers)
-        found = await self._search(own, [setting for setting in every if setting not in own])
+        where = NetworkPort.parse(self._port)
+        if where is not None and where.scheme == "modbus":
+            self._drivers = [one for one in self._drivers if isinstance(one.link, SerialLink) and one.link.modbus]
+        if where is not None and where.scheme != "rfc2217":
+            found = await self._search_as_set_up()
+        else:
+            found = await self._search_settings(every)
         if not found and not self._report.device and self._refusal:
             raise self._refusal
         return self._report
+
+    async def _search_as_set_up(self) -> bool:
+        """Search where the line cannot be set up: the server has done that."""
+        setting = Setting(0)
+        able = [one for one in self._drivers if self._level(one)]
+        return (
+            await self._at(setting, self._listen)
+            or await self._at(setting, partial(self._ask, able))
+            or self._settle([one for one, _ in self._refused])
+        )
+
+    async def _search_settings(self, every: Iterable[Setting]) -> bool:
+        own = settings(self._drivers)
+        return await self._search(own, [setting for setting in every if setting not in own])
 
     async def _search(self, own: list[Setting], others: list[Setting]) -> bool:
         for setting in own:
@@ -140,7 +164,9 @@ class Probe:
         listeners = [Candidate(driver) for driver in self._drivers]
         began = time.monotonic()
         sense = False
-        while (left := began + self._patience.listen * (3 if sense else 1) - time.monotonic()) > 0:
+        while (
+            left := began + self._patience.listen * (3 if sense or begins(step.heard) else 1) - time.monotonic()
+        ) > 0:
             data = await self._receive(line, min(left, 0.1), step)
             for one in listeners if data else ():
                 sense |= one.feed(data, time.monotonic_ns())
@@ -150,10 +176,23 @@ class Probe:
         for one in listeners:
             one.close()
         if not self._best(listeners, step) and step.heard:
-            listeners = replay(self._drivers, step.heard)
-            self._best(listeners, step)
+            variants = replay(self._drivers, step.heard)
+            if self._best(variants, step):
+                listeners = variants
         self._watch(step, True)
-        return self._settle(listeners, setting)
+        return self._settle(listeners, setting) or await self._is_text(listeners, step, line)
+
+    async def _is_text(self, listeners: list[Candidate], step: Step, line: Line) -> bool:
+        """Tell whether text was heard; who understood it, but may not be the only one, is asked before."""
+        text = None if self._named else recognise(step.heard)
+        if text is None:
+            return False
+        suspects = [one.driver for one in listeners if one.unproven and self._level(one.driver)]
+        if suspects and await self._ask(suspects, step.setting, line):
+            return True
+        self._report.text = text
+        self._report.setting = step.setting
+        return True
 
     async def _ask(self, drivers: list[Driver], setting: Setting, line: Line) -> bool:
         """Ask one after the other; True once one gave a reading. One that is refused waits for what the others say.
