@@ -15,6 +15,7 @@ import pytest
 
 from firmware_sim.patience import patience
 from firmware_sim.servers.servers import Mosquitto, Tls
+from gateway.cli.main import main
 from gateway.errors import LinkDown, LinkRefused
 from gateway.links.mqtt.connection import Connection
 from gateway.links.mqtt.packets import Message
@@ -183,6 +184,21 @@ async def test_live_topics_go_out_by_a_websocket(mosquitto: Mosquitto, certifica
                     break
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_watch_reads_by_a_websocket_and_tells_the_wrong_way(
+    mosquitto: Mosquitto, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+        await client.publish("prehod/koper-01/air", b"12.5", qos=1, retain=True)
+    async with WebSocketProxy(mosquitto.port, path="/ws") as proxy:
+        url = f"ws://127.0.0.1:{proxy.port}/ws"
+        watched = ["watch", "--broker", url, "--plain", "--seconds", str(patience(3)), "prehod/#"]
+        assert await asyncio.to_thread(main, watched) == 0
+    assert "prehod/koper-01/air 12.5" in capsys.readouterr().out
+    wrong = ["watch", "--broker", f"mqtt://127.0.0.1:{mosquitto.tls_port}", "--plain", "--seconds", "30"]
+    assert await asyncio.to_thread(main, wrong) == 1
+    assert "this port speaks TLS: write mqtts://" in capsys.readouterr().err
 
 
 # --- TLS: another name, another protocol
