@@ -140,6 +140,9 @@ def _station(message: Mapping[str, Any]) -> str:
     return sha256(key.encode()).hexdigest()[:8] if type(key) is str and key else ""
 
 
+_CHANNEL_OF = {
+    name: channel for channel, table in CHANNELS.items() for name in table if not name.startswith("pm25batt")
+}
 _BATTERIES = frozenset({"co2_batt", *(f"pm25batt{number}" for number in range(1, 5))})
 
 
@@ -147,11 +150,12 @@ def _channels(
     sensor: str, message: Mapping[str, Any], payload: bytes, time: int | None
 ) -> Iterable[Measurement | Reject | Remark]:
     """Return a reading for each further channel that says more than its battery."""
-    said = [one for one in message.items() if not (one[1] == _MAINS and one[0] in _BATTERIES)]
-    for channel, table in CHANNELS.items():
-        if any(name in message for name in table if name not in _BATTERIES):
-            for one in report(said, table, sensor, payload, time, tags={"channel": channel}):
-                yield left_out(f"channel {channel}", one.detail) if isinstance(one, Reject) else one
+    found = {_CHANNEL_OF[name] for name in message.keys() & _CHANNEL_OF.keys()}
+    for channel in sorted(found):
+        table = CHANNELS[channel]
+        said = [one for one in message.items() if one[0] in table and not (one[1] == _MAINS and one[0] in _BATTERIES)]
+        for one in report(said, table, sensor, payload, time, tags={"channel": channel}):
+            yield left_out(f"channel {channel}", one.detail) if isinstance(one, Reject) else one
 
 
 DRIVER = Driver(

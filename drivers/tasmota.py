@@ -29,6 +29,7 @@ Sources: the messages of Tasmota 5 to 14, and its documentation on MQTT, sensors
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from drivers.common import zigbee_received
@@ -148,14 +149,16 @@ class Part(NamedTuple):
     @property
     def numbered(self) -> bool:
         """Tell whether there is more than one of it."""
-        return "mac" in self.values or _NUMBERED.fullmatch(self.name) is not None
+        separated = "-" in self.name or "_" in self.name
+        return "mac" in self.values or (separated and _NUMBERED.fullmatch(self.name) is not None)
 
 
 def _parts(message: Mapping[str, Any]) -> Iterator[Part]:
     """Return the parts of a board; each of several analog thermometers is a part of its own."""
     for name, values in message.items():
         if type(values) is dict and not name.startswith(NOT_OF_THE_AIR):
-            yield Part(name, {key: value for key, value in values.items() if type(value) is not list})
+            listed = any(type(value) is list for value in values.values())
+            yield Part(name, {key: one for key, one in values.items() if type(one) is not list} if listed else values)
             if name == "ANALOG":
                 numbers = (key.removeprefix("Temperature") for key in values if key.startswith("Temperature"))
                 for number in numbers:
@@ -163,11 +166,13 @@ def _parts(message: Mapping[str, Any]) -> Iterator[Part]:
                         yield Part(f"{name}-{number}", {"Temperature": values[f"Temperature{number}"]})
 
 
-def _table(part: Part, scale: tuple[float, float], pressure: Term) -> dict[str, Term]:
+@lru_cache(maxsize=1024)
+def _table(part: str, scale: tuple[float, float], pressure: Term) -> Mapping[str, Term]:
+    """Return what the names in a part mean; few parts are ever heard of, so this is worked out once for each."""
     fields = dict(TEMPERATURES)
-    if part.name.startswith(INSIDE):
+    if part.startswith(INSIDE):
         fields["Temperature"] = "device_temperature"
-    elif part.name.startswith(ON_A_CABLE):
+    elif part.startswith(ON_A_CABLE):
         fields["Temperature"] = "external_temperature"
     return {**TABLE, **{name: Term(field, *scale) for name, field in fields.items()}, "Pressure": pressure}
 
@@ -176,11 +181,12 @@ def _read(
     message: Mapping[str, Any], board: str, scale: tuple[float, float], pressure: Term, payload: bytes
 ) -> list[Measurement | Reject | Remark]:
     """Return the board's reading, and one for each part that is numbered or measures what another does."""
-    main: dict[str, tuple[object, Term]] = {}
-    others: list[tuple[Part, dict[str, Term]]] = []
+    said: list[tuple[str, object]] = []
+    main: dict[str, Term] = {}
+    others: list[tuple[Part, Mapping[str, Term]]] = []
     claimed: set[str] = set()
     for part in _parts(message):
-        table = _table(part, scale, pressure)
+        table = _table(part.name, scale, pressure)
         known = {name: table[name] for name in part.values if name in table}
         if part.numbered:
             others.append((part, known))
@@ -188,9 +194,11 @@ def _read(
         twice = {name: term for name, term in known.items() if term.field in claimed}
         if any(not VOCABULARY[term.field].health for term in twice.values()):
             others.append((part, twice))
-        for name in [name for name in known if name not in twice]:
-            main[f"{part.name} {name}"] = part.values[name], known[name]
-        claimed |= {term.field for term in known.values()}
+        for name, term in known.items():
+            if name not in twice:
+                main[f"{part.name} {name}"] = term
+                said.append((f"{part.name} {name}", part.values[name]))
+                claimed.add(term.field)
     tagged = [
         one
         for part, table in others
@@ -199,8 +207,7 @@ def _read(
     ]
     if not main and tagged:
         return tagged
-    said = [(name, value) for name, (value, _) in main.items()]
-    own = report(said, {name: term for name, (_, term) in main.items()}, board, payload, health_alone=True)
+    own = report(said, main, board, payload, health_alone=True)
     if tagged and isinstance(own[0], Reject):
         return [*tagged, left_out("the other parts", own[0].detail)]
     return [*own, *(left_out(board, one.detail) if isinstance(one, Reject) else one for one in tagged)]

@@ -175,3 +175,10 @@ def test_stations_on_the_path_as_delivered_are_told_apart_without_their_passkey(
     (unnamed,) = Decoder(Options()).decode(topic, json.dumps({**POST, "PASSKEY": ""}).encode())
     assert isinstance(unnamed, Reject)
     assert unnamed.detail == "no name of a sensor"
+
+
+def test_six_is_mains_of_a_battery_alone() -> None:
+    said = _post(humidity="6", humidity2="6", pm25_ch3="6", pm25batt3="6")
+    fields = [dict(one.fields) for one in said if isinstance(one, Measurement)]
+    assert fields[0]["relative_humidity"] == 0.06
+    assert fields[1:] == [{"relative_humidity": 0.06}, {"pm25": 6.0}]
