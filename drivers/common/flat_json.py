@@ -14,6 +14,10 @@ NO_VALUE = -990.0
 """What is less stands for no value in every kind of message: -999 and -9999 are common for "no sensor"."""
 
 
+ABSOLUTE_ZERO = -273.15
+"""What is colder stands for no value: Zigbee's is -327.68."""
+
+
 class Term(NamedTuple):
     """The vocabulary's ``field`` is ``number * scale + offset``; a number below ``least`` stands for no value."""
 
@@ -86,13 +90,19 @@ def convert(value: object, term: Term) -> FieldValue:
         if value is True or value is False or (type(value) in (int, float) and value in (0, 1)):
             return bool(value)
     elif (found := number(value)) is not None:
-        if found < term.least:
-            raise Unreadable(f"{found:g} stands for no value")
-        if kind == "float" and math.isfinite(found := found * term.scale + term.offset):
-            return round(found, 9)
-        if kind == "int" and found.is_integer() and abs(found) < 2**53:
+        if kind == "float":
+            return _scaled(found, term)
+        if found >= term.least and found.is_integer() and abs(found) < 2**53:
             return int(found)
     raise Unreadable(f"{str(value)[:64]!r} is no {_WORDS[kind]}")
+
+
+def _scaled(found: float, term: Term) -> float:
+    said = found * term.scale + term.offset
+    cold = said < ABSOLUTE_ZERO and VOCABULARY[term.field].unit == "degC"
+    if found < term.least or cold or not math.isfinite(said):
+        raise Unreadable(f"{found:g} stands for no value")
+    return round(said, 9)
 
 
 _WORDS = {"float": "number", "int": "whole number", "bool": "yes or no", "str": "short text"}

@@ -93,3 +93,13 @@ def test_what_was_never_heard_is_null_and_no_matter() -> None:
     (said,) = Decoder(Zigbee2MqttOptions()).decode("zigbee2mqtt/hall", message)
     assert isinstance(said, Measurement)
     assert said.fields == {"temperature": 22.4}
+
+
+@pytest.mark.parametrize("degrees", [-327.68, -273.2, -1000])
+def test_what_is_colder_than_can_be_is_left_out(degrees: float) -> None:
+    message = json.dumps({"temperature": degrees, "co2": 600}).encode()
+    said, remark = Decoder(Zigbee2MqttOptions()).decode("zigbee2mqtt/hall", message)
+    assert isinstance(said, Measurement)
+    assert said.fields == {"co2": 600.0}
+    assert isinstance(remark, Remark)
+    assert remark.what == "temperature"
