@@ -1,4 +1,4 @@
-"""Plain JSON over MQTT: any device whose messages are JSON objects, described in the configuration.
+r"""Plain JSON over MQTT: any device whose messages are JSON, described in the configuration.
 
 Worked: the message ``{"meta": {"ts": 1700000000123}, "values": [{"pm2_5": 12, "t": 215}]}`` on the topic
 ``city/air/box-7/state`` with these options is PM2.5 12.0 ug/m3 and 21.5 degrees, measured by ``box-7`` at that time::
@@ -6,142 +6,80 @@ Worked: the message ``{"meta": {"ts": 1700000000123}, "values": [{"pm2_5": 12, "
     kind = "air_quality"
     sensor = "topic:2"
     time = "meta.ts"
-    time_format = "ms"
     fields = { pm25 = "values.0.pm2_5", temperature = { path = "values.0.t", scale = 0.1 } }
 
-A path names keys, and positions in lists, joined by dots. ``topic:N`` is the topic's level N, counted from 0, or from
-the end with -1. A field is named as the vocabulary names it; its value is ``number * scale + offset`` in the
-vocabulary's unit, or, for yes and no, whether the message ``equals`` a given text or number.
+Where something stands is a path of keys and positions, ``values.0.pm2_5`` (``PM2\.5`` is one key), a level of the
+topic, ``topic:2``, a text, ``const:box``, a text of several, ``{model}-{topic:1}``, or ``jmespath:`` and an
+expression. Texts that hold JSON are opened. A field is named as the vocabulary names it; a number may stand in
+quotes, with its unit behind it. docs/json.md has an example of each.
 
-A message that lacks a field that is not ``optional``, or holds something of another type, gives no measurement at
-all, so that no incomplete reading is stored as a whole one.
+With ``each`` every element that it leads to is a reading: paths begin at the element, ``$.`` at the top, and
+``{key}`` is the element's key or position::
+
+    each = "values"                     {"id": 7, "values": [{"at": 1796046725, "t": 21.5}, ...]}
+    sensor = "$.id"
+    time = "at"
+    fields = { temperature = "t" }
+
+A value that is null, "nan", "" or makes no sense is left out and named, and never costs the others; so is an element
+that is no reading. A message of which nothing remains is refused, and so is a reading without the sensor, the time or
+the tag that the options promise. What is nearly JSON is mended, and that is said.
 """
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+import orjson
 
-from drivers.common.field_values import READERS, Source, check_sources, split
-from drivers.common.json_messages import MAX_MESSAGE, find, of_json, refuse
-from drivers.common.times import TimeFormat, moment
-from gateway.contract import (
-    DEVICE_KINDS,
-    VOCABULARY,
-    Driver,
-    FieldValue,
-    Kind,
-    Measurement,
-    MqttLink,
-    Options,
-    Reason,
-    Reject,
-    SerialLink,
-)
+from drivers.common.described import DescribedOptions, DescribedReader
+from drivers.common.json_messages import MAX_MESSAGE, Output, of_json
+from drivers.common.lenient_json import NAME_TWICE, NotMended, read
+from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, MqttLink, Reject, Remark
 
 
-class JsonOptions(Options):
-    """The description of one kind of message; see the module."""
-
-    kind: Kind = Field(examples=["air_quality"])
-    """air_quality, parking, position, traffic, or a measurement of the configuration's own."""
-    fields: dict[
-        str, Annotated[Source, BeforeValidator(lambda said: {"path": said} if isinstance(said, str) else said)]
-    ] = Field(examples=[{"pm25": "values.0.pm2_5"}])
-    """A path for each field, or a table with ``path``, ``scale``, ``offset``, ``equals`` and ``optional``."""
-    sensor: str | None = None
-    """A path, or ``topic:N``; left out where the configuration names the sensor."""
-    time: str | None = None
-    """A path; left out, it is the time of arrival."""
-    time_format: TimeFormat = "rfc3339"
-    """How it is written: as text, or as a number since 1970."""
-
-    @field_validator("sensor")
-    @classmethod
-    def _topic_level_is_a_number(cls, sensor: str | None) -> str | None:
-        if sensor is not None and sensor.startswith("topic:"):
-            try:
-                int(sensor.removeprefix("topic:"))
-            except ValueError:
-                raise ValueError('write a topic level as "topic:2", or "topic:-1" for the last') from None
-        return sensor
-
-    @model_validator(mode="after")
-    def _fields_are_known(self) -> "JsonOptions":
-        check_sources(self.kind, self.fields, self.vocabulary)
-        return self
-
-
-class _Refused(Exception):
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason: Reason = reason
+class JsonOptions(DescribedOptions):
+    """What is where in the messages."""
 
 
 class Decoder:
-    """Reads messages of one description; keeps no state between them."""
+    """Reads messages of one description."""
 
     def __init__(self, options: JsonOptions) -> None:
-        self._kind = options.kind
-        self._fields = [
-            (name, split(source.path), *READERS[options.vocabulary[name].type], source)
-            for name, source in options.fields.items()
-        ]
-        where, _, level = (options.sensor or "").partition(":")
-        self._level = int(level) if where == "topic" and level else None
-        self._sensor = split(options.sensor) if options.sensor and self._level is None else None
-        self._time = split(options.time) if options.time is not None else None
-        self._format = options.time_format
+        self._reader = DescribedReader(options)
 
     @of_json
-    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject]:  # noqa: ANN401 -- any JSON
+    def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Output]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
-        try:
-            fields = self._read(message)
-            return [Measurement(self._kind, fields, self._identify(topic, message), self._moment(message))]
-        except _Refused as error:
-            return [refuse(error.reason, payload, str(error))]
+        said = self._reader.read(topic, message, payload, _exact)
+        names = payload.count(b'":')
+        if type(message) is dict and len(message) == names:
+            return said  # by far the most frequent case: no object within it, and no name twice
+        if names + payload.count(b'" :') == _names(message) or isinstance(said[0], Reject):
+            return said
+        return [*_twice(payload), *said]
 
-    def _read(self, message: object) -> dict[str, FieldValue]:
-        fields: dict[str, FieldValue] = {}
-        for name, path, read, word, source in self._fields:
-            found = find(message, path)
-            if found is None:
-                if not source.optional:
-                    raise _Refused("unsupported", f"nothing at {source.path}")
-            elif (value := read(found, source)) is None:
-                raise _Refused("range", f"what stands at {source.path} is no {word}")
-            else:
-                fields[name] = value
-        if not fields:
-            raise _Refused("unsupported", "none of the fields is in it")
-        return fields
 
-    def _moment(self, message: object) -> int | None:
-        if self._time is None:
-            return None
-        value = find(message, self._time)
-        if value is None:
-            raise _Refused("unsupported", "no time in it")
-        time = moment(value, self._format)
-        if time is None:
-            raise _Refused("range", f"no time in the format {self._format}")
-        return time
+def _names(message: object) -> int:
+    """Return how many names a message has, those of objects within objects included."""
+    if type(message) is dict:
+        return len(message) + sum(map(_names, message.values()))
+    return sum(map(_names, message)) if type(message) is list else 0
 
-    def _identify(self, topic: str, message: object) -> str | None:
-        if self._level is not None:
-            levels = topic.split("/")
-            if not -len(levels) <= self._level < len(levels):
-                raise _Refused("unsupported", f"the topic has no level {self._level}: {topic}")
-            name: object = levels[self._level]
-        elif self._sensor is not None:
-            name = find(message, self._sensor)
-            name = str(name) if type(name) is int else name
-        else:
-            return None
-        if not isinstance(name, str) or not 0 < len(name) <= 128 or not name.isprintable():
-            raise _Refused("range", "the sensor's name is no text of 1 to 128 printable characters")
-        return name
+
+def _twice(payload: bytes) -> Iterator[Remark]:
+    """Say so where a name comes twice in one object, of which the strict reader silently keeps the last."""
+    with suppress(NotMended):
+        if (where := read(payload).mendings.get(NAME_TWICE)) is not None:
+            yield Remark("doubtful", NAME_TWICE, where)
+
+
+def _exact(payload: bytes) -> Any:  # noqa: ANN401 -- any JSON
+    """Parse with whole numbers of any length, of which the strict reader makes fractions beyond 64 bits."""
+    try:
+        return read(payload).value
+    except NotMended:
+        return orjson.loads(payload)
 
 
 DRIVER = Driver(

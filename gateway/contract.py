@@ -26,6 +26,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol
 from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationInfo
 
 from gateway.settings import Duration
+from gateway.units import Conversion, conversion, units_like
 from gateway.vocabulary import DEVICE_KINDS, KINDS, VOCABULARY, Field, FieldValue, Vocabulary, field
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "VOCABULARY",
     "Codec",
     "Command",
+    "Conversion",
     "Driver",
     "Duration",
     "Field",
@@ -51,7 +53,9 @@ __all__ = [
     "SerialLink",
     "Uplink",
     "Vocabulary",
+    "conversion",
     "field",
+    "units_like",
 ]
 
 

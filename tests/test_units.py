@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from gateway.settings import Duration, Size
-from gateway.units import format_duration, format_size, parse_duration, parse_size
+from gateway.units import (
+    Conversion,
+    conversion,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+    units_like,
+)
+from gateway.vocabulary import VOCABULARY
 
 
 @pytest.mark.parametrize(
@@ -126,3 +135,45 @@ def test_settings_hold_seconds_and_bytes() -> None:
 def test_a_setting_names_its_mistake() -> None:
     with pytest.raises(ValidationError, match="write a duration as a number and a unit"):
         Settings.model_validate({"wait": 10})
+
+
+def test_what_is_measured_is_converted_in_every_usual_spelling() -> None:
+    said = {
+        ("\u00b0F", "degC", 59): 15.0,
+        ("K", "degC", 294.65): 21.5,
+        ("\u2103", "degC", 3): 3.0,
+        ("%", "fraction", 55): 0.55,
+        ("kPa", "hPa", 101.3): 1013.0,
+        ("mmHg", "hPa", 760): 1013.250144354,
+        ("m/s", "km/h", 10): 36.0,
+        ("kts", "m/s", 10): 5.144444444,
+        ("cm", "mm", 12.5): 125.0,
+        ("\u00b5g / m\u00b3", "ug/m3", 12): 12.0,
+        ("MG/M3", "ug/m3", 0.5): None,
+        ("mg/m^3", "ug/m3", 0.5): 500.0,
+        ("PPB", "ppm", 1): 0.001,
+        ("#/0.1L", "1/cm3", 442): 4.42,
+        ("dbm", "dBm", -76): -76.0,
+        ("mV", "V", 2995): 2.995,
+        ("MV", "V", 1): None,
+        ("kWh", "Wh", 1.5): 1500.0,
+        ("ppb", "ug/m3", 1): None,
+        ("\u00b0", "degC", 1): None,
+        ("bicycles", "bicycles", 3): 3.0,
+        ("bicycles", "cars", 3): None,
+    }
+    converts = {case: conversion(*case[:2]) for case in said}
+    assert {case: convert and convert(case[2]) for case, convert in converts.items()} == said
+
+
+def test_every_unit_of_the_vocabulary_is_its_own() -> None:
+    assert [one.name for one in VOCABULARY.values() if conversion(one.unit, one.unit) != Conversion(1.0)] == []
+
+
+@given(st.sampled_from([one.unit for one in VOCABULARY.values()]), st.floats(-1e6, 1e6))
+def test_there_and_back_is_the_same_number(unit: str, number: float) -> None:
+    for other in units_like(unit):
+        there, back = conversion(unit, other), conversion(other, unit)
+        assert there is not None
+        assert back is not None
+        assert (number * there.factor + there.offset) * back.factor + back.offset == pytest.approx(number, abs=1e-6)

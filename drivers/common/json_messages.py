@@ -17,6 +17,7 @@ SHOWN = 1024
 
 Path = tuple[str, ...]
 Decoder = TypeVar("Decoder")
+Said = TypeVar("Said")
 Output = Measurement | Reject | Remark | Uplink | Command
 
 
@@ -26,8 +27,8 @@ def refuse(reason: Reason, payload: bytes, detail: str) -> Reject:
 
 
 def of_json(
-    decode: Callable[[Decoder, str, Any, bytes], Iterable[Output]],
-) -> Callable[[Decoder, str, bytes], Iterable[Output]]:
+    decode: Callable[[Decoder, str, Any, bytes], Iterable[Said]],
+) -> Callable[[Decoder, str, bytes], Iterable[Said | Reject | Remark]]:
     """Make a method that decodes ``topic, message, payload`` one of `gateway.contract.MessageDecoder`.
 
     The message is the payload, parsed; what is no JSON is refused. What had to be mended is said beside what the
@@ -35,7 +36,7 @@ def of_json(
     """
 
     @wraps(decode)
-    def decode_payload(decoder: Decoder, topic: str, payload: bytes) -> Iterable[Output]:
+    def decode_payload(decoder: Decoder, topic: str, payload: bytes) -> Iterable[Said | Reject | Remark]:
         if len(payload) <= MAX_MESSAGE:
             try:
                 message = orjson.loads(payload)
@@ -44,7 +45,7 @@ def of_json(
             return decode(decoder, topic, message, payload)
         return [_too_long(payload)]
 
-    def _decode_mended(decoder: Decoder, topic: str, payload: bytes) -> Iterable[Output]:
+    def _decode_mended(decoder: Decoder, topic: str, payload: bytes) -> Iterable[Said | Reject | Remark]:
         try:
             message, mendings = lenient_json.read(payload)
         except NotMended as error:

@@ -2,13 +2,14 @@
 
 import re
 from datetime import date
+from decimal import Decimal
 from typing import Literal
 
 _FORMAT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(?:\.([0-9]+))?"
-    r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
+    r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):?([0-5][0-9]))"
 )
-_UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _EPOCH = date(1970, 1, 1).toordinal()
 LATEST = 2**63 - 1
 """The last moment that databases can hold, nanoseconds UTC (the year 2262)."""
@@ -17,8 +18,8 @@ LATEST = 2**63 - 1
 def nanoseconds(text: object) -> int | None:
     """Return nanoseconds UTC for ``2022-07-18T09:34:15.775023242+00:00``; None for what is no such time.
 
-    Digits beyond the ninth are cut off; a leap second is the first second of the next minute; a moment before 1970,
-    which is how servers write "never", is None as well.
+    The offset may lack its colon. Digits beyond the ninth are cut off; a leap second is the first second of the next
+    minute; a moment before 1970, which is how servers write "never", is None as well.
     """
     if not isinstance(text, str) or (match := _FORMAT.fullmatch(text)) is None:
         return None
@@ -40,13 +41,13 @@ TimeFormat = Literal["rfc3339", "s", "ms", "us", "ns"]
 
 
 def moment(value: object, form: TimeFormat) -> int | None:
-    """Return nanoseconds UTC, None for no such time; a float of seconds is cut to the microsecond it is exact to."""
+    """Return nanoseconds UTC, None for no such time; a fraction counts as it is written, to the nanosecond."""
     if form == "rfc3339":
         return nanoseconds(value)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    unit = _UNITS[form]
+    unit = UNITS[form]
     if not 0 < value <= LATEST / unit:
         return None
-    found = value * unit if isinstance(value, int) else round(value * unit / 1000) * 1000
+    found = value * unit if isinstance(value, int) else int(Decimal(repr(value)) * unit)
     return found if found <= LATEST else None

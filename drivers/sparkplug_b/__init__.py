@@ -33,7 +33,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from drivers.common.field_values import READERS, Source, check_sources
+from drivers.common.field_sources import Source
+from drivers.common.field_values import FieldReader, check_sources
 from drivers.common.json_messages import MAX_MESSAGE, refuse
 from drivers.common.protobuf import Malformed
 from drivers.common.times import moment
@@ -79,11 +80,11 @@ def _meanings(options: SparkplugOptions) -> Iterator[tuple[str, Meaning]]:
     """Yield what metrics mean by their names, or else as the configuration says."""
     for name, field in options.vocabulary.items():
         if "position" not in field.kinds or len(field.kinds) > 1:
-            yield name, Meaning(name, field.kinds, Source(path=name), *READERS[field.type])
+            yield name, Meaning(name, field.kinds, FieldReader(field, Source(path=name)))
     for name, source in options.fields.items():
         field = options.vocabulary[name]
         kinds = field.kinds if options.kind in field.kinds else (str(options.kind),)
-        yield source.path, Meaning(name, kinds, source, *READERS[field.type])
+        yield source.path, Meaning(name, kinds, FieldReader(field, source))
 
 
 class Decoder:

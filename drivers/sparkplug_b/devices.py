@@ -1,10 +1,11 @@
 """State of a Sparkplug device: the meaning of its names and aliases, and the values that were read last."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from drivers.common.field_values import Source
+from drivers.common.field_values import FieldReader
+from drivers.common.text_values import LeftOut
 from drivers.common.times import moment
 from drivers.sparkplug_b.payload import Metric, Payload
 from drivers.sparkplug_b.values import Refused, value_of
@@ -18,9 +19,7 @@ class Meaning(NamedTuple):
 
     field: str
     kinds: tuple[str, ...]
-    source: Source
-    read: Callable[[object, Source], FieldValue | None]
-    word: str
+    reader: FieldReader
 
 
 Meanings = Mapping[str, Meaning]
@@ -119,21 +118,22 @@ class Device:
         known = self._find(metric, meanings)
         if known is None or metric.absent:
             return None
-        name, kinds, source, read, word = known.meaning
+        name, kinds, reader = known.meaning
+        path = reader.source.path
         try:
-            value = read(value_of(metric.written, metric.datatype or known.datatype or 0), source)
+            value = reader.read(value_of(metric.written, metric.datatype or known.datatype or 0))
         except Refused as error:
-            raise Refused(error.reason, f"{source.path} is {error}") from None
-        if value is None:
-            raise Refused("range", f"{source.path} is no {word}")
+            raise Refused(error.reason, f"{path} is {error}") from None
+        except LeftOut as error:
+            raise Refused("range", f"{path}: {error}") from None
         kind = kinds[0] if len(kinds) == 1 else self.kind
         if kind is None:
-            raise Refused("unsupported", f"{source.path} may be of several measurements: set the option kind")
+            raise Refused("unsupported", f"{path} may be of several measurements: set the option kind")
         if not own_time:
             return None if metric.historical else Reading(None, kind, name, value)
         time = moment(sent if metric.time is None else metric.time, "ms")
         if time is None:
-            raise Refused("range", f"{source.path} has no time that can be")
+            raise Refused("range", f"{path} has no time that can be")
         if not metric.historical:
             if known.last == (time, value):
                 return None

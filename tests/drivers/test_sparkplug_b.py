@@ -351,8 +351,8 @@ def test_a_negative_number_means_the_same_however_wide_it_is_written(
         (DOUBLE, {"double_value": float("inf")}, "range", "no number"),
         (INT8, {"int_value": 0x1FB}, "range", "more than 8 bits"),
         (UINT8, {"int_value": 256}, "range", "more than 8 bits"),
-        (STRING, {"string_value": "12"}, "range", "pm25 is no number"),
-        (BOOLEAN, {"boolean_value": True}, "range", "pm25 is no number"),
+        (STRING, {"string_value": "twelve"}, "range", "pm25: 'twelve' is no number"),
+        (BOOLEAN, {"boolean_value": True}, "range", "pm25: True is no number"),
     ],
 )
 def test_what_is_no_number_is_rejected_and_the_others_are_read(

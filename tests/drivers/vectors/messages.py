@@ -219,6 +219,7 @@ def _frigate(vector: Vector) -> Said:
         if not isinstance(one, Measurement):
             said += [one] if isinstance(one, Reject) else []
             continue
+        assert isinstance(one, Measurement)
         names: dict[str, object] = {"id": one.key, "camera": one.sensor, "label": one.tags["vehicle_type"]}
         counted = [which for which in now if isinstance(which, Measurement)]
         names |= {"start_time": Moment(one.time), "counted": bool(counted), "count": len(counted)}
