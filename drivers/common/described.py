@@ -5,6 +5,7 @@ A driver that turns its payload into objects, lists, texts and numbers needs not
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -15,7 +16,7 @@ from drivers.common.field_values import FieldReader, check_sources
 from drivers.common.json_messages import Output, refuse
 from drivers.common.message_elements import MOST_ELEMENTS, Elements
 from drivers.common.message_paths import split
-from drivers.common.message_places import Inexact, Join, PathReference, Place, reference
+from drivers.common.message_places import Inexact, PathReference, Place, reference
 from drivers.common.text_values import LeftOut, NoValue
 from drivers.common.time_formats import TimeReader
 from gateway.contract import Duration, Kind, Measurement, Options, Reject, Remark
@@ -62,20 +63,17 @@ class DescribedReader:
         self._elements: Elements | None = None if options.each is None else _made("each", Elements, options.each)
         names = self._elements.names if self._elements else frozenset[str]()
 
-        def place(option: str, text: str | None) -> Any:  # noqa: ANN401 -- a reference, or None
-            return None if text is None else _made(option, reference, text, names)
+        def place(option: str, text: str | None, *, is_name: bool = False) -> Any:  # noqa: ANN401 -- a reference, or None
+            return None if text is None else _made(option, partial(reference, is_name=is_name), text, names)
 
         fields = [
             (FieldReader(options.vocabulary[name], source), place(f"fields.{name}", source.path))
             for name, source in options.fields.items()
         ]
-        for reader, where in fields:
-            if isinstance(where, Join) and options.vocabulary[reader.name].type != "str":
-                raise ValueError(f"fields.{reader.name}: a text of several is no number; each gives {sorted(names)}")
-        tags = {name: place(f"tags.{name}", where) for name, where in options.tags.items()}
+        tags = {name: place(f"tags.{name}", where, is_name=True) for name, where in options.tags.items()}
         for name in tags.keys() & {*RESERVED_TAGS, *options.fields}:
             raise ValueError(f"tags.{name}: {'a field' if name in options.fields else 'the gateway'} has this name")
-        sensor, time = place("sensor", options.sensor), place("time", options.time)
+        sensor, time = place("sensor", options.sensor, is_name=True), place("time", options.time)
         parts = Parts(options.kind, fields, sensor, time, _made_times(options), _step(options), tags)
         self._reading = ReadingReader(parts)
         self._first_of = (
@@ -101,7 +99,8 @@ class DescribedReader:
         except LeftOut as error:
             if isinstance(error, Inexact) and exact is not None:
                 return self.read(topic, exact(payload), payload)
-            return [_refused(error, payload)]
+            is_list = self._elements is None and isinstance(message, list)
+            return [_refused(error, payload, '; the message is a list: set each = ""' if is_list else "")]
         if self._first_of is not None:
             remarks += self._others(message)
         return [*remarks, measurement] if remarks else [measurement]

@@ -49,6 +49,8 @@ class FieldReader:
         self._units: dict[str, Conversion] = {}
         self._nothing = {word_key(word) for word in source.no_value}
         self._values = {word_key(word): self._meant(word, meant) for word, meant in source.values.items()}
+        for word in {"true", "false"} & source.values.keys():  # TOML has no other way to write true as a key
+            self._values[word_key(word == "true")] = self._values[word_key(word)]
         yes = source.true_values if source.equals is None else (source.equals,)
         low, high = (-LARGEST if field.low is None else field.low), (LARGEST if field.high is None else field.high)
         self._bounds = float(low), float(high)

@@ -4,6 +4,7 @@ What is mended has one meaning only, whoever reads it, and each kind of mending 
 
 - the encoding: a byte order mark, UTF-16 and UTF-32, single bytes of Western or Central Europe
 - the end: NULs, and what stands behind a NUL, as senders of C buffers leave it; a comma before a bracket closes
+- several objects one after the other, as in JSON Lines, which are read as a list
 - the texts: single quotes, raw control characters, escapes of other languages, words without quotes
 - the names: without quotes, or twice in one object, of which the last counts
 - the numbers: ``21.``, ``.5``, ``+5``, zeros in front; whole numbers beyond 64 bits, which are kept exactly
@@ -61,8 +62,13 @@ class _Reader:
         self._mendings = mendings
 
     def whole(self) -> Any:  # noqa: ANN401 -- JSON may hold anything
-        """Return the one value of the text."""
+        """Return the one value of the text, or a list of several objects or lists that stand one after the other."""
         value = self._value(0)
+        if isinstance(value, dict | list) and self._next() in ("{", "["):
+            self._mend("several values one after the other, read as a list")
+            value = [value]
+            while self._next() in ("{", "["):
+                value.append(self._value(0))
         if self._next() == "\0":
             only = not self._text[self._at :].strip("\0 \t\r\n")
             self._mend("NUL at the end" if only else "what stands behind a NUL")

@@ -100,13 +100,15 @@ class _KeyReference(NamedTuple):
 
 
 class Join(NamedTuple):
-    """A text made of several."""
+    """A text made of several; where it is no name, its parts may be any number."""
 
     parts: tuple[Reference, ...]
+    is_name: bool
 
     def find(self, place: Place) -> str:
         """See `Reference`."""
-        return "".join(name_of(part.find(place)) for part in self.parts)
+        write = name_of if self.is_name else _text_of
+        return "".join(write(part.find(place)) for part in self.parts)
 
 
 class _Expression:
@@ -129,7 +131,7 @@ class _Expression:
             raise LeftOut(f"{self._text}: {' '.join(str(error).split())}") from None
 
 
-def reference(text: str, names: Collection[str] = ()) -> Reference:
+def reference(text: str, names: Collection[str] = (), *, is_name: bool = False) -> Reference:
     """Return what finds what a text refers to; ``names`` are those of the keys that ``each`` gives.
 
     Raises ``ValueError`` for what cannot work.
@@ -149,20 +151,31 @@ def reference(text: str, names: Collection[str] = ()) -> Reference:
     braces = re.findall(r"(?<!\\)\{([^{}]*)\}", text)
     if len(re.findall(r"(?<!\\)[{}]", text)) != 2 * len(braces):
         raise ValueError(f"a brace without its other half: {text!r}")
-    if braces and not all(f".{{{name}}}." in f".{text}." and name in names for name in braces):
-        return _join(text, names)
+    steps = f".{text}."
+    if braces and not all(f".{{{name}}}." in steps and name in names for name in braces):
+        unknown = [name for name in braces if f".{{{name}}}." in steps and name not in names]
+        if names and unknown and not is_name and "." in re.sub(r"\{[^{}]*\}", "", text):
+            raise ValueError(f"nothing gives {{{unknown[0]}}} its key: each names {', '.join(sorted(names))}")
+        return _join(text, names, is_name=is_name)
     from_top = text.startswith(FROM_TOP) or text == "$"
     return PathReference(split(text[len(FROM_TOP) :] if from_top else text, names), from_top=from_top, text=text)
 
 
-def _join(text: str, names: Collection[str]) -> Reference:
+def _join(text: str, names: Collection[str], *, is_name: bool) -> Reference:
     parts: list[Reference] = []
     for number, part in enumerate(re.split(r"\{([^{}]*)\}", text)):
         if number % 2:
             parts.append(_KeyReference(part) if part in names else reference(part, names))
         elif part:
             parts.append(_Constant(part))
-    return Join(tuple(parts))
+    return Join(tuple(parts), is_name)
+
+
+def _text_of(value: object) -> str:
+    """Return a part of a text; raises `LeftOut` where it is none."""
+    if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return str(value)
+    raise NoValue("a part of it is missing") if value is None else LeftOut(f"{value!r:.40} is no text and no number")
 
 
 def name_of(value: object) -> str:

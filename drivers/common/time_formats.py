@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from datetime import time as clock_time
 from decimal import Decimal
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from drivers.common.text_values import LeftOut
 from drivers.common.times import LATEST, UNITS, nanoseconds
@@ -166,4 +166,7 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f'no time zone is called {name!r}: as "Europe/Ljubljana", "UTC" or "+01:00"') from None
+        hint = "" if available_timezones() else "; this machine knows none: install tzdata"
+        raise ValueError(
+            f'no time zone is called {name!r}: write it as "Europe/Ljubljana", "UTC" or "+01:00"{hint}'
+        ) from None

@@ -1,7 +1,6 @@
 """Ecowitt: imperial units, a time with spaces in it, and a credential that nobody may see."""
 
 import json
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest

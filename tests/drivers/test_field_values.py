@@ -46,6 +46,8 @@ READ: list[tuple[str, dict[str, Any], object, FieldValue]] = [
     ("occupied", {"values": {"B": True, "F": False}}, "b", True),
     ("event", {"values": {"17": "door open"}}, 17, "door open"),
     ("event", {}, "offline", "offline"),
+    ("motion", {"values": {"true": 1, "false": 0}}, True, 1),
+    ("motion", {"values": {"true": 1, "false": 0}}, "False", 0),
 ]
 
 

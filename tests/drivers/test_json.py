@@ -282,7 +282,7 @@ def test_a_missing_time_is_refused_because_the_options_promise_one() -> None:
         ({**_one("pm25"), "each": "{a}.{a}"}, "each: each key has a name of its own"),
         (
             {"kind": "air_quality", "fields": {"pm25": "a.{b}"}, "each": "*"},
-            "fields.pm25: a text of several is no number",
+            "fields.pm25: nothing gives {b} its key: each names key",
         ),
         ({"kind": "air_quality", "fields": {"pm25": "jmespath:a["}}, "fields.pm25: no expression of JMESPath"),
         ({**_one("pm25"), "sensor": "topic:two"}, "topic:2"),

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.common.json_messages import Output
 from drivers.common.message_elements import MOST_ELEMENTS
@@ -65,6 +67,7 @@ SHAPES: dict[str, tuple[dict[str, Any], object]] = {
         {"each": "at", "sensor": "$.id.{key}", "time": "", "fields": {"temperature": "$.t.{key}"}},
         {"id": ["a", "b"], "at": [AT, AT + 10], "t": [1.5, 2.5]},
     ),
+    "lines": ({**OWN, "each": ""}, b"\n".join(json.dumps(one).encode() for one in SAMPLES)),
     "a start and a step": (
         {"each": "v", "sensor": "id", "time": "$.start", "step": "10s"},
         {"start": AT, "v": SAMPLES},
@@ -75,7 +78,13 @@ SHAPES: dict[str, tuple[dict[str, Any], object]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_each_shape_gives_every_reading_its_sensor_and_time(shape: str) -> None:
     options, message = SHAPES[shape]
-    assert rows(options, message) == EXPECTED
+    found = [one for one in say(options, message) if not (isinstance(one, Remark) and one.kind == "mended")]
+    assert [
+        (one.sensor, one.time and one.time / SECOND, one.fields["temperature"])
+        for one in found
+        if isinstance(one, Measurement)
+    ] == EXPECTED
+    assert len(found) == len(EXPECTED)
 
 
 def test_a_name_may_be_of_the_message_and_the_element() -> None:
@@ -120,6 +129,12 @@ def test_a_message_without_a_single_reading_is_refused(message: object, words: s
     (said,) = say({"each": "log"}, message)
     assert isinstance(said, Reject)
     assert said.detail == words
+
+
+def test_a_list_where_none_is_expected_says_what_to_set() -> None:
+    (said,) = say({}, SAMPLES)
+    assert isinstance(said, Reject)
+    assert said.detail == 'temperature: nothing at t; the message is a list: set each = ""'
 
 
 def test_a_field_that_many_elements_lack_is_said_once_a_message() -> None:
@@ -194,6 +209,8 @@ def test_a_tag_with_too_many_values_is_said() -> None:
         ("topic:0", {}),
         ("const:5", {}),
         ("jmespath:max(a)", {"a": [1, 5]}),
+        ("{a} {unit}", {"a": 41, "unit": "F"}),
+        ("{a} {unit}", {"a": 278.15, "unit": "K"}),
         ("jmespath:v[?n=='t'].x | [0]", {"v": [{"n": "h", "x": 1}, {"n": "t", "x": 5}]}),
         ("\u0161\u010d\u017e", {"\u0161\u010d\u017e": 5}),
     ],
@@ -209,6 +226,8 @@ def test_a_path_leads_to_one_value(path: str, message: object) -> None:
     [
         ("*.t", {"a": {"t": 1}, "b": {"t": 2}}, "2 values at *.t, which are several readings: set each"),
         ("a.9", {"a": [1]}, "nothing at a.9"),
+        ("{a} {unit}", {"a": 5}, "a part of it is missing"),
+        ("{a} {unit}", {"a": 5, "unit": True}, "True is no text and no number"),
         ("a.b.c", {"a": "{broken"}, "nothing at a.b.c"),
         ("topic:7", {}, "the topic has no level 7"),
         ("jmespath:max(a)", {"a": "x"}, "max"),
@@ -245,3 +264,44 @@ def test_without_its_extra_an_expression_says_what_to_install(monkeypatch: pytes
     monkeypatch.setitem(__import__("sys").modules, "jmespath", None)
     with pytest.raises(ValueError, match=r"pip install 'prehod\[jmespath\]'"):
         JsonOptions.model_validate({**TEMPERATURE, "each": "jmespath:a"})
+
+
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["21,5 C", "on"])
+)
+KEYS = st.sampled_from(["t", "h", "id", "at", "log", "lane", "x.y"]) | st.text(max_size=3)
+ANY_VALUE = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5)
+)
+
+RICH: list[dict[str, Any]] = [
+    {
+        "each": each,
+        "sensor": "{id}-{topic:0}",
+        "time": time,
+        "time_zone": "Europe/Ljubljana",
+        "tags": {"lane": "lane"},
+        "fields": {
+            "temperature": {"path": "t", "unit": "F", "no_value": [-127]},
+            "relative_humidity": "*.h",
+            "pm25": "{t} {h}",
+            "battery_low": {"path": "x\\.y", "values": {"low": True}},
+            "co2": "jmespath:max(log)",
+        },
+    }
+    for each, time in ((None, "at"), ("", "{key}"), ("log", "$.at"), ("*.{house}.log", "at"))
+]
+
+
+@pytest.mark.parametrize("options", RICH)
+def test_no_message_raises_whatever_is_described(options: dict[str, Any]) -> None:
+    given_options = {name: value for name, value in {**TEMPERATURE, **options}.items() if value is not None}
+    decoder = Decoder(JsonOptions.model_validate(given_options))
+
+    @given(ANY_VALUE)
+    def law(message: object) -> None:
+        said = [*decoder.decode("a/b", json.dumps(message).encode())]
+        assert said
+        assert all(isinstance(one, Measurement | Reject | Remark) for one in said)
+
+    law()

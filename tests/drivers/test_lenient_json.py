@@ -54,6 +54,8 @@ MEANINGS: list[tuple[bytes, Any, set[str]]] = [
     (rb'{"t":"\x41\ud83d\ude00",}', {"t": "A\U0001f600"}, {"a comma before }", "_"}),
     ('\u00a0{"t":1}'.encode(), {"t": 1}, {"spaces of another kind"}),
     (b"21.", 21.0, {ODD}),
+    (b'{"t":1}\n{"t":2}\n', [{"t": 1}, {"t": 2}], {"several values one after the other, read as a list"}),
+    (b"[1][2]", [[1], [2]], {"several values one after the other, read as a list"}),
 ]
 """Text, meaning, and what is said; ``_`` stands for one more."""
 
@@ -75,7 +77,10 @@ REFUSED: list[tuple[bytes, str]] = [
     (b'{"t":21,5}', "at character 9 stands '5}' where a name in quotes should be"),
     ("{\u201ct\u201d: 1}".encode(), "typographic quotes are none"),
     (b'{"t":12abc}', "at character 6 stands '12abc}' where a value should be"),
-    (b'{"t":1} {"t":2}', "at character 9 stands '{\"t\":2}' where the end should be"),
+    (b'{"t":1} 2', "at character 9 stands '2' where the end should be"),
+    (b'{"t":1}}', "at character 8 stands '}' where the end should be"),
+    (b'{"t":1} {"t":', "it ends at character 13"),
+    (b'1 {"t":2}', "where the end should be"),
     (b'{"t" 1}', "a colon"),
     (b'{"t":1 "h":2}', "a comma or }"),
     (b"[,1]", "a value"),

@@ -16,7 +16,7 @@ import drivers
 from firmware_sim.servers.influx import line_protocol as others
 from firmware_sim.truth.points import StoredPoint
 from gateway import line_protocol
-from gateway.contract import Codec, Command, Driver, Measurement, Reject, SerialLink, Uplink
+from gateway.contract import Codec, Command, Driver, Measurement, Reject, Remark, SerialLink, Uplink
 from gateway.links.mqtt.packets import parse_publish
 from gateway.spool import Batch, Identity, MemberDamaged, decode_member, encode_member
 
@@ -47,7 +47,7 @@ def _chunks(name: str) -> list[tuple[dict[str, Any], bytes]]:
 
 def _check(said: Iterable[object]) -> None:
     for one in said:
-        assert isinstance(one, Measurement | Reject | Uplink | Command), one
+        assert isinstance(one, Measurement | Reject | Remark | Uplink | Command), one
 
 
 def serial(driver: Driver) -> Target:
