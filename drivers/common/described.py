@@ -3,20 +3,19 @@
 A driver that turns its payload into objects, lists, texts and numbers needs nothing else: see `drivers.json`.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from drivers.common.described_flat import FlatReader
 from drivers.common.described_reading import Parts, ReadingReader
 from drivers.common.field_sources import Sources
 from drivers.common.field_values import FieldReader, check_sources
 from drivers.common.json_messages import Output, refuse
-from drivers.common.message_elements import MOST_ELEMENTS, Elements
-from drivers.common.message_paths import split
-from drivers.common.message_places import Inexact, PathReference, Place, reference
+from drivers.common.message_elements import MOST_ELEMENTS, Elements, first_of
+from drivers.common.message_places import Inexact, Place, reference
 from drivers.common.text_values import LeftOut, NoValue
 from drivers.common.time_formats import TimeReader
 from gateway.contract import Duration, Kind, Measurement, Options, Reject, Remark
@@ -76,9 +75,9 @@ class DescribedReader:
         sensor, time = place("sensor", options.sensor, is_name=True), place("time", options.time)
         parts = Parts(options.kind, fields, sensor, time, _made_times(options), _step(options), tags)
         self._reading = ReadingReader(parts)
-        self._first_of = (
-            _first_of([source.path for source in options.fields.values()]) if not self._elements else None
-        )
+        flat = FlatReader(parts)
+        self._flat = flat if flat.fits and self._elements is None else None
+        self._first_of = first_of([source.path for source in options.fields.values()]) if not self._elements else None
 
     def read(
         self,
@@ -91,6 +90,10 @@ class DescribedReader:
 
         ``exact`` parses the payload again where a parser has rounded the number that names the sensor.
         """
+        if self._flat is not None and type(message) is dict:
+            found = self._flat.read(topic, message)
+            if found is not None:
+                return [found]
         place = Place(message, message, topic)
         try:
             if self._elements is not None:
@@ -180,20 +183,3 @@ def _step(options: DescribedOptions) -> int:
 
 def _refused(error: LeftOut, payload: bytes, more: str = "") -> Reject:
     return refuse("unsupported" if isinstance(error, NoValue) else "range", payload, f"{error}{more}")
-
-
-def _first_of(paths: list[str]) -> tuple[str, PathReference, PathReference] | None:
-    """Return the list into whose first element all paths lead, as text and as path, and a field of its second."""
-    found = set()
-    for path in paths:
-        if path.startswith(("topic:", "const:")):
-            continue
-        if path.startswith(("jmespath:", "$")) or "{" in path or "0" not in (steps := split(path)):
-            return None
-        found.add(steps[: steps.index("0")])
-    if len(found) != 1:
-        return None
-    (before,) = found
-    where = ".".join(re.sub(r"([.\\*])", r"\\\1", step) for step in before)
-    one = next(split(path) for path in paths if not path.startswith(("topic:", "const:")))
-    return where, PathReference(before), PathReference((*before, "1", *one[len(before) + 1 :]))

@@ -4,11 +4,12 @@ The path ``each`` leads to them. ``*`` stands for every key or position, ``{devi
 which other paths may ask for it; a path that ends elsewhere means all that is below. ``{key}`` is the innermost.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from drivers.common.message_paths import ANY, Key, child, children, split
-from drivers.common.message_places import NO_KEYS, Place, reference
+from drivers.common.message_places import NO_KEYS, PathReference, Place, reference
 from drivers.common.text_values import LeftOut
 
 MOST_ELEMENTS = 10_000
@@ -60,3 +61,20 @@ class Elements:
                         yield from self._below(below, steps[number + 1 :], known)
                 return
             message = child(message, step)
+
+
+def first_of(paths: list[str]) -> tuple[str, PathReference, PathReference] | None:
+    """Return the list into whose first element all paths lead, as text and as path, and a field of its second."""
+    found = set()
+    for path in paths:
+        if path.startswith(("topic:", "const:")):
+            continue
+        if path.startswith(("jmespath:", "$")) or "{" in path or "0" not in (steps := split(path)):
+            return None
+        found.add(steps[: steps.index("0")])
+    if len(found) != 1:
+        return None
+    (before,) = found
+    where = ".".join(re.sub(r"([.\\*])", r"\\\1", step) for step in before)
+    one = next(split(path) for path in paths if not path.startswith(("topic:", "const:")))
+    return where, PathReference(before), PathReference((*before, "1", *one[len(before) + 1 :]))

@@ -178,6 +178,11 @@ def _text_of(value: object) -> str:
     raise NoValue("a part of it is missing") if value is None else LeftOut(f"{value!r:.40} is no text and no number")
 
 
+def is_of_topic(where: Reference | None) -> bool:
+    """Tell whether the topic alone decides what is found."""
+    return isinstance(where, _Topic | _Constant)
+
+
 def name_of(value: object) -> str:
     """Return what names something: a short text, or a whole number; raises `LeftOut`."""
     if type(value) is int:

@@ -47,7 +47,8 @@ class TimeReader:
 
     def __init__(self, form: str = "auto", zone: str | None = None) -> None:
         self._form = form
-        self._unit = UNITS.get(form)
+        self.unit = UNITS.get(form)
+        """Nanoseconds in one of a number, None where its size tells."""
         self._zone = _zone(zone) if zone is not None else None
         self._zone_name = zone
         if "%" in form:
@@ -75,7 +76,7 @@ class TimeReader:
         return self._of_text(said)
 
     def _of_number(self, number: int | Decimal, said: object) -> Moment:
-        unit = self._unit
+        unit = self.unit
         if unit and EARLIEST <= (time := number * unit) <= LATEST:
             return Moment(int(time))
         fitting = next((name for name, unit in UNITS.items() if EARLIEST <= number * unit < PLAUSIBLE), None)

@@ -305,3 +305,34 @@ def test_no_message_raises_whatever_is_described(options: dict[str, Any]) -> Non
         assert all(isinstance(one, Measurement | Reject | Remark) for one in said)
 
     law()
+
+
+PLAIN: dict[str, Any] = {
+    "sensor": "id",
+    "time": "at",
+    "time_format": "s",
+    "fields": {
+        "temperature": "t",
+        "relative_humidity": {"path": "h", "unit": "%"},
+        "co2": {"path": "lane", "optional": True},
+        "battery_low": {"path": "log", "optional": True},
+    },
+}
+NEAR = st.fixed_dictionaries(
+    {
+        "t": st.floats() | SCALARS,
+        "id": st.sampled_from(["a", 5, 5.0, 1e30, None, ""]),
+        "at": st.sampled_from([AT, 5, "x"]),
+    },
+    optional={"h": SCALARS, "lane": SCALARS, "log": SCALARS},
+)
+
+
+@given(NEAR, st.sampled_from(["id", "topic:1", "topic:7", "const:box", "{id}-{topic:0}"]))
+def test_the_quick_way_of_a_flat_message_leads_where_the_long_one_does(message: object, sensor: str) -> None:
+    options = JsonOptions.model_validate({**TEMPERATURE, **PLAIN, "sensor": sensor})
+    quick, long = Decoder(options), Decoder(options)
+    long._reader._flat = None
+    payload = json.dumps(message).encode()
+    for _ in range(2):
+        assert [*quick.decode("a/b", payload)] == [*long.decode("a/b", payload)]
