@@ -35,7 +35,7 @@ import orjson
 from drivers.common.described import DescribedOptions, DescribedReader
 from drivers.common.json_messages import MAX_MESSAGE, Output, of_json
 from drivers.common.lenient_json import NAME_TWICE, NotMended, read
-from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, MqttLink, Reject, Remark
+from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, MqttLink, Reject, Remark, SerialLink
 
 
 class JsonOptions(DescribedOptions):
