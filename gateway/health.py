@@ -1,19 +1,25 @@
 """What the daemon knows about itself: counters, and every sensor's last sign of life.
 
 Plain numbers, written from the event loop only and read by what shows them (status topic, health page, log);
-nothing here decides anything. Ages are seconds on the monotonic clock: a wrong wall clock makes no sensor look dead.
+nothing here decides anything but what is worth a word. Ages are seconds on the monotonic clock: a wrong wall clock
+makes no sensor look dead.
 """
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
+
+import structlog
 
 from gateway.clock import Clock
 from gateway.contract import FieldValue, Reject, Remark
-from gateway.spool import Pressure
+from gateway.refused import RefusedLevels
+from gateway.refused.telling import Barren, Reasons, Share
+from gateway.spool import UNKNOWN_SENSORS, Pressure
 from gateway.supervise import STARTING, Liveness
+from gateway.units import format_size
 
 REJECTS_KEPT = 8
 """The last few rejects of a source, for a person to look at."""
@@ -34,9 +40,33 @@ MANY = 0.8
 """A spool filled beyond this with readings that some sink has not taken is a problem."""
 
 
+BARREN_MESSAGES = 5
+BARREN_SECONDS = 60.0
+"""A source that makes no reading of so many messages, in so long (s), has a problem."""
+
+
+class Rejected(NamedTuple):
+    """A reject as a person looks at it: where it came from, and when (seconds that never step)."""
+
+    reason: str
+    raw: bytes
+    detail: str
+    topic: str
+    at: float
+
+
+def first_bytes(raw: bytes) -> str:
+    """Return how bytes begin, as text where they are text."""
+    try:
+        text = raw[:64].decode()
+    except UnicodeDecodeError:
+        text = ""
+    return text if text and text.isprintable() else raw[:32].hex(" ")
+
+
 @dataclass(slots=True)
 class SourceHealth:
-    """One serial line or broker."""
+    """One serial line or broker; what is new about what it says is logged."""
 
     link: Liveness
     messages: int = 0
@@ -45,19 +75,75 @@ class SourceHealth:
     retained: int = 0
     commands: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
-    last_rejects: deque[Reject] = field(default_factory=lambda: deque(maxlen=REJECTS_KEPT))
+    last_rejects: deque[Rejected] = field(default_factory=lambda: deque(maxlen=REJECTS_KEPT))
     remarks: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By kind and what."""
+    refused: int = 0
+    """Messages, or sound frames, of which no reading was made, or not of all: they are in the store of those."""
+    counted: int = 0
+    """How many of them are only counted there."""
+    tells_retained: bool = True
+    """Whether a person should be told of retained messages that are left out."""
+    _reasons: Reasons = field(default_factory=Reasons)
+    _share: Share = field(init=False)
+    _barren: Barren = field(init=False)
 
-    def rejected(self, reject: Reject) -> None:
-        """Count a reject and keep its beginning."""
+    def __post_init__(self) -> None:
+        now = self.link.clock.monotonic()
+        self._share = Share(now)
+        self._barren = Barren(now)
+
+    def rejected(self, reject: Reject, topic: str = "") -> None:
+        """Count a reject, keep its beginning, and log it where its reason is new or its rate has changed tenfold."""
+        now = self.link.clock.monotonic()
         self.rejects[reject.reason] += 1
-        self.last_rejects.append(reject._replace(raw=reject.raw[:64]))
+        self.last_rejects.append(Rejected(reject.reason, reject.raw[:64], reject.detail, topic, now))
+        if often := self._reasons.note(reject.reason, reject.detail, now):
+            structlog.get_logger().warning(
+                "message refused",
+                source=self.link.name,
+                topic=topic,
+                reason=reject.reason,
+                detail=reject.detail,
+                begins=first_bytes(reject.raw),
+                often=often,
+                remedy="prehod refused list shows what is kept; prehod refused retry reads it again",
+            )
 
-    def remarked(self, remark: Remark) -> None:
-        """Count a remark."""
+    def remarked(self, remark: Remark, topic: str = "") -> None:
+        """Count a remark, and log it as `rejected` does."""
         key = (remark.kind, remark.what)
         self.remarks[key if key in self.remarks or len(self.remarks) < MOST_REMARKS else (remark.kind, "other")] += 1
+        if often := self._reasons.note(remark.kind, remark.what, self.link.clock.monotonic()):
+            structlog.get_logger().warning(
+                f"message {remark.kind}",
+                source=self.link.name,
+                topic=topic,
+                what=remark.what,
+                detail=remark.detail,
+                often=often,
+            )
+
+    def sample(self, now: float) -> None:
+        """Take note of the counters, once a second."""
+        self._share.sample(now, self.refused, self.readings)
+        self._barren.sample(now, self.refused, self.readings)
+
+    def findings(self, now: float) -> Iterator[str]:
+        """Say what a person should look at in what it hears."""
+        last = (
+            f", the last: {self.last_rejects[-1].detail or self.last_rejects[-1].reason}" if self.last_rejects else ""
+        )
+        if self._barren.is_barren(now, BARREN_MESSAGES, BARREN_SECONDS):
+            yield f"hears messages and makes no reading of them: {self._barren.heard} refused{last}"
+        elif self._share.jumped:
+            usual = self._share.usual or 0.0
+            yield f"{self._share.now:.0%} of what it says is refused, and it was {usual:.0%}{last}"
+        if self.retained and self.tells_retained:
+            yield (
+                f"{self.retained} retained messages without a time of their own were left out: set retained ="
+                ' "accept" to store them with the time of arrival, or "skip" to say that this is right'
+            )
 
 
 @dataclass(slots=True)
@@ -153,6 +239,10 @@ class Health:
         self.committed = 0
         self.refused = 0
         self.refusals: dict[str, Refused] = {}
+        self.kept: RefusedLevels | None = None
+        """How full the store of refused messages is."""
+        self.quarantined: dict[str, int] = {}
+        """Bytes of lines in the quarantine, by whose they are."""
         self.pressure: Pressure | None = None
         self.stuck: list[str] = []
         self.clock_steps = 0
@@ -182,6 +272,12 @@ class Health:
         found.sensors.update(islice(sensors, max(0, MOST_REFUSED - len(found.sensors))))
         self.refused += count
 
+    def sample_sources(self) -> None:
+        """Take note of what the sources hear, once a second: see `SourceHealth.findings`."""
+        now = self.clock.monotonic()
+        for source in self.sources.values():
+            source.sample(now)
+
     def problems(self) -> list[str]:
         """Return what a person should look at, in words; empty when there is nothing."""
         now = self.clock.monotonic()
@@ -194,6 +290,11 @@ class Health:
             found.append(f"web: {self.web.problem}")
         found += [f"{s.sensor}: quiet for {now - s.seen:.0f} s" for s in self.sensors.values() if s.quiet(now)]
         found += self.stuck
+        found += [f"{name}: {what}" for name, s in self.sources.items() for what in s.findings(now)]
+        found += [f"quarantine: {words}" for words in map(_quarantined, self.quarantined, self.quarantined.values())]
+        if self.kept is not None and self.kept.bytes >= MANY * self.kept.max_bytes and self.kept.kept:
+            room = f"{format_size(self.kept.bytes)} of {format_size(self.kept.max_bytes)}"
+            found.append(f"refused messages: {room} used, the oldest go next; see prehod refused list")
         if self.spool_problem:
             found.append(f"spool: {self.spool_problem}")
         if self.pressure is not None and self.pressure.fill >= MANY:
@@ -219,8 +320,10 @@ class Health:
             "location_source": self.location_source,
             "gnss": None if self.gnss is None else _gnss(self.gnss, now),
             "readings": {"committed": self.committed, "commits": self.commits, "refused": self.refused},
+            "refused_messages": None if self.kept is None else self.kept._asdict(),
+            "quarantined_bytes": self.quarantined,
             "pressure": None if self.pressure is None else self.pressure.plain(),
-            "sources": {name: _source(source) for name, source in self.sources.items()},
+            "sources": {name: _source(source, now) for name, source in self.sources.items()},
             "sinks": {name: _sink(sink, now) for name, sink in self.sinks.items()},
             "sensors": {
                 "seen": len(self.sensors),
@@ -240,7 +343,12 @@ def _gnss(gnss: GnssHealth, now: float) -> dict[str, Any]:
     }
 
 
-def _source(source: SourceHealth) -> dict[str, Any]:
+def _quarantined(whose: str, size: int) -> str:
+    what = "lines of unknown sensors" if whose == UNKNOWN_SENSORS else f"lines that {whose} will never take"
+    return f"{format_size(size)} of {what}; see prehod spool quarantine list"
+
+
+def _source(source: SourceHealth, now: float) -> dict[str, Any]:
     return {
         "up": source.link.up,
         "problem": source.link.problem,
@@ -249,7 +357,20 @@ def _source(source: SourceHealth) -> dict[str, Any]:
         "readings": source.readings,
         "repeated": source.repeated,
         "commands": source.commands,
+        "retained": source.retained,
+        "refused": source.refused,
+        "counted_only": source.counted,
         "rejects": dict(source.rejects),
+        "last_rejects": [
+            {
+                "reason": one.reason,
+                "detail": one.detail,
+                "topic": one.topic,
+                "begins": first_bytes(one.raw),
+                "ago_s": round(now - one.at, 1),
+            }
+            for one in source.last_rejects
+        ],
         "remarks": {f"{kind}: {what}": count for (kind, what), count in source.remarks.items()},
     }
 

@@ -15,7 +15,7 @@ from gateway.ingest.settings import CommitSettings
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.clock import BOOT, FakeClock
 from tests.support.requirements import require_program
-from tests.support.store import FakeStore
+from tests.support.store import FakeKeeper, FakeStore
 
 settings.register_profile("prehod", deadline=None)  # timing is measured by make bench, never asserted
 settings.load_profile("prehod")
@@ -56,9 +56,16 @@ def store() -> FakeStore:
 
 
 @pytest.fixture
-async def committer(store: FakeStore, health: Health) -> AsyncIterator[Committer]:
+def keeper() -> FakeKeeper:
+    return FakeKeeper()
+
+
+@pytest.fixture
+async def committer(store: FakeStore, keeper: FakeKeeper, health: Health) -> AsyncIterator[Committer]:
     """A committer that commits only when hurried: its interval is an hour."""
-    committer = Committer(store, BOOT, health, CommitSettings(commit_interval="1h", commit_bytes=1 << 20))
+    committer = Committer(
+        store, BOOT, health, CommitSettings(commit_interval="1h", commit_bytes=1 << 20), keeper=keeper
+    )
     yield committer
     store.gate.set()
     committer.close()

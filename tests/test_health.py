@@ -70,10 +70,10 @@ def test_a_sign_of_life_is_counted_with_its_values(well: Health) -> None:
 def test_rejects_are_counted_by_reason_and_the_last_few_kept_by_their_beginning() -> None:
     source = SourceHealth(Liveness("air", FakeClock()))
     for number in range(20):
-        source.rejected(Reject("noise" if number % 2 else "checksum", bytes([number]) * 1000, "why"))
+        source.rejected(Reject("noise" if number % 2 else "checksum", bytes([number]) * 1000, "why"), "city/air")
     assert source.rejects == {"noise": 10, "checksum": 10}
     assert len(source.last_rejects) == REJECTS_KEPT
-    assert source.last_rejects[-1] == Reject("noise", bytes([19]) * 64, "why")
+    assert source.last_rejects[-1][:4] == ("noise", bytes([19]) * 64, "why", "city/air")
 
 
 def test_the_same_name_is_the_same_source() -> None:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from gateway.delivery.settings import Limits
 from gateway.ingest.settings import CommitSettings, FieldSettings, GatewayIdentity, SensorSettings
+from gateway.refused import RefusedSettings
 from gateway.settings import Name, Settings
 from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
@@ -44,6 +45,7 @@ class Configuration(Settings):
 
     gateway: Gateway
     spool: SpoolTable = SpoolTable()
+    refused: RefusedSettings = RefusedSettings()
     sources: dict[Name, SourceSettings] = Field(default_factory=dict)
     sensors: dict[Name, SensorSettings] = Field(default_factory=dict)
     fields: dict[str, FieldSettings] = Field(default_factory=dict)

@@ -46,7 +46,8 @@ class Daemon:
         self.health = Health(own.id, own.city, self.timekeeper.clock)
         self.databases = assembly.databases(configuration)
         self.spool = assembly.open_spool(configuration, self.timekeeper.clock)
-        self.committer = assembly.committer(configuration, self.spool, self.timekeeper, self.health)
+        self.refused = assembly.open_refused(configuration, self.spool)
+        self.committer = assembly.committer(configuration, self.spool, self.refused, self.timekeeper, self.health)
         self.intake = assembly.intake(configuration, self.spool, self.timekeeper, self.health)
         self.forwarders = {
             name: assembly.forwarder(name, sink, self.spool, self.timekeeper, self.health)
@@ -56,13 +57,15 @@ class Daemon:
         self.live = assembly.live_sinks(configuration, self.intake, self.health)
         self.sources = assembly.sources(
             configuration,
-            self.spool,
+            assembly.seen_identities(self.spool, self.refused),
             committer=self.committer,
             intake=self.intake,
             timekeeper=self.timekeeper,
             health=self.health,
         )
-        self.housekeeping = Housekeeping(self.spool, self.health, self.timekeeper.now, self._wake_forwarders)
+        self.housekeeping = Housekeeping(
+            self.spool, self.refused, self.health, self.timekeeper.now, self._wake_forwarders
+        )
         timeouts = {name: sink.timeout for name, sink in self.databases.items()}
         self.watchdog = Watchdog(self.health, self.committer, self.forwarders, timeouts)
         self._previous_exit = PreviousExit(own.data_dir / "running", self.timekeeper.clock.boot_id)
@@ -71,7 +74,7 @@ class Daemon:
         """Run until ``stop`` is set; then stop the links, commit, give the sinks five seconds, and leave."""
         log = structlog.get_logger()
         self.health.last_run = self._previous_exit.start()
-        report_recovery(self.spool)
+        report_recovery(self.spool, self.refused)
         async with asyncio.TaskGroup() as tasks:
             committing = tasks.create_task(self.committer.run(), name="commit")
             watch = keep_watch(self.timekeeper, self.health, self.watchdog, list(self.forwarders))
@@ -105,6 +108,7 @@ class Daemon:
         """Give the spool's directory back."""
         self.committer.close()
         self.housekeeping.close()
+        self.refused.close()
         self.spool.close()
 
     def _start_sinks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:

@@ -20,6 +20,7 @@ from gateway.ingest.intake import Intake, Origin, Reading
 from gateway.ingest.recent_times import still_to_come
 from gateway.ingest.settings import SensorSettings
 from gateway.links.line_settings import Rs485, SerialSettings
+from gateway.refused import RefusedStore
 from gateway.sinks.duplicates import DuplicateGuard
 from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
@@ -51,9 +52,32 @@ def open_spool(configuration: Configuration, clock: Clock) -> Spool:
     return Spool.open(root, configuration.spool, sinks=list(databases(configuration)), now=clock.wall)
 
 
-def committer(configuration: Configuration, spool: Spool, timekeeper: Timekeeper, health: Health) -> Committer:
+def open_refused(configuration: Configuration, spool: Spool) -> RefusedStore:
+    """Take the store of refused messages and put it in order; the spool's lock is its own."""
+    return RefusedStore(configuration.gateway.data_dir / "refused", configuration.refused, spool)
+
+
+def committer(
+    configuration: Configuration, spool: Spool, refused: RefusedStore, timekeeper: Timekeeper, health: Health
+) -> Committer:
     """Build the group commit."""
-    return Committer(spool, timekeeper.clock.boot_id, health, configuration.spool)
+    share = configuration.refused.max_bytes
+    boot_id = timekeeper.clock.boot_id
+    return Committer(spool, boot_id, health, configuration.spool, keeper=refused, share=share)
+
+
+def seen_identities(spool: Spool, refused: RefusedStore) -> list[Identity]:
+    """Return the identities of the MQTT messages on disk, oldest first.
+
+    The spool has those that brought readings, the store of refused messages those that brought none.
+    """
+    found = list(spool.recovery.identities)
+    if refused.seen:
+        since = refused.seen[0].seq
+        groups = [(one.seq, 0, one.identities) for one in refused.seen]
+        groups += [(header.first, 1, header.identities()) for header in spool.reader().headers(since)]
+        found += [identity for _, _, identities in sorted(groups) for identity in identities]
+    return found
 
 
 def intake(configuration: Configuration, spool: Spool, timekeeper: Timekeeper, health: Health) -> Intake:
@@ -89,14 +113,14 @@ def live_sinks(configuration: Configuration, intake: Intake, health: Health) -> 
 
 def sources(
     configuration: Configuration,
-    spool: Spool,
+    seen: Iterable[Identity],
     *,
     committer: Committer,
     intake: Intake,
     timekeeper: Timekeeper,
     health: Health,
 ) -> dict[str, MqttIngest | SerialIngest]:
-    """Build all serial lines and brokers."""
+    """Build all serial lines and brokers; ``seen`` are the identities of the MQTT messages on disk."""
     gnss = receiver(configuration, timekeeper, intake, health)
     parts = Parts(
         configuration,
@@ -104,7 +128,7 @@ def sources(
         intake,
         committer,
         health,
-        seen=spool.recovery.identities,
+        seen=seen,
         clock=timekeeper.clock,
         gnss=gnss,
     )
@@ -216,17 +240,8 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         settings = settings.model_copy(update={"topics": driver.link.topics})
     ours = crc32(name.encode())
     health = parts.health.source(name)
-    decoder: Any = driver.decoder(options_of(driver, source.options, vocabulary=parts.configuration.vocabulary))
-    reader = MessageReader(
-        decoder,
-        Origin(name, _encoder(driver, parts), tags=source.tags, park_unknown=source.unknown_sensors == "hold"),
-        codecs=_codecs(parts),
-        max_message=driver.max_frame,
-        intake=parts.intake,
-        health=health,
-        compression=source.compression,
-        driver=source.driver,
-    )
+    health.tells_retained = source.retained is None
+    reader = message_reader(name, source, parts)
     return MqttIngest(
         name,
         settings,
@@ -235,6 +250,29 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         health=health,
         clock=parts.clock,
         seen=[identity for identity in parts.seen if identity.source == ours],
+    )
+
+
+def message_reader(name: str, source: MqttSourceSettings, parts: Parts) -> MessageReader:
+    """Build what reads the messages of a source, with a new decoder."""
+    driver = parts.catalogue.load(source.driver)
+    decoder: Any = driver.decoder(options_of(driver, source.options, vocabulary=parts.configuration.vocabulary))
+    origin = Origin(
+        name,
+        _encoder(driver, parts),
+        tags=source.tags,
+        park_unknown=source.unknown_sensors == "hold",
+        accept_retained=source.retained == "accept",
+    )
+    return MessageReader(
+        decoder,
+        origin,
+        codecs=_codecs(parts),
+        max_message=driver.max_frame,
+        intake=parts.intake,
+        health=parts.health.source(name),
+        compression=source.compression,
+        driver=source.driver,
     )
 
 

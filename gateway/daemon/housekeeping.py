@@ -19,6 +19,7 @@ from gateway.clock import Timekeeper
 from gateway.daemon.watchdog import Watchdog
 from gateway.errors import SpoolError
 from gateway.health import Health
+from gateway.refused import RefusedStore
 from gateway.spool import Gauge, Loss, Spool
 from gateway.spool.pressure import say_hours
 from gateway.units import format_size
@@ -53,9 +54,15 @@ class Housekeeping:
     """Looks after one open spool; ``now`` tells nanoseconds UTC, or None; ``changed`` hears of requeued readings."""
 
     def __init__(
-        self, spool: Spool, health: Health, now: Callable[[], int | None], changed: Callable[[], None]
+        self,
+        spool: Spool,
+        refused: RefusedStore,
+        health: Health,
+        now: Callable[[], int | None],
+        changed: Callable[[], None],
     ) -> None:
         self._spool = spool
+        self._refused = refused
         self._health = health
         self._now = now
         self._changed = changed
@@ -124,6 +131,8 @@ class Housekeeping:
     async def _measure(self) -> None:
         levels = await self._off(self._spool.levels)
         pressure = self._health.pressure = self._gauge.sample(self._clock.monotonic(), levels)
+        self._health.kept = await self._off(self._refused.levels)
+        self._health.quarantined = await self._off(self._quarantined)
         log = structlog.get_logger()
         for level in self._gauge.passed(pressure.fill):
             left = "unknown" if pressure.hours_left is None else say_hours(pressure.hours_left)
@@ -134,6 +143,10 @@ class Housekeeping:
             else:
                 undelivered, room = format_size(pressure.undelivered), format_size(pressure.room)
                 log.error("spool full; see on_full in [spool]", undelivered=undelivered, room=room)
+
+    def _quarantined(self) -> dict[str, int]:
+        quarantine = self._spool.quarantine
+        return {sink: size for sink in quarantine.sinks if (size := quarantine.size(sink))}
 
     async def _carry_out(self) -> None:
         for request, answer in await self._off(self._spool.carry_out_requests):
@@ -156,6 +169,7 @@ async def keep_watch(timekeeper: Timekeeper, health: Health, watchdog: Watchdog,
         health.clock_known = timekeeper.known
         health.clock_steps = timekeeper.steps
         health.clock_source = timekeeper.source
+        health.sample_sources()
         watchdog.feed(status_line(health, databases))
         await timekeeper.clock.sleep(1.0)
 
@@ -169,14 +183,14 @@ def status_line(health: Health, databases: Sequence[str]) -> str:
     return f"{len(health.sensors)} sensors; pending: {pending}{spool}; {what}"
 
 
-def report_recovery(spool: Spool) -> None:
+def report_recovery(spool: Spool, refused: RefusedStore) -> None:
     """Log what the spool held at the start, and what of it was damaged."""
     found = spool.recovery
     log = structlog.get_logger()
     log.info("spool recovered", readings=spool.next_seq, bytes=found.bytes, segments=len(found.segments))
     for piece in (*found.cut, *found.damaged):
         log.warning("spool damage set aside in damaged/", what=str(piece))
-    for problem in found.problems:
+    for problem in (*found.problems, *refused.problems):
         log.error("spool problem", problem=problem)
     if left := spool.unfinished_replays():
         log.warning("replays ignored; start them with `prehod spool replay`, and delete replays/", sinks=left)

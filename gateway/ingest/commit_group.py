@@ -5,10 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gateway.ingest.delivery import DEFERRED, PARKED, READINGS, Acknowledger, Delivery
+from gateway.refused import Counts, Entry, Refusal, Resolved
 from gateway.spool import MAX_IDENTITIES, Batch, Identity, unpark
 
 LARGEST = 8 * 1024 * 1024
 """Bytes of text in one member of the spool, which takes twice that."""
+
+MOST_IDENTITIES = MAX_IDENTITIES - 1
+"""In one group: the store of refused messages may add a marker to them."""
 
 _ORDER = (DEFERRED, READINGS, PARKED | DEFERRED, PARKED)
 
@@ -21,6 +25,19 @@ class Store(Protocol):
 
         Raises `QuarantineFull`, before anything is done, where its parked batches have no room.
         """
+
+
+class Keeper(Protocol):
+    """The store of refused messages, called from the writing thread only; see `gateway.refused.RefusedStore`."""
+
+    def keep(self, entries: Sequence[Entry], *, with_group: bool) -> Identity:
+        """Make entries durable and return the marker for their commit group. Raises `SpoolError`."""
+
+    def settle(self) -> None:
+        """Note that the spool has the group."""
+
+    def confirm(self) -> None:
+        """Have what was kept count although its group came to nothing. Raises `SpoolError`."""
 
 
 @dataclass(slots=True)
@@ -42,14 +59,23 @@ class Group:
         self.size = 0
         """Bytes of text."""
         self.readings = 0
+        self.refusals: list[Refusal] = []
+        self.counts = Counts()
+        """Refused messages that are counted only."""
+        self.resolved: list[Resolved] = []
 
     def __bool__(self) -> bool:
-        return bool(self.lines or self.acknowledge)
+        return bool(self.lines or self.acknowledge or self.has_refused)
+
+    @property
+    def has_refused(self) -> bool:
+        """Tell whether it has something for the store of refused messages."""
+        return bool(self.refusals or self.counts or self.resolved)
 
     @property
     def is_full(self) -> bool:
         """Tell whether it should take no more deliveries: it would become more than one member, or nearly."""
-        return len(self.identities) >= MAX_IDENTITIES or self.size > LARGEST // 2
+        return len(self.identities) >= MOST_IDENTITIES or self.size > LARGEST // 2
 
     def add(self, delivery: Delivery) -> None:
         """Take a delivery, which must not be changed any more."""
@@ -64,9 +90,20 @@ class Group:
                 self.readings += 1
         if delivery.acknowledger is not None:
             self.acknowledge.setdefault(delivery.acknowledger, []).append(delivery.mid)
+        if delivery.resolved:
+            self.resolved += delivery.resolved
         # A message that brought nothing does no harm when it comes again.
-        if delivery.identity is not None and delivery.lines:
+        if delivery.identity is not None and (delivery.lines or delivery.refusals):
             self.identities.append(delivery.identity)
+
+    def keep(self, refusal: Refusal) -> None:
+        """Take a refused message, with all its bytes."""
+        self.refusals.append(refusal)
+        self.size += len(refusal.raw) + len(refusal.topic)
+
+    def entries(self) -> list[Entry]:
+        """Return what the store of refused messages is to write."""
+        return [*self.refusals, *self.counts.take(), *self.resolved]
 
     def drop_parked(self) -> list[bytes]:
         """Give up the lines of unknown sensors, and return them."""

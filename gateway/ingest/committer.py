@@ -5,22 +5,29 @@ a broker's window is full. Writing and syncing happen in a thread of their own w
 disk is full the group waits and is tried again; nothing of it is acknowledged, and past a bound there is
 back-pressure: sources pause. Only the quarantine does not make readings wait: parked lines beyond its bound are
 counted, told, and dropped.
+
+What became no reading is written first, into the store of refused messages, and counts with the group: see
+`gateway.refused.store`. Only then are the lines written.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from gateway import line_protocol
 from gateway.errors import QuarantineFull, SpoolError
 from gateway.health import Health
-from gateway.ingest.commit_group import Group, Store
+from gateway.ingest.commit_group import Group, Keeper, Store
 from gateway.ingest.delivery import Acknowledger, Delivery
 from gateway.ingest.settings import CommitSettings
+from gateway.refused import Budget, Counts, Entry
+from gateway.spool import Batch
 
 PAUSE_READINGS = 20_000
 PAUSE_BYTES = 8 * 1024 * 1024
@@ -29,11 +36,26 @@ PAUSE_BYTES = 8 * 1024 * 1024
 RETRY = 1.0
 """Seconds between attempts to write a group that the disk refused."""
 
+SHARE = 64 * 1024 * 1024
+"""Bytes of refused messages that one source may write in an hour; beyond that they are counted."""
+
+T = TypeVar("T")
+
 
 class Committer:
     """Gathers, commits, acknowledges. Everything but the writing happens inside the event loop."""
 
-    def __init__(self, store: Store, boot_id: bytes, health: Health, settings: CommitSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        boot_id: bytes,
+        health: Health,
+        settings: CommitSettings,
+        *,
+        keeper: Keeper,
+        share: int = SHARE,
+    ) -> None:
+        """``share`` is how many bytes of refused messages one source may write in an hour."""
         self.interval = settings.commit_interval
         self.on_commit: list[Callable[[], None]] = []
         """Called after every commit, inside the event loop."""
@@ -44,6 +66,10 @@ class Committer:
         self._store = store
         self._boot_id = boot_id
         self._health = health
+        self._keeper = keeper
+        self._budget = Budget(share)
+        self._counts = Counts()
+        """What serial lines said beyond their share: nobody waits for it, so it goes with what is written anyway."""
         self._max_bytes = settings.commit_bytes
         self._group = Group()
         self._sealed: deque[Group] = deque()
@@ -62,6 +88,8 @@ class Committer:
         group = self._group
         size, readings = group.size, group.readings
         group.add(delivery)
+        if delivery.refusals:
+            self._refuse(delivery, group)
         self._size += group.size - size
         self._readings += group.readings - readings
         if group.size >= self._max_bytes:
@@ -71,6 +99,16 @@ class Committer:
             self._group = Group()
             self._hurry.set()
         self._dirty.set()
+
+    def _refuse(self, delivery: Delivery, group: Group) -> None:
+        """Have what became no reading kept, or counted where its source has used up its share."""
+        now = self._health.clock.monotonic()
+        for refusal in delivery.refusals:
+            if self._budget.admits(refusal, now):
+                group.keep(refusal)
+                continue
+            self._health.sources[refusal.source].counted += 1
+            (self._counts if refusal.device else group.counts).add(refusal)
 
     def forget(self, acknowledger: Acknowledger) -> None:
         """Acknowledge nothing more to a connection that is closed; what it delivered is kept all the same."""
@@ -129,7 +167,7 @@ class Committer:
     async def _commit(self) -> None:
         self._dirty.clear()
         self._hurry.clear()
-        if self._group:
+        if self._group or (self._stopping and self._counts):
             self._sealed.append(self._group)
             self._group = Group()
         while self._sealed:
@@ -141,27 +179,63 @@ class Committer:
 
     async def _write(self, group: Group) -> bool:
         """Write a group; when the disk refuses, try again until it takes it. False: it did not, and we stop."""
-        loop = asyncio.get_running_loop()
         batches = group.batches(self._boot_id)
+        entries = self._entries(group)
+        if entries:
+            kept = await self._until_durable(partial(self._keeper.keep, entries, with_group=bool(batches)))
+            if kept is None:
+                return False
+            group.identities.append(kept)
+            batches = group.batches(self._boot_id)
         while batches:
             try:
-                await loop.run_in_executor(self._thread, self._store.commit, batches)
+                if await self._until_durable(partial(self._commit_batches, batches)) is None:
+                    return False
             except QuarantineFull as error:
                 # Strangers may fill the quarantine, and no reading waits for them: readings first.
                 self.attempts += 1
                 self._drop(group.drop_parked(), str(error))
                 batches = group.batches(self._boot_id)
+                if entries and not batches and not await self._until_durable(self._confirm):
+                    return False
+            else:
+                self._dropping = self._dropping and not any(batch.parked for batch in batches)
+                break
+        if entries:
+            self._keeper.settle()
+        self._tell("")
+        return True
+
+    def _entries(self, group: Group) -> list[Entry]:
+        """Return what goes into the store of refused messages, with what was counted since."""
+        if group.has_refused or self._stopping:
+            for counted in self._counts.take():
+                group.counts.merge(counted)
+        return group.entries() if group.has_refused else []
+
+    async def _until_durable(self, write: Callable[[], T]) -> T | None:
+        """Call ``write`` in the writing thread until the disk takes it; None where we stop before."""
+        while True:
+            try:
+                result = await asyncio.get_running_loop().run_in_executor(self._thread, write)
+            except QuarantineFull:
+                raise
             except SpoolError as error:
                 self.attempts += 1
                 self._tell(str(error))
                 if self._stopping:
-                    return False
+                    return None
                 await self._health.clock.sleep(RETRY)
             else:
                 self.attempts += 1
-                self._dropping = self._dropping and not any(batch.parked for batch in batches)
-                break
-        self._tell("")
+                return result
+
+    def _commit_batches(self, batches: Sequence[Batch]) -> bool:
+        self._store.commit(batches)
+        return True
+
+    def _confirm(self) -> bool:
+        self._keeper.confirm()
         return True
 
     def _finish(self, group: Group) -> None:

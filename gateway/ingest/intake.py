@@ -18,11 +18,14 @@ import structlog
 
 from gateway import line_protocol
 from gateway.clock import STEP, Timekeeper
-from gateway.contract import FieldValue, Measurement, Quality, Reject
+from gateway.contract import FieldValue, Measurement, Quality, Reject, Remark
 from gateway.health import Health, SensorHealth, SourceHealth
 from gateway.ingest.delivery import Delivery
 from gateway.ingest.fields import FieldEncoder
+from gateway.ingest.one_series import contradiction
 from gateway.ingest.settings import GatewayIdentity, SensorSettings
+from gateway.refused import digest
+from gateway.spool import format_time
 
 MAX_SERIES = 20_000
 """Lines of more series than this are parked: somebody is inventing identities, and a database never forgets one."""
@@ -32,6 +35,13 @@ FAR = 600 * 1_000_000_000
 
 LATEST = 2**63 - 2
 """The latest time that databases take, nanoseconds UTC: in the year 2262."""
+
+FIRST_TIME = 946_684_800 * 1_000_000_000
+"""The year 2000 (ns): no device that we read was made before."""
+
+
+LOOKED_AT = 32
+"""Lines of one message among which one is looked for that another contradicts."""
 
 
 class Reading(NamedTuple):
@@ -51,7 +61,7 @@ class Origin:
     """Where measurements come from, as the configuration says it.
 
     ``sensor`` names the one sensor of a serial device; None where messages name their own. ``park_unknown`` parks the
-    lines of sensors that are not in ``[sensors]``.
+    lines of sensors that are not in ``[sensors]``; ``accept_retained`` takes what a broker had kept as of now.
     """
 
     source: str
@@ -60,13 +70,19 @@ class Origin:
     settings: SensorSettings = field(default_factory=SensorSettings)
     tags: Mapping[str, str] = field(default_factory=dict)
     park_unknown: bool = False
+    accept_retained: bool = False
 
 
 @dataclass(slots=True)
 class _Last:
-    """The last of our stamps; one for all that goes into the same series of a database, whoever hears it."""
+    """What was written last; one for all that goes into the same series of a database, whoever hears it."""
 
     time: int
+    """The last of our stamps."""
+    own_time: int | None = None
+    """The last of the device's own times, and where the reading came from."""
+    own_line: bytes = b""
+    source: str = ""
 
 
 @dataclass(slots=True)
@@ -110,6 +126,9 @@ class Intake:
         self._health = health
         self._ahead = ahead
         self._max_series = max_series
+        self._max_ahead = int(gateway.max_ahead * 1e9)
+        self._horizon = FIRST_TIME
+        """A device's own time up to here is not too far ahead."""
         self._told_over = False
         self._series: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], _Series] = {}
         self._lasts: dict[bytes, _Last] = {}
@@ -122,7 +141,7 @@ class Intake:
         self, measurement: Measurement, origin: Origin, delivery: Delivery, *, retained: bool = False
     ) -> Reject | None:
         """Add a measurement to its delivery as a line; return a `Reject` where it cannot become a reading."""
-        if retained and measurement.time is None:
+        if retained and measurement.time is None and not origin.accept_retained:
             # A retained message is what somebody once said; without its own time nobody knows when.
             self._health.sources[origin.source].retained += 1
             return None
@@ -130,18 +149,43 @@ class Intake:
             series = self._series_of(measurement, origin)
             text, doubt = origin.encoder.encode(measurement.fields)
             fields = text.encode()
-            if measurement.time is not None and not -LATEST <= measurement.time <= LATEST:
-                return Reject("range", b"", f"the time {measurement.time} ns is outside what a database can hold")
+            if measurement.time is not None:
+                self._check_time(measurement.time)
         except ValueError as error:
             return Reject("range", b"", str(error))
-        if series is None:
-            return Reject("unsupported", b"", "the message names no sensor")
-        if not fields:
-            return Reject("unsupported", b"", "no known field")
+        if series is None or not fields:
+            missing = "no known field" if series is not None else "the message names no sensor"
+            return Reject("unsupported", b"", missing)
         quality = (measurement.quality | doubt) if doubt else measurement.quality
+        if delivery.arrival is not None:
+            self._add_again(measurement, series, fields, quality, delivery)
+            return None
         health = self._health.sources[origin.source]
-        self._add(measurement, series, fields, quality, delivery, health=health, retained=retained)
-        return None
+        return self._add(measurement, series, fields, quality, delivery, health=health, retained=retained)
+
+    def arrival(self) -> tuple[int, bytes | None]:
+        """Return what time it is: UTC, or since the boot that is named, where nobody knows UTC."""
+        now = self._timekeeper.now()
+        clock = self._timekeeper.clock
+        return (clock.since_boot(), clock.boot_id) if now is None else (now, None)
+
+    def _check_time(self, time: int) -> None:
+        """Raise ``ValueError`` where a device's own time cannot be right."""
+        if FIRST_TIME <= time <= self._horizon:
+            return
+        if not -LATEST <= time <= LATEST:
+            raise ValueError(f"the time {time} ns is outside what a database can hold")
+        if time < FIRST_TIME:
+            raise ValueError(
+                f"its own time {format_time(time)} is before the year 2000: is it in the unit that is set?"
+            )
+        now = self._timekeeper.now()
+        if now is None:  # nobody can judge it
+            return
+        self._horizon = now + self._max_ahead
+        if time > self._horizon:
+            words = f"its own time {format_time(time)} is too far ahead of ours"
+            raise ValueError(f"{words}; max_ahead in [gateway] says how far it may be")
 
     def _add(
         self,
@@ -153,12 +197,12 @@ class Intake:
         *,
         health: SourceHealth,
         retained: bool,
-    ) -> None:
-        """Stamp, and add to the delivery unless it is a reading repeated."""
+    ) -> Reject | None:
+        """Stamp, and add to the delivery unless it is a reading repeated, or contradicts one of the same time."""
         time, key = measurement.time, (measurement.key, measurement.time)
         if measurement.key is not None and key == series.last_key:
             health.repeated += 1
-            return
+            return None
         deferred = False
         if time is not None:
             stamped = time
@@ -171,8 +215,18 @@ class Intake:
             # retained, once something newer came: MQTT 3.1.1 brings it again with every connection.
             if line == series.last_line or (retained and time < series.newest):
                 health.repeated += 1
-                return
+                return None
+            last = series.last
+            if time == last.own_time and (what := contradiction(last.own_line, line)):
+                return Reject("unsupported", b"", _two_things(series.sensor.sensor, what, time, last.source))
+            last.own_time = time
             series.newest = max(series.newest, time)
+            last.own_line = line
+            last.source = health.link.name
+        elif delivery.lines and (what := self._contradicted(series, line, delivery)):
+            words = f"two values of {what} under {series.sensor.sensor}"
+            remedy = "one message says both: give them tags, or a sensor each"
+            health.remarked(Remark("doubtful", words, remedy))
         series.last_line, series.last_key = line, key
         health.readings += 1
         series.sensor.heard(measurement.fields, quality, self._timekeeper.clock.monotonic())
@@ -183,6 +237,35 @@ class Intake:
             if self.subscribers:
                 shown = self._timekeeper.clock.wall() if deferred else stamped
                 self._show(series, measurement, quality | Quality.ESTIMATED_TIME if deferred else quality, shown)
+        return None
+
+    def _contradicted(self, series: _Series, line: bytes, delivery: Delivery) -> str:
+        """Return the field that another of the last lines of this message has with another value, "" for none."""
+        for _, _, other in delivery.lines[-LOOKED_AT:]:
+            if other.startswith(series.prefix) and (what := contradiction(other, line)):
+                return what
+        return ""
+
+    def _add_again(
+        self, measurement: Measurement, series: _Series, fields: bytes, quality: Quality, delivery: Delivery
+    ) -> None:
+        """Add a line of a message that is read again, with the time of its arrival, unless it gave that before."""
+        arrival = delivery.arrival
+        assert arrival is not None
+        time = measurement.time
+        deferred = False
+        if time is None:
+            time = max(arrival.time, arrival.used.get(series.prefix, arrival.time - 1) + 1)
+            arrival.used[series.prefix] = time
+            deferred = arrival.deferred
+            quality |= Quality.ESTIMATED_TIME if arrival.estimated else Quality.GOOD
+        line = b"%s%s,quality=%di %d" % (series.prefix, fields, quality, time)
+        if digest(line, own_time=measurement.time is not None) in arrival.given:
+            return
+        if series.parked_for:
+            delivery.park(series.parked_for, line, time, deferred=deferred)
+        else:
+            delivery.add(line, time, deferred=deferred)
 
     def _series_of(self, measurement: Measurement, origin: Origin) -> _Series | None:
         identity = origin.sensor or measurement.sensor
@@ -249,3 +332,10 @@ class Intake:
         """
         now, newest = self._timekeeper.now(), self._ahead.get(prefix, 0)
         return newest if now is not None and 0 <= newest - now < FAR else 0
+
+
+def _two_things(sensor: str, what: str, time: int, source: str) -> str:
+    return (
+        f"{sensor} has another value of {what} at {format_time(time)} already, from {source}: two things have one"
+        " name; tell them apart by tags, or give each a sensor"
+    )

@@ -22,6 +22,8 @@ class GatewayIdentity(Settings):
     city: Name
     location: Location | None = None
     tags: Tags = Field(default_factory=dict)
+    max_ahead: Duration = 86400.0
+    """A device's own time that is further ahead of ours is wrong: no reading is stored under it."""
 
 
 class SensorSettings(Settings):

@@ -1,14 +1,19 @@
 """From a message, however it came, to the readings of a delivery: the driver, the codecs and the intake in turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gateway.contract import Codec, Command, Measurement, MessageDecoder, Options, Reject, Remark, Uplink
 from gateway.health import SourceHealth
 from gateway.ingest.delivery import Delivery
 from gateway.ingest.intake import Intake, Origin
+from gateway.refused import MAX_RAW, MAX_WORDS, Refusal, digest
 from gateway.sources.compression import Compression, unpack
 from gateway.sources.recognition import explain_refusal
 from gateway.sources.uplinks import measurements_of
+
+BEGINNING = 4096
+"""Bytes that are kept of a message that is too long to be read."""
 
 
 class MessageReader:
@@ -39,37 +44,102 @@ class MessageReader:
         self._compression = compression
         self._driver = driver
 
+    @property
+    def source(self) -> str:
+        """The source whose messages it reads."""
+        return self._origin.source
+
     def read(self, topic: str, payload: bytes, delivery: Delivery, *, retained: bool = False) -> list[Command]:
-        """Add what a message says to its delivery; return what its driver wants sent."""
+        """Add what a message says to its delivery, and the message itself where it became no reading, or not all.
+
+        Return what its driver wants sent.
+        """
         if len(payload) > self._max_message:
-            self._health.rejected(Reject("length", payload, f"{len(payload)} bytes"))
+            words = f"{len(payload)} bytes, and at most {self._max_message} are read"
+            self._keep(topic, payload, [Reject("length", payload, words)], delivery, retained=retained)
             return []
         commands: list[Command] = []
+        rejects: list[Reject] = []
         content = unpack(payload, self._compression, self._max_message) if self._compression else payload
         if isinstance(content, Reject):
-            self._accept(content, payload, delivery, retained=retained)
+            self._keep(topic, payload, [content], delivery, retained=retained)
             return commands
         for result in self._decoder.decode(topic, content):
             if isinstance(result, Command):
                 commands.append(result)
             elif isinstance(result, Uplink):
                 for inner in measurements_of(result, self._codecs(result.sensor)):
-                    self._accept(inner, payload, delivery, retained=retained)
+                    self._accept(inner, topic, delivery, rejects, retained=retained)
             else:
-                self._accept(result, payload, delivery, retained=retained)
+                self._accept(result, topic, delivery, rejects, retained=retained)
+        if rejects:
+            self._keep(topic, payload, rejects, delivery, retained=retained)
         return commands
 
+    def refuse(self, topic: str, payload: bytes, words: str, delivery: Delivery) -> None:
+        """Keep a message that is not to be read, with the words why."""
+        self._keep(topic, payload, [Reject("unsupported", payload, words)], delivery, retained=False)
+
     def _accept(
-        self, result: Measurement | Reject | Remark, payload: bytes, delivery: Delivery, *, retained: bool
+        self,
+        result: Measurement | Reject | Remark,
+        topic: str,
+        delivery: Delivery,
+        rejects: list[Reject],
+        *,
+        retained: bool,
     ) -> None:
-        if isinstance(result, Remark):
-            self._health.remarked(result)
-            return
         if isinstance(result, Measurement):
             refused = self._intake.accept(result, self._origin, delivery, retained=retained)
-            if refused is None:
-                return
-            result = refused
+            if refused is not None:
+                rejects.append(refused)
+        elif isinstance(result, Remark):
+            self._health.remarked(result, topic)
+        else:
+            rejects.append(result)
+
+    def _keep(self, topic: str, payload: bytes, rejects: list[Reject], delivery: Delivery, *, retained: bool) -> None:
+        """Have the message kept with what its decoder said of it; each reject is counted and told by itself."""
         if self._compression is None:
-            result = explain_refusal(result, payload, self._driver)
-        self._health.rejected(result if result.raw else result._replace(raw=payload))
+            rejects = [explain_refusal(reject, payload, self._driver) for reject in rejects]
+        time = self._intake.arrival()
+        refusal = refusal_of(self.source, topic, payload, rejects, delivery, time=time, retained=retained)
+        if len(payload) > self._max_message:
+            # It will never be decoded as it is: its beginning is enough to know it by.
+            refusal = replace(refusal, raw=refusal.raw[:BEGINNING])
+        delivery.refuse(refusal)
+        if delivery.arrival is not None:
+            return
+        self._health.refused += 1
+        for reject in rejects:
+            self._health.rejected(reject if reject.raw else reject._replace(raw=payload), topic)
+
+
+def refusal_of(
+    source: str,
+    topic: str,
+    payload: bytes,
+    rejects: Sequence[Reject],
+    delivery: Delivery,
+    *,
+    time: tuple[int, bytes | None],
+    retained: bool = False,
+    device: str = "",
+) -> Refusal:
+    """Return what is kept of a message, or of a frame, that came at ``time``: see `Intake.arrival`."""
+    words = "; ".join(dict.fromkeys(reject.detail for reject in rejects if reject.detail))
+    given = {digest(line, own_time=own) for _, _, line in delivery.lines for own in (True, False)}
+    return Refusal(
+        source,
+        topic,
+        time[0],
+        payload[:MAX_RAW],
+        rejects[0].reason,
+        words[:MAX_WORDS],
+        time[1],
+        device=device,
+        size=len(payload),
+        identity=delivery.identity,
+        digests=tuple(sorted(given)),
+        retained=retained,
+    )

@@ -15,6 +15,7 @@ from gateway.ingest.intake import Intake, Origin
 from gateway.links.line_settings import SerialSettings
 from gateway.links.serial import Line
 from gateway.sources.line_noise import SAMPLE, NoiseBudget, has_sound_frame
+from gateway.sources.messages import refusal_of
 from gateway.sources.serial_device import SerialDevice
 
 
@@ -154,11 +155,26 @@ class SerialIngest:
     def _pass_on(self, device: SerialDevice, results: Iterable[Measurement | Reject | Remark]) -> None:
         for result in results:
             if isinstance(result, Remark):
-                self._health.remarked(result)
+                self._health.remarked(result, device.name)
                 continue
             refused = result if isinstance(result, Reject) else self._deliver(result, device.origin)
             if refused is not None:
-                self._health.rejected(refused)
+                self._health.rejected(refused, device.name)
+                if refused.raw and refused.reason in ("unsupported", "range"):
+                    self._keep(device, refused)
+
+    def _keep(self, device: SerialDevice, reject: Reject) -> None:
+        """Have a sound frame kept that the driver cannot use; damaged ones and noise are only counted."""
+        self._health.refused += 1
+        if self._committer.is_full:
+            self._health.counted += 1
+            return
+        delivery = Delivery()
+        source, port = device.origin.source, self._settings.port
+        delivery.refuse(
+            refusal_of(source, port, reject.raw, [reject], delivery, time=self._intake.arrival(), device=device.name)
+        )
+        self._committer.add(delivery)
 
     def _deliver(self, measurement: Measurement, origin: Origin) -> Reject | None:
         """Hand a result on as a delivery of its own; return a `Reject` where it cannot become a reading."""

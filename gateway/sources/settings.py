@@ -127,5 +127,7 @@ class MqttSourceSettings(MqttSettings):
     driver: str
     compression: Compression | None = None
     unknown_sensors: Literal["accept", "hold"] = "accept"
+    retained: Literal["accept", "skip"] | None = None
+    """What a broker had kept and what has no time of its own: taken as of now, or left out; None: that is told."""
     options: dict[str, Any] = Field(default_factory=dict)
     tags: Tags = Field(default_factory=dict)

@@ -24,11 +24,13 @@ from gateway.spool.reader import SpoolReader
 from gateway.spool.recovery import Recovery, recover, set_aside, survey
 from gateway.spool.requests import Clerk, Done
 from gateway.spool.retention import Retention
-from gateway.spool.segments import Piece, SegmentIndex
+from gateway.spool.segments import Piece, SegmentIndex, walk
 from gateway.spool.settings import SpoolSettings, SpoolTuning
 from gateway.spool.view import SpoolView
 from gateway.spool.writer import SpoolWriter
 
+_LOOKED_AT = 64
+"""Members that are looked at for a marker: between two groups of the committer come at most a few requeued ones."""
 _DIRECTORIES = ("cursors", "damaged", "quarantine", "requests", "requests/done")
 
 
@@ -180,6 +182,35 @@ class Spool(SpoolView):
             for header, size in zip(headers, sizes, strict=True):
                 if header.parked:
                     self.parked.add(header, size)
+
+    def has_group(self, seq: int, marker: Identity) -> bool:
+        """Tell whether the group that was written when ``seq`` was the next number has ``marker`` in it.
+
+        True as well where nobody can tell any more, because its segment is gone or damaged. Raises `SpoolError`.
+        """
+        left = _LOOKED_AT
+        segment = self._index.at(seq)
+        if segment is None:
+            return False
+        if segment.first > seq:
+            return True
+        while segment is not None and left > 0:
+            following = self._index.after(segment.first)
+            ceiling = following.first if following else None
+            path = self.root / segment.name
+            try:
+                for found in walk(self._filesystem, path, segment.size, ceiling=ceiling, bodies=False, parked=True):
+                    if isinstance(found, Piece):
+                        if found.before is None or found.before > seq:
+                            return True
+                    elif found.header.first >= seq:
+                        left -= 1
+                        if marker in found.header.identities():
+                            return True
+            except OSError as error:
+                raise SpoolError(f"cannot read {path}: {error.strerror}") from error
+            segment = following
+        return False
 
     def enforce(self, now: int | None = None) -> None:
         """Delete what the bounds no longer allow; the writer does the urgent part by itself.

@@ -20,6 +20,7 @@ from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
 from gateway.ingest.settings import SensorSettings
 from gateway.links.line_settings import SerialSettings
+from gateway.refused import RefusedSettings, RefusedStore
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 from gateway.spool import Batch, Spool, SpoolSettings
@@ -44,7 +45,8 @@ def told() -> list[int]:
 
 @pytest.fixture
 def housekeeping(spool: Spool, health: Health, told: list[int]) -> Iterator[Housekeeping]:
-    housekeeping = Housekeeping(spool, health, lambda: AT, lambda: told.append(spool.next_seq))
+    refused = RefusedStore(spool.root.parent / "refused", RefusedSettings(), spool)
+    housekeeping = Housekeeping(spool, refused, health, lambda: AT, lambda: told.append(spool.next_seq))
     yield housekeeping
     housekeeping.close()
 

@@ -8,13 +8,14 @@ import structlog
 from firmware_sim.patience import patience
 from gateway.errors import QuarantineFull, SpoolError, SpoolFull
 from gateway.health import Health
+from gateway.ingest.commit_group import MOST_IDENTITIES
 from gateway.ingest.committer import PAUSE_BYTES, PAUSE_READINGS, Committer
 from gateway.ingest.delivery import Delivery
 from gateway.ingest.settings import CommitSettings
-from gateway.spool import MAX_IDENTITIES, Identity
+from gateway.spool import Identity
 from gateway.spool.member import MAX_TEXT
 from tests.support.clock import FakeClock
-from tests.support.store import FakeStore
+from tests.support.store import FakeKeeper, FakeStore
 from tests.support.until import until
 
 AT = 1_732_281_600_000_000_000
@@ -62,7 +63,9 @@ def message(acks: Acks, mid: int, *lines: bytes, at: int = AT) -> Delivery:
 
 
 async def test_readings_wait_for_the_interval_and_then_go_together(store: FakeStore, health: Health) -> None:
-    committer = Committer(store, BOOT, health, CommitSettings(commit_interval="20ms", commit_bytes=1 << 20))
+    committer = Committer(
+        store, BOOT, health, CommitSettings(commit_interval="20ms", commit_bytes=1 << 20), keeper=FakeKeeper()
+    )
     task = asyncio.create_task(committer.run())
     committer.add(serial(b"a x=1 2"))
     await asyncio.sleep(0)
@@ -78,7 +81,9 @@ async def test_readings_wait_for_the_interval_and_then_go_together(store: FakeSt
 
 
 async def test_a_large_batch_does_not_wait(store: FakeStore, health: Health) -> None:
-    committer = Committer(store, BOOT, health, CommitSettings(commit_interval="1h", commit_bytes=1000))
+    committer = Committer(
+        store, BOOT, health, CommitSettings(commit_interval="1h", commit_bytes=1000), keeper=FakeKeeper()
+    )
     task = asyncio.create_task(committer.run())
     for _ in range(9):
         committer.add(serial(b"x" * 99))
@@ -139,14 +144,14 @@ async def test_what_gathers_during_a_write_goes_with_the_next(
 async def test_a_message_stays_with_its_readings_when_identities_fill_a_group(
     running: Committer, store: FakeStore, acks: Acks
 ) -> None:
-    count = MAX_IDENTITIES * 2 + 10
+    count = MOST_IDENTITIES * 2 + 10
     for number in range(count):
         delivery = Delivery(acks, number % 65535 + 1, Identity(1, number % 65535 + 1, number))
         delivery.add(b"%d a" % number, AT)
         delivery.add(b"%d b" % number, AT)
         running.add(delivery)
     await until(lambda: len(acks.mids) == count)  # nobody hurried: a full group does not wait
-    assert [batch.count for batch in store.batches] == [MAX_IDENTITIES * 2, MAX_IDENTITIES * 2, 20]
+    assert [batch.count for batch in store.batches] == [MOST_IDENTITIES * 2, MOST_IDENTITIES * 2, 20]
     for batch in store.batches:
         named = {int(line.split()[0]) for line in batch.lines.splitlines()}
         assert named == {identity.digest for identity in batch.identities}

@@ -25,7 +25,7 @@ from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
 from gateway.spool import Identity
 from tests.support.clock import FakeClock
-from tests.support.store import FakeStore
+from tests.support.store import FakeKeeper, FakeStore
 from tests.support.until import until
 
 NOW = 1_732_281_600_000_000_000
@@ -190,7 +190,7 @@ def values(store: FakeStore) -> list[float]:
 
 
 async def test_messages_are_acknowledged_in_order_once_they_are_durable_and_not_before(
-    rig: Rig, store: FakeStore
+    rig: Rig, store: FakeStore, keeper: FakeKeeper
 ) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("aq-1 1", 3), message("aq-1 2", 1))
@@ -200,7 +200,10 @@ async def test_messages_are_acknowledged_in_order_once_they_are_durable_and_not_
         await rig.commit()
         assert connection.acknowledged == [3, 1, 2, 7]
         assert values(store) == [1, 2, 3, 4]
-        assert [identity.mid for identity in store.batches[0].identities] == [3, 1, 7]
+        *messages, marker = [identity.mid for identity in store.batches[0].identities]
+        assert messages == [3, 1, 2, 7]
+        assert marker == 1, "the store of refused messages waits for this group"
+        assert [(refusal.raw, refusal.words) for refusal in keeper.refusals] == [(b"no", "not two words")]
         assert (rig.health.messages, rig.health.readings, rig.health.rejects["noise"]) == (4, 4, 1)
 
 
@@ -314,7 +317,8 @@ async def test_a_rejected_message_is_kept_to_be_looked_at(rig: Rig) -> None:
     async with rig.connected() as connection:
         connection.deliver(message("what", 1))
         await rig.commit()
-        assert rig.health.last_rejects[0] == Reject("noise", b"what", "not two words")
+        kept = rig.health.last_rejects[0]
+        assert (kept.reason, kept.raw, kept.detail, kept.topic) == ("noise", b"what", "not two words", "city/air")
 
 
 async def test_an_uplink_is_read_by_the_codec_of_its_device(rig: Rig, store: FakeStore) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from firmware_sim.patience import patience
 from gateway.errors import QuarantineFull, SpoolError
-from gateway.spool import Batch, unpark
+from gateway.refused import Entry, Refusal
+from gateway.spool import Batch, Identity, unpark
 
 
 class FakeStore:
@@ -53,3 +54,30 @@ class FakeStore:
             assert batch.lines.endswith(b"\n")
         self.groups.append([*group])
         return None
+
+
+class FakeKeeper:
+    """A store of refused messages in memory; ``troubles`` are raised one by one."""
+
+    def __init__(self) -> None:
+        self.blocks: list[tuple[list[Entry], bool]] = []
+        """The entries of each block, and whether it waits for a commit group."""
+        self.troubles: deque[SpoolError] = deque()
+        self.settled = 0
+        self.confirmed = 0
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        return [entry for entries, _ in self.blocks for entry in entries if isinstance(entry, Refusal)]
+
+    def keep(self, entries: Sequence[Entry], *, with_group: bool) -> Identity:
+        if self.troubles:
+            raise self.troubles.popleft()
+        self.blocks.append(([*entries], with_group))
+        return Identity(7, len(self.blocks), 7)
+
+    def settle(self) -> None:
+        self.settled += 1
+
+    def confirm(self) -> None:
+        self.confirmed += 1

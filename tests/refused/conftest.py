@@ -1,0 +1,6 @@
+"""A disk that fails as disks do, and a log that stays out of the output."""
+
+from tests.support.quiet import quiet_log
+from tests.support.spool import disk
+
+__all__ = ["disk", "quiet_log"]
