@@ -19,6 +19,7 @@ COMMANDS = {
     "decode": "explain the bytes of a device, field by field",
     "watch": "show the live topics of a broker as a table",
     "spool": "the readings kept on disk: status, losses, verify, quarantine, replay, cat, export",
+    "refused": "messages that became no reading, kept on disk: list, show, retry, drop",
     "demo": "run the whole thing with simulated devices and compare with the truth",
     "sim": "run a city of simulated devices, or a gateway under every fault at once",
 }

@@ -158,7 +158,7 @@ def ask(root: Path, request: Request, wait: float = WAIT) -> Answer | None:
 
     Raises `SpoolError`.
     """
-    _become_owner(root)
+    become_owner(root)
     filesystem = OsFilesystem()
     if not (root / "requests").is_dir():  # written by an older version, and not opened since
         _open(root).close()
@@ -188,7 +188,8 @@ def _open(root: Path) -> Spool:
     return Spool.open(root, _NO_BOUNDS, sinks=sinks)
 
 
-def _become_owner(root: Path) -> None:
+def become_owner(root: Path) -> None:
+    """As root, act as the owner of ``root`` from now on. Raises `SpoolError` for anybody else."""
     owner = root.stat()
     if os.geteuid() == owner.st_uid:
         return

@@ -24,8 +24,10 @@ from gateway import __version__
 from gateway.back_off import BackOff
 from gateway.config.models import Configuration
 from gateway.daemon import assembly
+from gateway.daemon.catalogue import CATALOGUE
 from gateway.daemon.housekeeping import Housekeeping, keep_watch, report_recovery
 from gateway.daemon.last_run import PreviousExit
+from gateway.daemon.refused_requests import RefusedRequests
 from gateway.daemon.watchdog import Watchdog
 from gateway.health import Health
 from gateway.sources.serial import SerialIngest
@@ -55,13 +57,19 @@ class Daemon:
         }
         self.committer.on_commit += [forwarder.wake for forwarder in self.forwarders.values()]
         self.live = assembly.live_sinks(configuration, self.intake, self.health)
-        self.sources = assembly.sources(
+        self.parts = assembly.Parts(
             configuration,
-            assembly.seen_identities(self.spool, self.refused),
-            committer=self.committer,
-            intake=self.intake,
-            timekeeper=self.timekeeper,
-            health=self.health,
+            CATALOGUE,
+            self.intake,
+            self.committer,
+            self.health,
+            self.timekeeper,
+            seen=assembly.seen_identities(self.spool, self.refused),
+            gnss=assembly.receiver(configuration, self.timekeeper, self.intake, self.health),
+        )
+        self.sources = assembly.sources(self.parts)
+        self.requests = RefusedRequests(
+            self.refused, self.committer, partial(assembly.reading_again, self.parts), self.timekeeper.clock
         )
         self.housekeeping = Housekeeping(
             self.spool, self.refused, self.health, self.timekeeper.now, self._wake_forwarders
@@ -80,6 +88,7 @@ class Daemon:
             watch = keep_watch(self.timekeeper, self.health, self.watchdog, list(self.forwarders))
             watching = tasks.create_task(watch, name="watch")
             housekeeping = tasks.create_task(self.housekeeping.run(), name="housekeeping")
+            requests = tasks.create_task(self.requests.run(), name="requests")
             outward = self._start_sinks(tasks)
             inward = self._start_sources(tasks)
             # What was made so far stays: the garbage collector need not look at it again and again.
@@ -90,7 +99,7 @@ class Daemon:
             log.info("running", version=__version__, sources=len(inward), sinks=len(self.configuration.sinks))
             await stop.wait()
             self.watchdog.tell("STOPPING=1", "STATUS=stopping")
-            await _cancel(*inward, watching, housekeeping)
+            await _cancel(*inward, watching, housekeeping, requests)
             for source in self.sources.values():
                 if isinstance(source, SerialIngest):
                     source.finish()
@@ -103,6 +112,14 @@ class Daemon:
         await asyncio.gather(*(forwarder.stop() for forwarder in self.forwarders.values()))
         self._previous_exit.mark_clean_stop()
         log.info("stopped", pending={name: self.health.sink(name).pending for name in self.forwarders})
+
+    async def carry_out_requests(self) -> None:
+        """Do what people asked of the store of refused messages, without sources and sinks, and no more."""
+        async with asyncio.TaskGroup() as tasks:
+            committing = tasks.create_task(self.committer.run(), name="commit")
+            await self.requests.look()
+            self.committer.stop()
+            await committing
 
     def close(self) -> None:
         """Give the spool's directory back."""

@@ -1,7 +1,7 @@
 """From the configuration to parts: each function builds one of them, and connects to nothing."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -11,7 +11,6 @@ from gateway.clock import Clock, SystemClock, Timekeeper
 from gateway.config.load import Catalogue, options_of
 from gateway.config.models import Configuration, DatabaseSettings, Gateway
 from gateway.contract import Codec, Driver, MqttLink, Options
-from gateway.daemon.catalogue import CATALOGUE
 from gateway.delivery.forwarder import Forwarder
 from gateway.health import Health
 from gateway.ingest.committer import Committer
@@ -28,6 +27,7 @@ from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.gnss import Gnss
 from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
+from gateway.sources.read_again import ReadAgain
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 from gateway.sources.settings import MqttSourceSettings, SerialDeviceSettings, SerialSourceSettings
@@ -111,33 +111,28 @@ def live_sinks(configuration: Configuration, intake: Intake, health: Health) -> 
     return built
 
 
-def sources(
-    configuration: Configuration,
-    seen: Iterable[Identity],
-    *,
-    committer: Committer,
-    intake: Intake,
-    timekeeper: Timekeeper,
-    health: Health,
-) -> dict[str, MqttIngest | SerialIngest]:
-    """Build all serial lines and brokers; ``seen`` are the identities of the MQTT messages on disk."""
-    gnss = receiver(configuration, timekeeper, intake, health)
-    parts = Parts(
-        configuration,
-        CATALOGUE,
-        intake,
-        committer,
-        health,
-        seen=seen,
-        clock=timekeeper.clock,
-        gnss=gnss,
-    )
+def sources(parts: "Parts") -> dict[str, MqttIngest | SerialIngest]:
+    """Build all serial lines and brokers."""
     return {
         name: mqtt_source(name, source, parts)
         if isinstance(source, MqttSourceSettings)
         else serial_source(name, source, parts)
-        for name, source in configuration.sources.items()
+        for name, source in parts.configuration.sources.items()
     }
+
+
+def reading_again(parts: "Parts") -> ReadAgain:
+    """Build what reads kept messages again, each source's with new decoders."""
+    messages = {}
+    frames = {}
+    for name, source in parts.configuration.sources.items():
+        if isinstance(source, MqttSourceSettings):
+            messages[name] = message_reader(name, source, parts)
+        else:
+            for settings in source.all_devices():
+                device = _serial_device(name, settings, replace(parts, gnss=None))
+                frames[name, device.name] = device
+    return ReadAgain(messages, frames, parts.intake, parts.timekeeper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +144,14 @@ class Parts:
     intake: Intake
     committer: Committer
     health: Health
+    timekeeper: Timekeeper
     seen: Iterable[Identity]
-    clock: Clock
     gnss: Gnss | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the house."""
+        return self.timekeeper.clock
 
 
 def receiver(configuration: Configuration, timekeeper: Timekeeper, intake: Intake, health: Health) -> Gnss | None:

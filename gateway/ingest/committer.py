@@ -104,7 +104,7 @@ class Committer:
         """Have what became no reading kept, or counted where its source has used up its share."""
         now = self._health.clock.monotonic()
         for refusal in delivery.refusals:
-            if self._budget.admits(refusal, now):
+            if delivery.arrival is not None or self._budget.admits(refusal, now):
                 group.keep(refusal)
                 continue
             self._health.sources[refusal.source].counted += 1

@@ -14,6 +14,13 @@ class Ranges:
         place = bisect_right(self._starts, number) - 1
         return place >= 0 and number < self._ends[place]
 
+    def copy(self) -> "Ranges":
+        """Return another with the same numbers."""
+        copied = Ranges()
+        copied._starts = self._starts.copy()
+        copied._ends = self._ends.copy()
+        return copied
+
     def add(self, number: int) -> None:
         """Put a number into it."""
         if number in self:
@@ -37,7 +44,7 @@ class Ranges:
         place = bisect_right(self._ends, first)
         found = 0
         while place < len(self._starts) and self._starts[place] < end:
-            found += min(end, self._ends[place]) - max(first, self._starts[place])
+            found += max(0, min(end, self._ends[place]) - max(first, self._starts[place]))
             place += 1
         return found
 

@@ -23,6 +23,7 @@ Bounds
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from threading import RLock
@@ -157,10 +158,11 @@ class RefusedStore:
     def entries(self) -> Iterator[Kept | Counted]:
         """Yield what is kept and not resolved, oldest first. Raises `SpoolError`."""
         with self._lock:
-            segments = list(self._segments)
+            segments = [replace(segment) for segment in self._segments]
+            resolved = self._resolved.copy()
         for segment in segments:
             try:
-                yield from kept_in(self._filesystem, self.root, [segment], self._resolved)
+                yield from kept_in(self._filesystem, self.root, [segment], resolved)
             except FileNotFoundError:  # it went for room meanwhile
                 continue
             except OSError as error:
@@ -168,7 +170,8 @@ class RefusedStore:
 
     def is_resolved(self, number: int) -> bool:
         """Tell whether a kept message needs nobody any more."""
-        return number in self._resolved
+        with self._lock:
+            return number in self._resolved
 
     def record_dropped(self, request: str, count: int) -> None:
         """Enter into the loss ledger, once a request, what a person drops; it is resolved only after that."""

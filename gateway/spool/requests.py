@@ -76,6 +76,42 @@ def answer_to(filesystem: Filesystem, root: Path, name: str) -> Answer | None:
     return None
 
 
+def pending_requests(filesystem: Filesystem, root: Path) -> dict[str, Request]:
+    """Return the requests that lie in ``root`` by their names; one that makes no sense is empty."""
+    pending: dict[str, Request] = {}
+    with suppress(OSError):
+        for file in filesystem.names(root / "requests"):
+            name, dot, kind = file.partition(".")
+            if dot and kind == "json":
+                pending[name] = _read(filesystem, root / "requests" / file)
+    return pending
+
+
+def _read(filesystem: Filesystem, path: Path) -> Request:
+    with suppress(OSError, ValueError):
+        request = json.loads(filesystem.read(path))
+        return request if isinstance(request, dict) else {}
+    return {}
+
+
+def put_answer(filesystem: Filesystem, root: Path, name: str, answer: Answer) -> None:
+    """Answer a request, durably; of old answers the newest few stay. Raises `SpoolError`."""
+    directory = root / "requests" / "done"
+    path = directory / f"{name}.json"
+    try:
+        replace_file(filesystem, path, json.dumps(answer).encode() + b"\n", durable=True)
+        for old in sorted(filesystem.names(directory))[:-ANSWERS_KEPT]:
+            filesystem.unlink(directory / old)
+    except OSError as error:
+        raise SpoolError(f"cannot write {path}: {error.strerror}") from error
+
+
+def withdraw(filesystem: Filesystem, root: Path, name: str) -> None:
+    """Delete a request that is answered; where that fails it is answered already when it is seen again."""
+    with suppress(OSError):
+        filesystem.unlink(root / "requests" / f"{name}.json")
+
+
 class OpenSpool(Protocol):
     """What requests need of the spool that they are for."""
 
@@ -103,7 +139,6 @@ class Clerk:
     def __init__(self, spool: OpenSpool, filesystem: Filesystem) -> None:
         self._spool = spool
         self._filesystem = filesystem
-        self._directory = spool.root / "requests"
         self._verbs: dict[str, Callable[[str, Request], Answer]] = {
             "requeue": self._requeue,
             "drop": self._drop,
@@ -117,13 +152,12 @@ class Clerk:
             answer = answer_to(self._filesystem, self._spool.root, name)
             if answer is None:
                 answer = self._do(name, request)
-                self._answer(name, answer)
+                put_answer(self._filesystem, self._spool.root, name, answer)
                 done.append(Done(request, answer))
             if "error" not in answer:  # else what was taken out lies there, for a person to look into
                 for taken in self._taken(name):
                     self._spool.quarantine.forget(taken)
-            with suppress(OSError):  # then it is answered already when it is seen again
-                self._filesystem.unlink(self._directory / f"{name}.json")
+            withdraw(self._filesystem, self._spool.root, name)
         return done
 
     def _pending(self) -> dict[str, Request]:
@@ -131,18 +165,7 @@ class Clerk:
         pending: dict[str, Request] = {
             taken.request: {"do": taken.verb, "sink": taken.sink} for taken in self._spool.quarantine.taken()
         }
-        with suppress(OSError):
-            for file in self._filesystem.names(self._directory):
-                name, dot, kind = file.partition(".")
-                if dot and kind == "json":
-                    pending[name] = self._read(file)
-        return pending
-
-    def _read(self, file: str) -> Request:
-        with suppress(OSError, ValueError):
-            request = json.loads(self._filesystem.read(self._directory / file))
-            return request if isinstance(request, dict) else {}
-        return {}
+        return pending | pending_requests(self._filesystem, self._spool.root)
 
     def _do(self, name: str, request: Request) -> Answer:
         do = self._verbs.get(str(request.get("do")))
@@ -150,16 +173,6 @@ class Clerk:
             return do(name, request) if do else {"error": "this version does not know what is asked"}
         except (KeyError, TypeError, ValueError) as error:
             return {"error": f"the request makes no sense: {error}"}
-
-    def _answer(self, name: str, answer: Answer) -> None:
-        directory = self._directory / "done"
-        path = directory / f"{name}.json"
-        try:
-            replace_file(self._filesystem, path, json.dumps(answer).encode() + b"\n", durable=True)
-            for old in sorted(self._filesystem.names(directory))[:-ANSWERS_KEPT]:
-                self._filesystem.unlink(directory / old)
-        except OSError as error:
-            raise SpoolError(f"cannot write {path}: {error.strerror}") from error
 
     def _taken(self, name: str) -> list[Taken]:
         return [taken for taken in self._spool.quarantine.taken() if taken.request == name]

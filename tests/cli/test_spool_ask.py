@@ -153,7 +153,7 @@ def test_root_acts_as_the_directorys_owner(held: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     owner = held.stat()
     monkeypatch.setattr(Path, "stat", lambda _path: os.stat_result((0o40750, 1, 1, 1, 4242, 4343, 0, 0, 0, 0)))
-    spool_ask._become_owner(held)
+    spool_ask.become_owner(held)
     assert became == [4343, 4242], "the group first: afterwards it would not be allowed"
     assert owner.st_uid != 4242
 

@@ -29,7 +29,7 @@ def build(committer: Committer, health: Health, timekeeper: Timekeeper, tmp_path
         configuration = check({"gateway": gateway, "sources": {"line": given}}, CATALOGUE)
         intake = Intake(configuration.gateway, {}, timekeeper=timekeeper, health=health)
         gnss = receiver(configuration, timekeeper, intake, health)
-        parts = Parts(configuration, CATALOGUE, intake, committer, health, (), timekeeper.clock, gnss)
+        parts = Parts(configuration, CATALOGUE, intake, committer, health, timekeeper, (), gnss)
         line = configuration.sources["line"]
         assert isinstance(line, SerialSourceSettings)
         return serial_source("line", line, parts)._devices
