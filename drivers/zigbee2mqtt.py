@@ -56,6 +56,11 @@ class Zigbee2MqttOptions(Options):
     base: str = "zigbee2mqtt"
     """Its ``mqtt.base_topic``."""
 
+    @property
+    def readable_topics(self) -> tuple[str, ...]:
+        """What the bridge publishes below its base."""
+        return (f"{self.base}/#",)
+
 
 class Decoder:
     """Reads the bridge's messages about devices; keeps no state."""

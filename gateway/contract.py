@@ -194,8 +194,13 @@ class Options(BaseModel):
 
     @property
     def names_sensor(self) -> bool:
-        """Whether messages themselves say whose they are: by the option ``sensor``, where it has that."""
-        return getattr(self, "sensor", None) is not None
+        """Whether a message can say whose it is: by the option ``sensor``, where there is one, else by itself."""
+        return getattr(self, "sensor", "") is not None
+
+    @property
+    def readable_topics(self) -> tuple[str, ...]:
+        """The topic filters beyond which nothing is read; empty where any topic will do."""
+        return ()
 
 
 class SerialDecoder(Protocol):

@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO, cast
 
 import structlog
@@ -26,6 +27,17 @@ def configure(*, verbose: bool = False) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Log nothing meanwhile: a command that uses the daemon's parts has its own words for what they find."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 class _Unfailing:

@@ -48,6 +48,15 @@ class DescribedOptions(Options):
     tags: dict[str, str] = Field(default_factory=dict)
     """Tags that tell series apart, and where each is: ``{ lane = "lane", direction = "topic:2" }``."""
 
+    @property
+    def readable_topics(self) -> tuple[str, ...]:
+        """Topics with as many levels as the sensor's name needs."""
+        level = (self.sensor or "").removeprefix("topic:")
+        if level == self.sensor or not level.removeprefix("-").isdecimal():
+            return ()
+        number = int(level)
+        return ("/".join(["+"] * (number + 1 if number >= 0 else -number)) + "/#",)
+
     @model_validator(mode="after")
     def _can_work(self) -> "DescribedOptions":
         check_sources(self.kind, self.fields, self.vocabulary)

@@ -15,9 +15,11 @@ from pydantic import ValidationError
 
 from gateway.cli.driver_sheets.options import eager
 from gateway.cli.drivers import find, unknown
+from gateway.cli.main import DEFAULT_CONFIG
 from gateway.cli.readings import REASONS, hexadecimal, known_fields, quality, to_json
 from gateway.config.explain import explain
 from gateway.contract import Codec, Driver, Measurement, MqttLink, Options, Reject, Remark, SerialLink, Uplink
+from gateway.sources.settings import SerialSourceSettings
 
 Said = Measurement | Reject | Remark | Uplink
 
@@ -40,13 +42,17 @@ class WrongUse(Exception):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("name", metavar="DRIVER", help="a driver or a codec; prehod drivers lists them")
     parser.add_argument(
-        "data",
-        metavar="HEX|FILE|-",
-        help='bytes as "AA C0 D4" (spaces, colons, 0x), a file with them, or - for stdin',
+        "words",
+        nargs="+",
+        metavar="DRIVER HEX|FILE|-",
+        help="a driver or a codec (prehod drivers lists them), or with --config a driver, a source or a sensor of it;"
+        ' and bytes as "AA C0 D4" (spaces, colons, 0x), a file with them, or - for stdin',
     )
     parser.add_argument("--text", action="store_true", help="the data is a line of text, not hexadecimal")
+    parser.add_argument(
+        "--source", metavar="NAME", help="decode as this source of the file in --config would, and say what it stores"
+    )
     parser.add_argument("--topic", metavar="T", help="the topic of an MQTT message")
     parser.add_argument("--port", type=int, default=1, metavar="N", help="the FPort of a LoRaWAN payload; default 1")
     parser.add_argument(
@@ -56,6 +62,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decode; exit code 1 when no reading came out, 2 when there was nothing to decode."""
+    *names, arguments.data = arguments.words
+    if len(names) > 1:
+        print(
+            f"prehod decode: {len(names) + 1} words, and a driver and its bytes are two: quote them", file=sys.stderr
+        )
+        return 2
+    arguments.name = names[0] if names else None
+    if arguments.source is not None or arguments.config != DEFAULT_CONFIG:
+        return _as_configured(arguments)
     try:
         device = _device(arguments.name)
         data = _data(arguments.data, text=arguments.text, device=device)
@@ -72,7 +87,36 @@ def run(arguments: argparse.Namespace) -> int:
     return int(all(isinstance(one.said, Reject | Remark) for one in parts))
 
 
-def _device(name: str) -> Driver | Codec:
+def _as_configured(arguments: argparse.Namespace) -> int:
+    """Decode as a source of the configuration would."""
+    from gateway.cli.decode_source import (  # noqa: PLC0415 -- the daemon comes along
+        NoSuchSource,
+        choose,
+        decode_for,
+        print_stored,
+    )
+    from gateway.daemon.catalogue import load_configuration  # noqa: PLC0415 -- the same
+
+    if arguments.option:
+        print("prehod decode: the options are those of the configuration: change them there", file=sys.stderr)
+        return 2
+    configuration = load_configuration(arguments.config)
+    try:
+        source = choose(configuration, arguments.name, arguments.source, arguments.topic)
+        if arguments.data == "-" and not isinstance(configuration.sources[source], SerialSourceSettings):
+            data = sys.stdin.buffer.read()  # a message as it is, whatever it looks like
+        else:
+            data = _data(arguments.data, text=arguments.text, device=None)
+        found = decode_for(configuration, source, arguments.name, data, arguments.topic)
+    except (WrongUse, NoSuchSource) as error:
+        print(f"prehod decode: {error}", file=sys.stderr)
+        return 2
+    return print_stored(found, as_json=arguments.json)
+
+
+def _device(name: str | None) -> Driver | Codec:
+    if name is None:
+        raise WrongUse("name a driver or a codec; or give --config and --source")
     device = find(name)
     if device is None:
         raise WrongUse(unknown(name))
@@ -122,7 +166,7 @@ def _start(one: Said, data: bytes, after: int, end: int) -> int:
     return min(after, end)
 
 
-def _data(given: str, *, text: bool, device: Driver | Codec) -> bytes:
+def _data(given: str, *, text: bool, device: Driver | Codec | None) -> bytes:
     """Return the bytes that are meant; raises `WrongUse` where that cannot be told."""
     is_text = text or given.lstrip().startswith(("{", "[", "$"))
     if is_text and given != "-" and not (text and Path(given).is_file()):

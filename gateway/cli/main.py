@@ -28,7 +28,11 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns 0 when all is fine, 1 when a problem was found, 2 for wrong use."""
     parser = _parser(arguments if arguments is not None else sys.argv[1:])
-    parsed = parser.parse_args(arguments)
+    parsed, more = parser.parse_known_args(arguments)
+    if more and ("words" not in parsed or any(word.startswith("-") and word != "-" for word in more)):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    elif more:  # argparse takes no more words behind an option
+        parsed.words += more
     if parsed.command is None:
         parser.print_help()
         return 2

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from gateway.cli.spool_ask import WAIT, become_owner
 from gateway.config.models import Configuration
 from gateway.errors import ConfigurationError, PrehodError, SpoolError, SpoolLocked
+from gateway.logs import silenced
 from gateway.refused import Counted, Kept, Refusal, RefusedView
 from gateway.refused.telling import without_numbers
 from gateway.spool import format_time
@@ -42,7 +43,7 @@ class _Group(NamedTuple):
     reason: str
     words: str
     last: Refusal | None
-    count: int
+    kept: int
     counted: int
 
 
@@ -112,11 +113,11 @@ def _list(arguments: argparse.Namespace, root: Path) -> int:
         key = about.source, about.reason, without_numbers(about.words)
         group = groups.get(key) or _Group(about.source, about.reason, about.words, None, 0, 0)
         if isinstance(one, Kept):
-            group = group._replace(words=one.refusal.words, last=one.refusal, count=group.count + 1)
+            group = group._replace(words=one.refusal.words, last=one.refusal, kept=group.kept + 1)
         else:
             group = group._replace(counted=group.counted + one.count)
         groups[key] = group
-    found = sorted(groups.values(), key=lambda group: (group.source, -group.count, -group.counted))
+    found = sorted(groups.values(), key=lambda group: (group.source, -group.kept, -group.counted))
     if arguments.json:
         print(json.dumps([_group_json(group) for group in found]))
     elif not found:
@@ -135,7 +136,7 @@ def _group_json(group: _Group) -> dict[str, Any]:
         "source": group.source,
         "reason": group.reason,
         "words": group.words,
-        "messages": group.count,
+        "messages": group.kept,
         "counted_only": group.counted,
         "last_topic": group.last.topic if group.last else None,
         "last_time": when(group.last) if group.last else None,
@@ -144,7 +145,7 @@ def _group_json(group: _Group) -> dict[str, Any]:
 
 def _print_group(group: _Group) -> None:
     counted = f" and {group.counted:,} more that were counted only" if group.counted else ""
-    print(f"{group.source}: {many(group.count, 'message')}{counted}, {group.reason}: {group.words or 'no words'}")
+    print(f"{group.source}: {many(group.kept, 'message')}{counted}, {group.reason}: {group.words or 'no words'}")
     if group.last is not None:
         where = f"{group.last.device} on {group.last.topic}" if group.last.device else group.last.topic
         print(f"    the last {when(group.last)}, {where}")
@@ -266,12 +267,13 @@ def _done_by_us(root: Path, config: Path) -> bool:
         return False
     from gateway.daemon.app import Daemon  # noqa: PLC0415 -- a command that only asks needs none of it
 
-    try:
-        daemon = Daemon(_load(config))
-    except SpoolLocked:
-        return False
-    try:
-        asyncio.run(daemon.carry_out_requests())
-    finally:
-        daemon.close()
+    with silenced():
+        try:
+            daemon = Daemon(_load(config))
+        except SpoolLocked:
+            return False
+        try:
+            asyncio.run(daemon.carry_out_requests())
+        finally:
+            daemon.close()
     return True

@@ -18,6 +18,7 @@ from gateway.config.models import Configuration, Gateway
 from gateway.contract import VOCABULARY, Codec, Driver, MqttLink, Options, SerialLink, Vocabulary
 from gateway.errors import ConfigurationError
 from gateway.ingest.settings import SensorSettings
+from gateway.mqtt.topics import overlap
 from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
 from gateway.spool.held_note import HELD
 from gateway.spool.quarantine_lines import UNKNOWN_SENSORS
@@ -118,7 +119,8 @@ def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator
         if isinstance(source, MqttSourceSettings):
             driver = yield from _find(place, source.driver, MqttLink, catalogue)
             if driver is not None:
-                yield from _option_problems(f"{place}.options", driver, source.options, vocabulary)
+                found = list(_option_problems(f"{place}.options", driver, source.options, vocabulary))
+                yield from found or _check_messages(place, source, driver, vocabulary)
         else:
             yield from _claim(owners, "port", source.port, place)
             yield from _check_line(place, source, catalogue, owners, vocabulary)
@@ -152,6 +154,17 @@ def _with_tags(configuration: Configuration) -> Iterator[Mapping[str, str]]:
     for source in configuration.sources.values():
         if isinstance(source, SerialSourceSettings):
             yield from (device.tags for device in source.devices)
+
+
+def _check_messages(place: str, source: MqttSourceSettings, driver: Driver, vocabulary: Vocabulary) -> Iterator[str]:
+    """Find messages that could come and never become a reading."""
+    options = options_of(driver, source.options, vocabulary=vocabulary)
+    if not options.names_sensor:
+        yield f"{place}.options: nothing in them says whose a message is: set the option 'sensor'"
+    for topic in source.topics:
+        readable = options.readable_topics
+        if readable and not any(overlap(topic, one) for one in readable):
+            yield f"{place}.topics: {driver.name!r} reads nothing on {topic!r}, but on {' and '.join(readable)}"
 
 
 def _check_gnss(configuration: Configuration, catalogue: Catalogue) -> Iterator[str]:

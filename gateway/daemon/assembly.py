@@ -130,7 +130,7 @@ def reading_again(parts: "Parts") -> ReadAgain:
             messages[name] = message_reader(name, source, parts)
         else:
             for settings in source.all_devices():
-                device = _serial_device(name, settings, replace(parts, gnss=None))
+                device = serial_device(name, settings, replace(parts, gnss=None))
                 frames[name, device.name] = device
     return ReadAgain(messages, frames, parts.intake, parts.timekeeper)
 
@@ -181,7 +181,7 @@ def serial_source(name: str, source: SerialSourceSettings, parts: Parts) -> Seri
         source.rts,
         None if source.rs485 is None else Rs485(**source.rs485.model_dump()),
     )
-    devices = [_serial_device(name, device, parts) for device in given]
+    devices = [serial_device(name, device, parts) for device in given]
     return SerialIngest(
         settings,
         devices,
@@ -192,7 +192,8 @@ def serial_source(name: str, source: SerialSourceSettings, parts: Parts) -> Seri
     )
 
 
-def _serial_device(source: str, settings: SerialDeviceSettings, parts: Parts) -> SerialDevice:
+def serial_device(source: str, settings: SerialDeviceSettings, parts: Parts) -> SerialDevice:
+    """Build one device of a serial line."""
     driver = parts.catalogue.load(settings.driver)
     link = driver.serial
     assert link is not None

@@ -327,3 +327,52 @@ def test_no_nonsense_raises_anything_but_a_configuration_error(nonsense: object)
     data = nonsense if isinstance(nonsense, dict) else {"sources": nonsense, "sensors": nonsense, "sinks": nonsense}
     with pytest.raises(ConfigurationError):
         check(data, CATALOGUE)
+
+
+def problems(sources: dict[str, Any]) -> list[str]:
+    with pytest.raises(ConfigurationError) as raised:
+        check({"gateway": {"id": "g", "city": "Koper"}, "sources": sources}, CATALOGUE)
+    return list(raised.value.problems)
+
+
+BROKER = {"type": "mqtt", "url": "mqtt://127.0.0.1", "driver": "json"}
+
+
+def test_messages_that_say_nowhere_whose_they_are_can_never_work() -> None:
+    options = {"kind": "air_quality", "fields": {"pm25": "p"}}
+    (problem,) = problems({"broker": {**BROKER, "options": options}})
+    assert problem.startswith("configuration: sources.broker.options: nothing in them says whose a message is")
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "topic"),
+    [
+        ("json", {"kind": "air_quality", "sensor": "topic:2", "fields": {"pm25": "p"}}, "a/+"),
+        ("json", {"kind": "air_quality", "sensor": "topic:-3", "fields": {"pm25": "p"}}, "a/b"),
+        ("zigbee2mqtt", {"base": "zigbee/hall"}, "z2m/+"),
+    ],
+)
+def test_a_topic_that_its_driver_does_not_read_can_never_work(
+    driver: str, options: dict[str, Any], topic: str
+) -> None:
+    source = {**BROKER, "driver": driver, "options": options, "topics": [topic]}
+    (problem,) = problems({"broker": source})
+    assert f"'{driver}' reads nothing on '{topic}', but on " in problem
+
+
+@pytest.mark.parametrize("topic", ["a/+/c", "a/#", "#", "$share/g/a/b/c", "a/b/c/d"])
+def test_a_topic_that_may_have_enough_levels_is_right(topic: str) -> None:
+    options = {"kind": "air_quality", "sensor": "topic:2", "fields": {"pm25": "p"}}
+    check(
+        {
+            "gateway": {"id": "g", "city": "Koper"},
+            "sources": {"broker": {**BROKER, "options": options, "topics": [topic]}},
+        },
+        CATALOGUE,
+    )
+
+
+@pytest.mark.parametrize("port", ["tcp://127.0.0.1:502", "http://moxa/1", "10.0.0.7:4001", "moxa.lan:4001"])
+def test_a_port_that_is_an_address_can_never_work(port: str) -> None:
+    (problem,) = problems({"line": {"type": "serial", "port": port, "driver": "sds011", "sensor": "aq"}})
+    assert "socket://HOST:PORT" in problem

@@ -7,7 +7,7 @@ be set stands in it as a comment, with its default.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from gateway.cli.driver_sheets.options import Option, options, toml
+from gateway.cli.driver_sheets.options import Option, examples, options, toml
 from gateway.contract import Codec, Driver, SerialLink
 
 PORT = "/dev/ttyUSB0"
@@ -79,7 +79,8 @@ def _mqtt(driver: Driver) -> Iterator[str]:
     yield f'driver = "{driver.name}"'
     topics = "" if isinstance(driver.link, SerialLink) else ", ".join(f'"{topic}"' for topic in driver.link.topics)
     yield f"# topics = [{topics}]"
-    yield from _options(place, options(driver.options))
+    named = driver.options.model_validate(examples(driver.options)).names_sensor
+    yield from _options(place, options(driver.options), {} if named else {"sensor": "topic:-1"})
     if not driver.kinds:
         yield ""
         yield f'[sensors."{EUI}"] # one for each device, by its EUI'
