@@ -31,7 +31,7 @@ class NoSuchSource(PrehodError):
     """No source of the configuration is meant, or several may be; the message says which there are."""
 
 
-class WouldStore(NamedTuple):
+class Verdict(NamedTuple):
     """What would come of it: lines, parked lines after the words why, rejects, and remarks."""
 
     source: str
@@ -81,7 +81,7 @@ class _NoDisk:
 
 def decode_for(
     configuration: Configuration, source: str, name: str | None, data: bytes, topic: str | None
-) -> WouldStore:
+) -> Verdict:
     """Return what a source would store; ``name`` may name a driver or a sensor on its line. Raises `NoSuchSource`."""
     settings = configuration.sources[source]
     clock = SystemClock("system")
@@ -100,7 +100,7 @@ def decode_for(
 
 def _message(
     settings: MqttSourceSettings, data: bytes, topic: str | None, parts: Parts, hearing: _Hearing
-) -> WouldStore:
+) -> Verdict:
     name = hearing.link.name
     link = parts.catalogue.load(settings.driver).link
     filters = settings.topics or (link.topics if isinstance(link, MqttLink) else ())
@@ -115,7 +115,7 @@ def _message(
     return _stored(name, topic, delivery, hearing, notes, commands=len(commands))
 
 
-def _frame(name: str, settings: SerialDeviceSettings, data: bytes, parts: Parts, hearing: _Hearing) -> WouldStore:
+def _frame(name: str, settings: SerialDeviceSettings, data: bytes, parts: Parts, hearing: _Hearing) -> Verdict:
     device = serial_device(name, settings, parts)
     decoder = device.make_decoder()
     delivery = Delivery()
@@ -129,7 +129,7 @@ def _frame(name: str, settings: SerialDeviceSettings, data: bytes, parts: Parts,
 
 def _stored(
     source: str, topic: str, delivery: Delivery, hearing: _Hearing, notes: list[str], *, commands: int = 0
-) -> WouldStore:
+) -> Verdict:
     lines = [text.decode() for kind, _, text in delivery.lines if kind < PARKED]
     parked = [
         (one.reason, one.line.decode())
@@ -139,7 +139,7 @@ def _stored(
     ]
     rejects = [one for one in hearing.heard if isinstance(one, Reject)]
     remarks = [one for one in hearing.heard if isinstance(one, Remark)]
-    return WouldStore(source, topic, lines, parked, rejects, remarks, commands, notes)
+    return Verdict(source, topic, lines, parked, rejects, remarks, commands, notes)
 
 
 def choose(configuration: Configuration, name: str | None, source: str | None, topic: str | None) -> str:
@@ -179,7 +179,7 @@ def _device(settings: SerialSourceSettings, wanted: str | None) -> SerialDeviceS
     return fitting[0]
 
 
-def print_stored(found: WouldStore, *, as_json: bool) -> int:
+def print_stored(found: Verdict, *, as_json: bool) -> int:
     """Print what would be stored; 1 where that is nothing."""
     if as_json:
         print(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 from zlib import crc32
 
 from gateway.clock import Clock, SystemClock, Timekeeper
@@ -31,6 +32,7 @@ from gateway.sources.read_again import ReadAgain
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 from gateway.sources.settings import MqttSourceSettings, SerialDeviceSettings, SerialSourceSettings
+from gateway.sources.subscriptions import Subscriptions
 from gateway.sources.text_lines import TextLines
 from gateway.spool import Identity, Spool
 
@@ -243,6 +245,7 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
     health = parts.health.source(name)
     health.tells_retained = source.retained is None
     reader = message_reader(name, source, parts)
+    remembered = parts.configuration.gateway.data_dir / "subscriptions" / f"{quote(name, safe='')}.json"
     return MqttIngest(
         name,
         settings,
@@ -251,6 +254,7 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         health=health,
         clock=parts.clock,
         seen=[identity for identity in parts.seen if identity.source == ours],
+        subscriptions=Subscriptions(remembered, f"{settings.client_id} at {settings.where}"),
     )
 
 

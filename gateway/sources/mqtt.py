@@ -15,10 +15,12 @@ from gateway.links.mqtt.connection import Connection
 from gateway.links.mqtt.packets import Message
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.mqtt.reasons import Takeovers
+from gateway.mqtt.topics import matches
 from gateway.sources.ack_window import AckWindow
 from gateway.sources.commands import Commands
 from gateway.sources.messages import MessageReader
 from gateway.sources.redelivery import Redelivery
+from gateway.sources.subscriptions import Subscriptions
 from gateway.spool import Identity
 from gateway.supervise import LONGEST_WAIT
 
@@ -44,6 +46,7 @@ class MqttIngest:
         clock: Clock,
         connect: Callable[[MqttSettings], Connection] = Connection,
         seen: Iterable[Identity] = (),
+        subscriptions: Subscriptions | None = None,
     ) -> None:
         self.name = name
         self._settings = settings
@@ -56,6 +59,9 @@ class MqttIngest:
         self._window = AckWindow(settings.receive_maximum)
         self._takeovers = Takeovers(settings.client_id)
         self._commands = Commands(name)
+        self._subscriptions = subscriptions
+        self._left: tuple[str, ...] = ()
+        """Filters that have left the configuration while the session at the broker had them."""
 
     async def run(self) -> None:
         """Stay connected until the link goes down."""
@@ -76,7 +82,15 @@ class MqttIngest:
             self._committer.forget(acknowledger)
 
     async def _stay(self, connection: Connection, acknowledger: "_Acknowledger") -> None:
+        topics = self._settings.topics
+        if self._subscriptions is not None:
+            known = self._subscriptions.known
+            connection.unwanted = tuple(one for one in known if one not in topics)
+            self._left = (*self._left, *connection.unwanted)
+            self._subscriptions.remember((*topics, *connection.unwanted))
         self._redelivery.begin_connection(session_present=await connection.open())
+        if self._subscriptions is not None:
+            self._subscriptions.remember(topics)
         self._health.link.went_up()
         if connection.downgraded_topics:
             self._health.link.raise_problem("quality of service", connection.downgraded_topics)
@@ -108,8 +122,18 @@ class MqttIngest:
             self._committer.hurry()
 
     def _read(self, message: Message, delivery: Delivery, acknowledger: "_Acknowledger") -> None:
+        if self._left and self._has_left(message.topic):
+            words = "no topic of this source's configuration matches it any more; the broker was told to send no more"
+            self._reader.refuse(message.topic, message.payload, words, delivery)
+            return
         for command in self._reader.read(message.topic, message.payload, delivery, retained=message.retained):
             self._health.commands += self._commands.send(command, acknowledger.connection, self._clock.monotonic())
+
+    def _has_left(self, topic: str) -> bool:
+        """Tell whether a message came only by a subscription that has left the configuration."""
+        return any(matches(one, topic) for one in self._left) and not any(
+            matches(one, topic) for one in self._settings.topics
+        )
 
 
 class _Acknowledger:

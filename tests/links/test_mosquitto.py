@@ -275,3 +275,19 @@ async def test_a_key_that_does_not_fit_its_certificate_names_the_files(certifica
     assert isinstance(caught.value.__cause__, CredentialsError)
     assert isinstance(caught.value.__cause__.__cause__, ssl.SSLError)
     connection.close()
+
+
+async def test_a_session_forgets_the_topics_that_are_not_wanted_any_more(mosquitto: Mosquitto, protocol: str) -> None:
+    url = f"mqtt://127.0.0.1:{mosquitto.port}"
+    both = MqttSettings(url=url, client_id="prehod-test", topics=("city/#", "old/+"), protocol=protocol)
+    first = Connection(both)
+    await first.open()
+    first.close()
+    second = _connection(mosquitto.port, protocol)
+    second.unwanted = ["old/+"]
+    assert await second.open()
+    async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+        await client.publish("old/a", b"1", qos=1)
+    await _publish(mosquitto.port, b"2")
+    assert [message.payload for message in await _take(second, 1)] == [b"2"]
+    second.close()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -23,6 +24,7 @@ from gateway.mqtt.reasons import ABRUPT_ENDS
 from gateway.sources.commands import STRIKES
 from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
+from gateway.sources.subscriptions import Subscriptions
 from gateway.spool import Identity
 from tests.support.clock import FakeClock
 from tests.support.store import FakeKeeper, FakeStore
@@ -51,6 +53,8 @@ class Words:
 
 class FakeConnection:
     """What `gateway.links.mqtt.connection.Connection` is to its source; ``deliver`` is the broker."""
+
+    unwanted: tuple[str, ...] = ()
 
     made: list["FakeConnection"]
     session_present = False
@@ -125,10 +129,16 @@ class Rig:
         self.codecs: dict[str, tuple[Codec, Options]] = {}
         self.ingest = self.make()
 
-    def make(self, seen: Iterable[Identity] = (), window: int = 1000) -> MqttIngest:
+    def make(
+        self,
+        seen: Iterable[Identity] = (),
+        window: int = 1000,
+        topics: tuple[str, ...] = ("#",),
+        subscriptions: Subscriptions | None = None,
+    ) -> MqttIngest:
         self.ingest = MqttIngest(
             "broker",
-            MqttSettings(url="mqtt://127.0.0.1", client_id="test", topics=("#",), receive_maximum=window),
+            MqttSettings(url="mqtt://127.0.0.1", client_id="test", topics=topics, receive_maximum=window),
             MessageReader(
                 Words(),
                 Origin("broker", FieldEncoder({})),
@@ -142,6 +152,7 @@ class Rig:
             clock=FakeClock(),
             connect=cast("Callable[[MqttSettings], Connection]", FakeConnection),
             seen=seen,
+            subscriptions=subscriptions,
         )
         return self.ingest
 
@@ -448,3 +459,26 @@ async def test_connections_that_come_and_go_on_a_full_disk_leave_nothing_behind(
     assert all(not group.acknowledge for group in groups)
     store.gate.set()
     await until(lambda: values(store) == [1])
+
+
+async def test_what_comes_of_a_topic_that_left_the_configuration_is_refused_with_words(
+    rig: Rig, store: FakeStore, keeper: FakeKeeper, tmp_path: Path
+) -> None:
+    def asked() -> Subscriptions:
+        return Subscriptions(tmp_path / "broker.json", "test at broker")
+
+    rig.make(topics=("keep/+", "old/+"), subscriptions=asked())
+    async with rig.connected():
+        pass
+    rig.make(topics=("keep/+",), subscriptions=asked())
+    async with rig.connected(session_present=True) as connection:
+        assert connection.unwanted == ("old/+",)
+        connection.deliver(message("aq-1 11", 1, topic="old/a"), message("aq-1 12", 2, topic="keep/a"))
+        await rig.commit()
+        assert values(store) == [12]
+        (refusal,) = keeper.refusals
+        assert (refusal.topic, refusal.raw) == ("old/a", b"aq-1 11")
+        assert "no topic of this source's configuration matches it" in refusal.words
+        assert connection.acknowledged == [1, 2]
+    async with rig.connected(session_present=True) as connection:
+        assert connection.unwanted == (), "the broker was told, once"

@@ -46,6 +46,8 @@ class Connection:
 
     downgraded_topics = ""
     """Once open: which topics the broker grants with a lower quality of service than asked for; "" for none."""
+    unwanted: Sequence[str] = ()
+    """Topic filters that the session may have from before, and that are not asked for any more; set before `open`."""
     accepted = False
     """Whether the broker has accepted us; it may have ended the connection since."""
 
@@ -202,6 +204,8 @@ class Connection:
         topics: list[Any] = [
             (topic, options if self._client.v5 else self._settings.qos) for topic in self._settings.topics
         ]
+        if self.unwanted and flags.session_present:
+            client.unsubscribe(list(self.unwanted))
         client.subscribe(topics)
 
     def _on_subscribe(
