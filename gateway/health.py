@@ -74,6 +74,8 @@ class SourceHealth:
     repeated: int = 0
     retained: int = 0
     commands: int = 0
+    empty: int = 0
+    """Messages that have nothing to store: a node's birth, or what only had the driver ask for more."""
     rejects: Counter[str] = field(default_factory=Counter)
     last_rejects: deque[Rejected] = field(default_factory=lambda: deque(maxlen=REJECTS_KEPT))
     remarks: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -358,6 +360,7 @@ def _source(source: SourceHealth, now: float) -> dict[str, Any]:
         "repeated": source.repeated,
         "commands": source.commands,
         "retained": source.retained,
+        "empty": source.empty,
         "refused": source.refused,
         "counted_only": source.counted,
         "rejects": dict(source.rejects),

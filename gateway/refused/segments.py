@@ -64,6 +64,12 @@ class BlockFile:
         return self.first if self.last is None else self.last.end
 
     @property
+    def fingerprint(self) -> str:
+        """The name of its file, with what tells it from another of the same name."""
+        check = 0 if self.last is None else self.last.body_check
+        return f"{self.file}#{check ^ self.size:08x}"
+
+    @property
     def file(self) -> str:
         """The name of its file."""
         return segment_name(self.name)

@@ -212,9 +212,18 @@ class RefusedStore:
         self._next_block = max([*blocks, *names], default=0) + far
         self._next_number = max((segment.end for segment in self._segments), default=0) + far
         self._resolved = resolved_in(self._filesystem, self.root, self._segments)
+        self._finish_letting_go()
         if not far:
             self._sync_newest()
         self._record_damage()
+
+    def _finish_letting_go(self) -> None:
+        """Delete what the loss ledger has already: a kill came between the two."""
+        while len(self._segments) > 1 and self._spool.ledger.knows(
+            "refused_oldest", self._segments[0].fingerprint, None
+        ):
+            self._filesystem.unlink(self.root / self._segments.pop(0).file)
+            self._filesystem.sync_directory(self.root)
 
     def _cut_what_has_no_group(self) -> None:
         """Take the newest block out of what counts where the spool lacks the commit group that it belongs to."""
@@ -303,8 +312,9 @@ class RefusedStore:
         lost = oldest.counted + oldest.count - self._resolved.count(oldest.first, oldest.end)
         if lost:
             times = oldest.t_min, oldest.t_max
-            loss = Loss("refused_oldest", f"refused messages: {why}", None, None, lost, *times, name)
-            self._record(loss, name)
+            mark = oldest.fingerprint
+            loss = Loss("refused_oldest", f"refused messages: {why}", None, None, lost, *times, mark)
+            self._record(loss, mark)
         try:
             with suppress(FileNotFoundError):
                 self._filesystem.unlink(self.root / name)

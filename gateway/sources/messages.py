@@ -64,16 +64,21 @@ class MessageReader:
         if isinstance(content, Reject):
             self._keep(topic, payload, [content], delivery, retained=retained)
             return commands
+        is_empty = True
         for result in self._decoder.decode(topic, content):
             if isinstance(result, Command):
                 commands.append(result)
-            elif isinstance(result, Uplink):
+                continue
+            is_empty = False
+            if isinstance(result, Uplink):
                 for inner in measurements_of(result, self._codecs(result.sensor)):
                     self._accept(inner, topic, delivery, rejects, retained=retained)
             else:
                 self._accept(result, topic, delivery, rejects, retained=retained)
         if rejects:
             self._keep(topic, payload, rejects, delivery, retained=retained)
+        elif is_empty:
+            self._health.empty += 1
         return commands
 
     def refuse(self, topic: str, payload: bytes, words: str, delivery: Delivery) -> None:

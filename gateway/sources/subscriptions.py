@@ -33,7 +33,7 @@ class Subscriptions:
         return self._known
 
     def remember(self, topics: tuple[str, ...]) -> None:
-        """Have the file hold exactly these, durably; where the disk takes nothing, the next connection tries again."""
+        """Have the file hold exactly these, durably; a full disk is tried again with the next connection."""
         if set(topics) == set(self.known):
             return
         self._known = topics
