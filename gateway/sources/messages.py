@@ -59,25 +59,23 @@ class MessageReader:
             self._keep(topic, payload, [Reject("length", payload, words)], delivery, retained=retained)
             return []
         commands: list[Command] = []
-        rejects: list[Reject] = []
         content = unpack(payload, self._compression, self._max_message) if self._compression else payload
         if isinstance(content, Reject):
             self._keep(topic, payload, [content], delivery, retained=retained)
             return commands
-        is_empty = True
+        rest: list[Reject | Remark] = []
+        measured = False
         for result in self._decoder.decode(topic, content):
             if isinstance(result, Command):
                 commands.append(result)
-                continue
-            is_empty = False
-            if isinstance(result, Uplink):
+            elif isinstance(result, Uplink):
                 for inner in measurements_of(result, self._codecs(result.sensor)):
-                    self._accept(inner, topic, delivery, rejects, retained=retained)
+                    measured |= self._accept(inner, delivery, rest, retained=retained)
             else:
-                self._accept(result, topic, delivery, rejects, retained=retained)
-        if rejects:
-            self._keep(topic, payload, rejects, delivery, retained=retained)
-        elif is_empty:
+                measured |= self._accept(result, delivery, rest, retained=retained)
+        if rest:
+            self._conclude(topic, payload, rest, delivery, measured=measured, retained=retained)
+        elif not measured:
             self._health.empty += 1
         return commands
 
@@ -88,20 +86,39 @@ class MessageReader:
     def _accept(
         self,
         result: Measurement | Reject | Remark,
-        topic: str,
         delivery: Delivery,
-        rejects: list[Reject],
+        rest: list[Reject | Remark],
         *,
         retained: bool,
+    ) -> bool:
+        """Take a measurement, and tell whether it was one; what is none, or became no reading, goes to the rest."""
+        if not isinstance(result, Measurement):
+            rest.append(result)
+            return False
+        refused = self._intake.accept(result, self._origin, delivery, retained=retained)
+        if refused is not None:
+            rest.append(refused)
+        return True
+
+    def _conclude(
+        self,
+        topic: str,
+        payload: bytes,
+        rest: list[Reject | Remark],
+        delivery: Delivery,
+        *,
+        measured: bool,
+        retained: bool,
     ) -> None:
-        if isinstance(result, Measurement):
-            refused = self._intake.accept(result, self._origin, delivery, retained=retained)
-            if refused is not None:
-                rejects.append(refused)
-        elif isinstance(result, Remark):
-            self._health.remarked(result, topic)
-        else:
-            rejects.append(result)
+        """Tell of the remarks, and have the message kept where something of it was refused, or nothing was read."""
+        remarks = [one for one in rest if isinstance(one, Remark)]
+        rejects = [one for one in rest if isinstance(one, Reject)]
+        for remark in remarks:
+            self._health.remarked(remark, topic)
+        if not measured and not rejects:
+            rejects = [Reject("unsupported", b"", "; ".join(f"{one.kind}: {one.what}" for one in remarks))]
+        if rejects:
+            self._keep(topic, payload, rejects, delivery, retained=retained)
 
     def _keep(self, topic: str, payload: bytes, rejects: list[Reject], delivery: Delivery, *, retained: bool) -> None:
         """Have the message kept with what its decoder said of it; each reject is counted and told by itself."""

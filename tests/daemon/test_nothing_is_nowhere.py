@@ -157,7 +157,12 @@ class Run:
         before = health.repeated + health.retained + health.empty + health.commands
         kept: list[Delivery] = []
         add = self.house.committer.add
-        self.house.committer.add = lambda delivery: (kept.append(delivery), add(delivery))[1]  # type: ignore[method-assign]
+
+        def look(delivery: Delivery) -> None:
+            kept.append(delivery)
+            add(delivery)
+
+        self.house.committer.add = look  # type: ignore[method-assign]
         self.house.clock.pass_by(1000)
         self.house.ingest._deliver(Message(topic, payload, number + 1, again, retained=False), self)  # type: ignore[arg-type]
         self.house.committer.add = add  # type: ignore[method-assign]
