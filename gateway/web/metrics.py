@@ -42,6 +42,10 @@ class _Metrics(Collector):
         yield CounterMetricFamily("prehod_readings_lost", "Readings in the loss ledger", spool.lost_readings)
         yield CounterMetricFamily("prehod_readings_refused", "Readings turned away, see the ledger", health.refused)
         yield GaugeMetricFamily("prehod_stuck", "Parts that do nothing although they should", len(health.stuck))
+        if (kept := health.kept) is not None:
+            yield GaugeMetricFamily("prehod_refused_bytes", "Bytes of refused messages on disk", kept.bytes)
+            yield GaugeMetricFamily("prehod_refused_kept", "Refused messages that are kept", kept.kept)
+            yield GaugeMetricFamily("prehod_refused_counted", "Refused messages that are only counted", kept.counted)
         yield from self._pressure()
         yield from self._sources()
         yield from self._sinks()
@@ -86,13 +90,27 @@ class _Metrics(Collector):
         rejects = CounterMetricFamily(
             "prehod_source_rejects", "Frames and messages refused", labels=["source", "reason"]
         )
+        refused = CounterMetricFamily(
+            "prehod_source_refused", "Messages that became no reading, or not all of them", labels=["source"]
+        )
+        retained = CounterMetricFamily(
+            "prehod_source_retained_skipped", "Retained messages without a time, left out", labels=["source"]
+        )
+        remarks = CounterMetricFamily("prehod_source_remarks", "What was odd and read", labels=["source", "kind"])
+        findings = GaugeMetricFamily("prehod_source_findings", "What a person should look at", labels=["source"])
+        now = self._health.clock.monotonic()
         for name, source in self._health.sources.items():
+            refused.add_metric([name], source.refused)
+            retained.add_metric([name], source.retained)
+            findings.add_metric([name], len(list(source.findings(now))))
+            for kind in sorted({kind for kind, _ in source.remarks}):
+                remarks.add_metric([name, kind], sum(n for (of, _), n in source.remarks.items() if of == kind))
             up.add_metric([name], source.link.up)
             readings.add_metric([name], source.readings)
             repeated.add_metric([name], source.repeated)
             for reason, count in source.rejects.items():
                 rejects.add_metric([name, reason], count)
-        yield from (up, readings, repeated, rejects)
+        yield from (up, readings, repeated, rejects, refused, retained, remarks, findings)
 
     def _sinks(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("prehod_sink_up", "1 while the sink takes readings", labels=["sink"])
