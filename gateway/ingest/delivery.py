@@ -54,7 +54,12 @@ class Delivery:
     need nobody any more once the lines are durable.
     """
 
-    __slots__ = ("acknowledger", "arrival", "identity", "lines", "mid", "refusals", "resolved")
+    # What few deliveries have stands in the class until it is set, for most are made without it.
+    __slots__ = ("__dict__", "acknowledger", "identity", "lines", "mid")
+
+    arrival: Arrival | None = None
+    refusals: Sequence[Refusal] = ()
+    resolved: Sequence[Resolved] = ()
 
     def __init__(
         self, acknowledger: Acknowledger | None = None, mid: int = 0, identity: Identity | None = None
@@ -62,10 +67,7 @@ class Delivery:
         self.acknowledger = acknowledger
         self.mid = mid
         self.identity = identity
-        self.arrival: Arrival | None = None
         self.lines: list[Line] = []
-        self.refusals: Sequence[Refusal] = ()
-        self.resolved: Sequence[Resolved] = ()
 
     def refuse(self, refusal: Refusal) -> None:
         """Add what is kept of a message that became no reading, or not all of it."""

@@ -82,7 +82,7 @@ class _Last:
     own_time: int | None = None
     """The last of the device's own times, and where the reading came from."""
     own_line: bytes = b""
-    source: str = ""
+    heard_by: SourceHealth | None = None
 
 
 @dataclass(slots=True)
@@ -149,7 +149,7 @@ class Intake:
             series = self._series_of(measurement, origin)
             text, doubt = origin.encoder.encode(measurement.fields)
             fields = text.encode()
-            if measurement.time is not None:
+            if measurement.time is not None and not FIRST_TIME <= measurement.time <= self._horizon:
                 self._check_time(measurement.time)
         except ValueError as error:
             return Reject("range", b"", str(error))
@@ -171,8 +171,6 @@ class Intake:
 
     def _check_time(self, time: int) -> None:
         """Raise ``ValueError`` where a device's own time cannot be right."""
-        if FIRST_TIME <= time <= self._horizon:
-            return
         if not -LATEST <= time <= LATEST:
             raise ValueError(f"the time {time} ns is outside what a database can hold")
         if time < FIRST_TIME:
@@ -218,11 +216,11 @@ class Intake:
                 return None
             last = series.last
             if time == last.own_time and (what := contradiction(last.own_line, line)):
-                return Reject("unsupported", b"", _two_things(series.sensor.sensor, what, time, last.source))
+                return Reject("unsupported", b"", _two_things(series.sensor.sensor, what, time, last.heard_by))
             last.own_time = time
             series.newest = max(series.newest, time)
             last.own_line = line
-            last.source = health.link.name
+            last.heard_by = health
         elif delivery.lines and (what := self._contradicted(series, line, delivery)):
             words = f"two values of {what} under {series.sensor.sensor}"
             remedy = "one message says both: give them tags, or a sensor each"
@@ -334,8 +332,9 @@ class Intake:
         return newest if now is not None and 0 <= newest - now < FAR else 0
 
 
-def _two_things(sensor: str, what: str, time: int, source: str) -> str:
+def _two_things(sensor: str, what: str, time: int, heard_by: SourceHealth | None) -> str:
+    source = "" if heard_by is None else f", from {heard_by.link.name}"
     return (
-        f"{sensor} has another value of {what} at {format_time(time)} already, from {source}: two things have one"
+        f"{sensor} has another value of {what} at {format_time(time)} already{source}: two things have one"
         " name; tell them apart by tags, or give each a sensor"
     )
