@@ -28,6 +28,9 @@ serial_refused       readings of serial lines while the disk took nothing: nothi
 quarantine_full      lines of unknown sensors, beyond the quarantine's bound
 stopped              what was in memory when the gateway was stopped while the disk took nothing
 dropped              lines that a person dropped from the quarantine
+refused_oldest       refused messages beyond the bound of their own store, or on a full disk: messages, not readings
+refused_dropped      refused messages that a person dropped
+refused_damaged      refused messages that stood where the disk gives something else back
 ===================  ===================================================================================
 """
 

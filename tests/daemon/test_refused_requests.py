@@ -23,6 +23,7 @@ from gateway.ingest.settings import CommitSettings
 from gateway.refused import Kept, Refusal, RefusedSettings, RefusedStore
 from gateway.sources.messages import MessageReader
 from gateway.sources.read_again import ReadAgain
+from gateway.sources.serial_device import SerialDevice
 from gateway.spool import Spool, SpoolSettings, decode_member
 from gateway.spool.requests import Answer, Request, answer_to, submit
 from tests.support.clock import BOOT, NOW, FakeClock
@@ -232,6 +233,36 @@ async def test_what_cannot_be_read_again_says_why(disk: SimulatedDisk, tmp_path:
         "1 x only 1 of its 2 bytes are kept",
     ]
     assert len(house.kept()) == 4
+    house.close()
+
+
+class Frames:
+    """A decoder of a serial line on which each feed is one number."""
+
+    def start(self) -> Iterable[bytes]:
+        return ()
+
+    def poll(self) -> bytes:
+        return b""
+
+    def feed(self, data: bytes, now: int) -> Iterable[Measurement | Reject | Remark]:
+        del now
+        return [Measurement("air_quality", {"pm25": float(data)})] if data else []
+
+    def finish(self) -> Iterable[Measurement | Reject | Remark]:
+        return ()
+
+
+async def test_a_frame_of_a_serial_line_is_read_again_by_its_device(disk: SimulatedDisk, tmp_path: Path) -> None:
+    house = House(disk, tmp_path, mended=True)
+    house.health.source("line")
+    device = SerialDevice(Frames, Origin("line", FieldEncoder({}), sensor="aq"), 1.0, 1.0)
+    kept = Kept(7, Refusal("line", "/dev/ttyUSB0", NOW, b"4.5", "range", "why", device="aq", size=3))
+    delivery = Delivery()
+    again = ReadAgain({}, {("line", "aq"): device}, house.intake, house.timekeeper)
+    assert again.read(kept, delivery).state == "read"
+    assert [at for _, at, _ in delivery.lines] == [NOW]
+    assert delivery.resolved[0].number == 7
     house.close()
 
 

@@ -26,6 +26,7 @@ from gateway.links.serial import Line
 from gateway.sources.line_noise import BUDGET, SAMPLE
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
+from tests.support.store import FakeKeeper
 from tests.support.until import until
 
 
@@ -60,6 +61,8 @@ class Lines:
         return [self._one(rest)] if rest else []
 
     def _one(self, line: bytes) -> Measurement | Reject:
+        if line.startswith(b"$"):
+            return Reject("unsupported", line, "a sentence that is not asked for")
         try:
             return Measurement("air_quality", {"pm25": float(line)})
         except ValueError:
@@ -198,6 +201,24 @@ async def test_a_serial_reading_beyond_the_bound_is_refused_and_counted(line: Se
     assert line.values == [("aq-1", 1), ("aq-1", 2), ("aq-1", 3)]
     assert line.health.readings == 3, "what is refused is no reading, and nobody who watches live sees it"
     assert health.refusals["serial_refused"].sensors == {"aq-1"}
+
+
+async def test_a_sound_frame_that_the_driver_cannot_use_is_kept_and_noise_is_only_counted(
+    line: Serial, keeper: FakeKeeper
+) -> None:
+    line.add("aq-1")
+    line.start()
+    await until(lambda: line.health.link.up)
+    line.wire.says(b"1\n$GSV\nnoise\n")
+    await until(lambda: line.health.rejects.total() == 2)
+    line.committer.hurry()
+    await until(lambda: keeper.refusals)
+    (refusal,) = keeper.refusals
+    assert (refusal.source, refusal.topic, refusal.device) == ("line", line.wire.port, "aq-1")
+    assert (refusal.raw, refusal.reason) == (b"$GSV", "unsupported")
+    assert refusal.words == "a sentence that is not asked for"
+    assert line.health.refused == 1
+    assert [one.topic for one in line.health.last_rejects] == ["aq-1", "aq-1"]
 
 
 def _has_heard(line: Serial, said: bytes) -> bool:
