@@ -141,10 +141,12 @@ class Intake:
         self, measurement: Measurement, origin: Origin, delivery: Delivery, *, retained: bool = False
     ) -> Reject | None:
         """Add a measurement to its delivery as a line; return a `Reject` where it cannot become a reading."""
-        if retained and measurement.time is None and not origin.accept_retained:
+        if retained and measurement.time is None:
             # A retained message is what somebody once said; without its own time nobody knows when.
-            self._health.sources[origin.source].retained += 1
-            return None
+            if not origin.accept_retained:
+                self._health.sources[origin.source].retained += 1
+                return None
+            measurement = measurement._replace(quality=measurement.quality | Quality.ESTIMATED_TIME)
         try:
             series = self._series_of(measurement, origin)
             text, doubt = origin.encoder.encode(measurement.fields)

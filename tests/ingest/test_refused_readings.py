@@ -7,7 +7,7 @@ import pytest
 
 from gateway.clock import Timekeeper
 from gateway.config.models import Gateway
-from gateway.contract import Measurement
+from gateway.contract import Measurement, Quality
 from gateway.health import Health
 from gateway.ingest.delivery import Delivery
 from gateway.ingest.fields import FieldEncoder
@@ -110,6 +110,20 @@ def test_two_values_of_one_message_without_a_time_are_kept_and_told(make: Make, 
     assert refused(intake, air(9.0), delivery) == ""
     assert len({at for _, at, _ in delivery.lines}) == 2, "neither is written over the other"
     assert health.sources["one"].remarks == {("doubtful", "two values of pm25 under aq-1"): 1}
+
+
+def test_a_retained_message_without_a_time_is_left_out_or_taken_with_a_mark_as_the_source_says(
+    make: Make, health: Health
+) -> None:
+    intake, delivery = make(), Delivery()
+    intake.accept(air(5.0), origin(), delivery, retained=True)
+    assert delivery.lines == []
+    assert health.sources["one"].retained == 1
+    intake.accept(air(5.0), Origin("one", FieldEncoder({}), accept_retained=True), delivery, retained=True)
+    ((_, at, line),) = delivery.lines
+    assert at == NOW
+    assert b"quality=%di " % Quality.ESTIMATED_TIME in line
+    assert health.sources["one"].retained == 1
 
 
 @pytest.mark.parametrize(
