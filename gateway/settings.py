@@ -5,6 +5,7 @@ The settings of a part stand in the ``settings`` module of its room (the broker'
 `gateway.config.models` puts them together.
 """
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -48,6 +49,18 @@ def _name(value: str) -> str:
     return value
 
 
+def _header_name(value: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):
+        raise ValueError("the name of an HTTP header has letters, digits and dashes alone")
+    return value
+
+
+def _header_value(value: str) -> str:
+    if value != value.strip() or not value.isascii() or not value.isprintable():
+        raise ValueError("the value of an HTTP header is printable ASCII without spaces around it")
+    return value
+
+
 def _tags(value: dict[str, str]) -> dict[str, str]:
     if reserved := RESERVED_TAGS & value.keys():
         raise ValueError(f"the tag {min(reserved)!r} is set by the gateway itself")
@@ -71,6 +84,10 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 
 Name = Annotated[str, AfterValidator(_name)]
 """A text that can stand in tags, topics and file names."""
+
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
+"""A header of an HTTP request as the configuration writes it."""
 
 Tags = Annotated[dict[Name, Name], AfterValidator(_tags)]
 """Tags that a reading gets beside those that the gateway sets."""

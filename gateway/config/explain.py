@@ -7,6 +7,8 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.http.proxy import without_credentials
+
 Loc = tuple[int | str, ...]
 
 _WORDS = {
@@ -64,10 +66,15 @@ def _sentence(kind: str, message: str, given: object, loc: Loc, parent: type[Bas
     if kind == "union_tag_invalid":
         return "'type' is none of" + message.rpartition("expected tags:")[2]
     if kind in _WORDS:
-        return f"{reprlib.repr(given)}: {_WORDS[kind]}"
+        return f"{_shown(given)}: {_WORDS[kind]}"
     text = message.removeprefix("Value error, ")
     text = text[:1].lower() + text[1:]
-    return text if isinstance(given, dict) else f"{reprlib.repr(given)}: {text}"
+    return text if isinstance(given, dict) else f"{_shown(given)}: {text}"
+
+
+def _shown(given: object) -> str:
+    """Return a value as it stands in the file, a password in a URL masked."""
+    return reprlib.repr(without_credentials(given) if isinstance(given, str) else given)
 
 
 def _homes(key: str, model: type[BaseModel], table: str = "") -> Iterator[str]:

@@ -253,11 +253,14 @@ def test_an_example_loads(name: str) -> None:
 def test_every_commented_option_of_the_full_example_loads_at_its_place() -> None:
     given = tomllib.loads(uncommented())
     sink = given["sinks"]["influx"]
-    old = {key: sink.pop(key) for key in ("database", "retention_policy", "username", "password_file")}
+    old = {key: sink.pop(key) for key in ("database", "retention_policy")}
     check(given, CATALOGUE)
-    for key in ("org", "bucket", "token_file"):
+    for key in ("org", "bucket"):
         del sink[key]
     sink |= {**old, "api": "v1"}
+    check(given, CATALOGUE)
+    del sink["retention_policy"]
+    sink["api"] = "v3"
     check(given, CATALOGUE)
 
 
