@@ -48,6 +48,8 @@ class SourceHealth:
     last_rejects: deque[Reject] = field(default_factory=lambda: deque(maxlen=REJECTS_KEPT))
     remarks: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By kind and what."""
+    answers: Counter[int] = field(default_factory=Counter)
+    """Of an HTTP source, by status."""
 
     def rejected(self, reject: Reject) -> None:
         """Count a reject and keep its beginning."""
@@ -250,6 +252,7 @@ def _source(source: SourceHealth) -> dict[str, Any]:
         "repeated": source.repeated,
         "commands": source.commands,
         "rejects": dict(source.rejects),
+        **({"answers": {str(status): count for status, count in source.answers.items()}} if source.answers else {}),
         "remarks": {f"{kind}: {what}": count for (kind, what), count in source.remarks.items()},
     }
 

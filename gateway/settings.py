@@ -49,6 +49,19 @@ def _name(value: str) -> str:
     return value
 
 
+def _listen(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError('write it as "address:port", for example "127.0.0.1:8080"')
+    return value
+
+
+def host_and_port(listen: str) -> tuple[str, int]:
+    """Return the two parts of an address to listen on."""
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def _header_name(value: str) -> str:
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):
         raise ValueError("the name of an HTTP header has letters, digits and dashes alone")
@@ -84,6 +97,9 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 
 Name = Annotated[str, AfterValidator(_name)]
 """A text that can stand in tags, topics and file names."""
+
+Listen = Annotated[str, AfterValidator(_listen)]
+"""An address to listen on, written as ``"127.0.0.1:8080"``."""
 
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]

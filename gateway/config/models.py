@@ -12,7 +12,7 @@ from gateway.delivery.settings import Limits
 from gateway.ingest.settings import CommitSettings, GatewayIdentity, SensorSettings
 from gateway.settings import Name, Settings
 from gateway.sinks.settings import InfluxSettings, LiveSettings
-from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
+from gateway.sources.settings import HttpSourceSettings, MqttSourceSettings, SerialSourceSettings
 from gateway.spool import SpoolSettings
 from gateway.web.settings import WebSettings
 
@@ -33,7 +33,9 @@ class DatabaseSettings(Limits, InfluxSettings):
     """``[sinks.NAME]`` with ``type = "influxdb"``: a database, and how much it gets at a time."""
 
 
-SourceSettings = Annotated[SerialSourceSettings | MqttSourceSettings, Field(discriminator="type")]
+SourceSettings = Annotated[
+    SerialSourceSettings | MqttSourceSettings | HttpSourceSettings, Field(discriminator="type")
+]
 SinkSettings = Annotated[DatabaseSettings | LiveSettings, Field(discriminator="type")]
 
 

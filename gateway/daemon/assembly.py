@@ -1,7 +1,7 @@
 """From the configuration to parts: each function builds one of them, and connects to nothing."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ from zlib import crc32
 
 from gateway.clock import Clock, SystemClock, Timekeeper
 from gateway.config.load import Catalogue, options_of
-from gateway.config.models import Configuration, DatabaseSettings, Gateway
+from gateway.config.models import Configuration, DatabaseSettings, Gateway, SourceSettings
 from gateway.contract import Codec, Driver, MqttLink, Options, SerialLink
 from gateway.daemon.catalogue import CATALOGUE
 from gateway.delivery.forwarder import Forwarder
@@ -25,12 +25,22 @@ from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.gnss import Gnss
+from gateway.sources.http import HttpIngest
+from gateway.sources.http_replays import source_of
 from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
-from gateway.sources.settings import MqttSourceSettings, SerialDeviceSettings, SerialSourceSettings
+from gateway.sources.settings import (
+    HttpSourceSettings,
+    MessageSourceSettings,
+    MqttSourceSettings,
+    SerialDeviceSettings,
+    SerialSourceSettings,
+)
 from gateway.spool import Identity, Spool
+
+Source = MqttIngest | SerialIngest | HttpIngest
 
 
 def timekeeper(own: Gateway) -> Timekeeper:
@@ -94,8 +104,8 @@ def sources(
     intake: Intake,
     timekeeper: Timekeeper,
     health: Health,
-) -> dict[str, MqttIngest | SerialIngest]:
-    """Build all serial lines and brokers."""
+) -> dict[str, Source]:
+    """Build all serial lines, brokers, and what listens."""
     gnss = receiver(configuration, timekeeper, intake, health)
     parts = Parts(
         configuration,
@@ -107,12 +117,17 @@ def sources(
         clock=timekeeper.clock,
         gnss=gnss,
     )
-    return {
-        name: mqtt_source(name, source, parts)
-        if isinstance(source, MqttSourceSettings)
-        else serial_source(name, source, parts)
-        for name, source in configuration.sources.items()
-    }
+    return {name: _source(name, source, parts) for name, source in configuration.sources.items()}
+
+
+def _source(name: str, source: SourceSettings, parts: "Parts") -> Source:
+    match source:
+        case MqttSourceSettings():
+            return mqtt_source(name, source, parts)
+        case HttpSourceSettings():
+            return http_source(name, source, parts)
+        case SerialSourceSettings():
+            return serial_source(name, source, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +142,8 @@ class Parts:
     seen: Iterable[Identity]
     clock: Clock
     gnss: Gnss | None = None
+    servers: dict[str, Any] = field(default_factory=dict)
+    """HTTP servers by their addresses: several sources may share one."""
 
 
 def receiver(configuration: Configuration, timekeeper: Timekeeper, intake: Intake, health: Health) -> Gnss | None:
@@ -195,23 +212,55 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
         settings = settings.model_copy(update={"topics": driver.link.topics})
     ours = crc32(name.encode())
     health = parts.health.source(name)
-    decoder: Any = driver.decoder(options_of(driver, source.options))
-    reader = MessageReader(
-        decoder,
-        Origin(name, _encoder(driver), tags=source.tags, park_unknown=source.unknown_sensors == "hold"),
-        codecs=_codecs(parts),
-        max_message=driver.max_frame,
-        intake=parts.intake,
-        health=health,
-    )
     return MqttIngest(
         name,
         settings,
-        reader,
+        _reader(name, source, driver, parts),
         committer=parts.committer,
         health=health,
         clock=parts.clock,
         seen=[identity for identity in parts.seen if identity.source == ours],
+    )
+
+
+def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> HttpIngest:
+    """Build what listens for messages; sources with one address share a server."""
+    from gateway.links.http.server import HttpServer  # noqa: PLC0415 -- a board that is not asked does not pay for it
+
+    driver = parts.catalogue.load(source.driver)
+    server = parts.servers.setdefault(source.listen, HttpServer(source, parts.clock))
+    ours = {source_of(name), source_of(name, keyed=True)}
+    return HttpIngest(
+        name,
+        source.path_of(name),
+        _reader(name, source, driver, parts, sensor=source.sensor),
+        driver=source.driver,
+        max_body=driver.max_frame,
+        token_file=source.token_file,
+        server=server,
+        committer=parts.committer,
+        health=parts.health.source(name),
+        clock=parts.clock,
+        seen=[identity for identity in parts.seen if identity.source in ours],
+    )
+
+
+def _reader(
+    name: str, source: MessageSourceSettings, driver: Driver, parts: Parts, *, sensor: str | None = None
+) -> MessageReader:
+    """Build what makes readings of a source's messages; ``sensor`` is the one that all of them are of."""
+    decoder: Any = driver.decoder(options_of(driver, source.options))
+    park_unknown = source.unknown_sensors == "hold"
+    origin = Origin(name, _encoder(driver), sensor=sensor, tags=source.tags, park_unknown=park_unknown)
+    if sensor is not None:
+        origin.settings = parts.configuration.sensors.get(sensor, SensorSettings())
+    return MessageReader(
+        decoder,
+        origin,
+        codecs=_codecs(parts),
+        max_message=driver.max_frame,
+        intake=parts.intake,
+        health=parts.health.source(name),
     )
 
 

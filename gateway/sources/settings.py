@@ -1,9 +1,11 @@
-"""What may be set about sources: a serial line with its devices, or an MQTT broker."""
+"""What may be set about sources: a serial line with its devices, an MQTT broker, what comes by HTTP."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gateway.links.http.settings import ListenSettings
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.links.ports import UsbPort
 from gateway.settings import Duration, Location, Name, Settings, Tags
@@ -81,11 +83,38 @@ class SerialSourceSettings(Settings):
         return (SerialDeviceSettings.model_construct(**{key: getattr(self, key) for key in fields}),)
 
 
-class MqttSourceSettings(MqttSettings):
-    """``[sources.NAME]`` with ``type = "mqtt"``: a broker whose messages become readings."""
+class MessageSourceSettings(Settings):
+    """What every source of whole messages has: who reads them, and what is done with sensors nobody configured."""
 
-    type: Literal["mqtt"] = "mqtt"
     driver: str
     unknown_sensors: Literal["accept", "hold"] = "accept"
     options: dict[str, Any] = Field(default_factory=dict)
     tags: Tags = Field(default_factory=dict)
+
+
+class MqttSourceSettings(MessageSourceSettings, MqttSettings):
+    """``[sources.NAME]`` with ``type = "mqtt"``: a broker whose messages become readings."""
+
+    type: Literal["mqtt"] = "mqtt"
+
+
+def _path(value: str) -> str:
+    if not value.startswith("/") or not value.isprintable() or set(value) & set("?#&%") or "//" in value:
+        raise ValueError('write it as "/stations": from the first slash, without ? # & %')
+    return value if value == "/" else value.rstrip("/")
+
+
+class HttpSourceSettings(MessageSourceSettings, ListenSettings):
+    """``[sources.NAME]`` with ``type = "http"``: what posts its messages to us.
+
+    ``path`` is "/NAME" unless it is set. ``sensor`` names the one sensor that all messages are of.
+    """
+
+    type: Literal["http"] = "http"
+    path: Annotated[str, AfterValidator(_path)] | None = None
+    token_file: Path | None = None
+    sensor: Name | None = None
+
+    def path_of(self, name: str) -> str:
+        """Return the path of the source that is called so."""
+        return self.path or f"/{name}"

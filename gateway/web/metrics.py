@@ -86,13 +86,18 @@ class _Metrics(Collector):
         rejects = CounterMetricFamily(
             "prehod_source_rejects", "Frames and messages refused", labels=["source", "reason"]
         )
+        answers = CounterMetricFamily(
+            "prehod_source_answers", "Requests of an HTTP source answered", labels=["source", "status"]
+        )
         for name, source in self._health.sources.items():
+            for status, count in source.answers.items():
+                answers.add_metric([name, str(status)], count)
             up.add_metric([name], source.link.up)
             readings.add_metric([name], source.readings)
             repeated.add_metric([name], source.repeated)
             for reason, count in source.rejects.items():
                 rejects.add_metric([name, reason], count)
-        yield from (up, readings, repeated, rejects)
+        yield from (up, readings, repeated, rejects, answers)
 
     def _sinks(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("prehod_sink_up", "1 while the sink takes readings", labels=["sink"])
