@@ -22,8 +22,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def url(*schemes: str, path: bool) -> AfterValidator:
-    """Return the check of a URL with one of these schemes, of which ``path`` says whether it may have a path."""
+def url(*schemes: str, path: bool, query: bool = False) -> AfterValidator:
+    """Return the check of a URL with one of these schemes; ``path`` and ``query`` say whether it may have those."""
     form = f"write it as {' or '.join(f'{known}://host:port' for known in schemes)}"
 
     def check(value: str) -> str:
@@ -36,7 +36,7 @@ def url(*schemes: str, path: bool) -> AfterValidator:
             raise ValueError(form)
         if parts.username is not None:
             raise ValueError(f"{form}: a user name has its own key, and a password or token its own file")
-        if parts.query or parts.fragment or (parts.path.strip("/") and not path):
+        if (parts.query and not query) or parts.fragment or (parts.path.strip("/") and not path):
             raise ValueError(f"{form}: nothing comes after the port")
         return value
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.daemon.catalogue import load_configuration
 from gateway.errors import ConfigurationError
-from gateway.sources.settings import HttpSourceSettings, MqttSourceSettings, SerialSourceSettings
+from gateway.sources.settings import HttpPollSettings, HttpSourceSettings, MqttSourceSettings, SerialSourceSettings
 from gateway.units import many
 
 
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     sources = configuration.sources.values()
     devices = sum(len(source.all_devices()) for source in sources if isinstance(source, SerialSourceSettings))
     brokers = sum(isinstance(source, MqttSourceSettings) for source in sources)
-    others = sum(isinstance(source, HttpSourceSettings) for source in sources)
+    others = sum(isinstance(source, HttpSourceSettings | HttpPollSettings) for source in sources)
     if arguments.json:
         print(json.dumps({"file": str(path), "problems": []}))
     else:

@@ -12,7 +12,7 @@ from gateway.delivery.settings import Limits
 from gateway.ingest.settings import CommitSettings, GatewayIdentity, SensorSettings
 from gateway.settings import Name, Settings
 from gateway.sinks.settings import InfluxSettings, LiveSettings
-from gateway.sources.settings import HttpSourceSettings, MqttSourceSettings, SerialSourceSettings
+from gateway.sources.settings import HttpPollSettings, HttpSourceSettings, MqttSourceSettings, SerialSourceSettings
 from gateway.spool import SpoolSettings
 from gateway.web.settings import WebSettings
 
@@ -34,7 +34,7 @@ class DatabaseSettings(Limits, InfluxSettings):
 
 
 SourceSettings = Annotated[
-    SerialSourceSettings | MqttSourceSettings | HttpSourceSettings, Field(discriminator="type")
+    SerialSourceSettings | MqttSourceSettings | HttpSourceSettings | HttpPollSettings, Field(discriminator="type")
 ]
 SinkSettings = Annotated[DatabaseSettings | LiveSettings, Field(discriminator="type")]
 

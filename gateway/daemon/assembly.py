@@ -26,12 +26,14 @@ from gateway.sinks.live_mqtt import LiveSink
 from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.gnss import Gnss
 from gateway.sources.http import HttpIngest
+from gateway.sources.http_poll import HttpPoll
 from gateway.sources.http_replays import source_of
 from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 from gateway.sources.settings import (
+    HttpPollSettings,
     HttpSourceSettings,
     MessageSourceSettings,
     MqttSourceSettings,
@@ -40,7 +42,7 @@ from gateway.sources.settings import (
 )
 from gateway.spool import Identity, Spool
 
-Source = MqttIngest | SerialIngest | HttpIngest
+Source = MqttIngest | SerialIngest | HttpIngest | HttpPoll
 
 
 def timekeeper(own: Gateway) -> Timekeeper:
@@ -126,6 +128,8 @@ def _source(name: str, source: SourceSettings, parts: "Parts") -> Source:
             return mqtt_source(name, source, parts)
         case HttpSourceSettings():
             return http_source(name, source, parts)
+        case HttpPollSettings():
+            return http_poll(name, source, parts)
         case SerialSourceSettings():
             return serial_source(name, source, parts)
 
@@ -242,6 +246,24 @@ def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> HttpInge
         health=parts.health.source(name),
         clock=parts.clock,
         seen=[identity for identity in parts.seen if identity.source in ours],
+    )
+
+
+def http_poll(name: str, source: HttpPollSettings, parts: Parts) -> HttpPoll:
+    """Build what asks an address again and again."""
+    from gateway.links.http.client import HttpClient  # noqa: PLC0415 -- a board that asks nobody does not pay for it
+
+    driver = parts.catalogue.load(source.driver)
+    return HttpPoll(
+        name,
+        source.topic or name,
+        source.interval,
+        _reader(name, source, driver, parts, sensor=source.sensor),
+        connect=partial(HttpClient, source, driver.max_frame, parts.clock),
+        committer=parts.committer,
+        health=parts.health.source(name),
+        clock=parts.clock,
+        seen=[identity for identity in parts.seen if identity.source == source_of(name)],
     )
 
 

@@ -25,10 +25,8 @@ Source: the InfluxDB API references: 3 (``/api/v3/write_lp``), 2.x (``/api/v2/wr
 """
 
 import base64
-import email.utils
 import json
 import re
-import ssl
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -38,7 +36,7 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 
 from gateway.clock import Clock
-from gateway.credentials import read_secret, tls_context, tls_problem
+from gateway.credentials import read_secret, tls_context
 from gateway.errors import (
     BatchRefused,
     BatchTooLarge,
@@ -48,6 +46,7 @@ from gateway.errors import (
     SinkBlocked,
     SinkSlow,
 )
+from gateway.http.answers import retry_after, why_not_connected
 from gateway.http.proxy import proxy_for, without_credentials
 from gateway.sinks.settings import InfluxSettings
 
@@ -107,7 +106,7 @@ class InfluxSink:
             words = f"the HTTP proxy {self._shown_proxy()} lets us not through: {error.status} {error.message}"
             raise SinkAway(f"{url}: {words}") from error
         except aiohttp.ClientConnectorError as error:
-            raise SinkAway(f"{url}: {_why_not_connected(error)}") from error
+            raise SinkAway(f"{url}: {why_not_connected(error)}") from error
         except aiohttp.ClientError as error:
             raise SinkAway(f"{url}: {without_credentials(str(error))}", in_doubt=True) from error
 
@@ -191,7 +190,7 @@ class InfluxSink:
             raise SinkBlocked(self._proxy_refuses()) from None
         if blocked := _why_blocked(status, answer, self._settings.api, error.headers):
             raise SinkBlocked(f"{url}: {blocked}", answered=True) from None
-        wait = _retry_after(error.headers, self._clock.wall() / 1e9)
+        wait = retry_after(error.headers, self._clock.wall() / 1e9)
         raise SinkAway(
             f"{url}: {status}: {answer.words}",
             wait,
@@ -283,28 +282,3 @@ def _address(settings: InfluxSettings) -> tuple[str, Parameters]:
         return "/api/v3/write_lp", [database, ("precision", "nanosecond"), ("accept_partial", "true")]
     policy = [] if settings.retention_policy is None else [("rp", settings.retention_policy)]
     return "/write", [database, ("precision", "ns"), *policy]
-
-
-def _why_not_connected(error: aiohttp.ClientConnectorError) -> str:
-    match error:
-        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLError() as cause):
-            return tls_problem(cause, "the server's")
-        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError() as cause):
-            return tls_problem(cause, "the server's")
-        case _:
-            return str(error)
-
-
-def _retry_after(headers: Any, now: float) -> float | None:  # noqa: ANN401 -- influxdb-client leaves it untyped
-    """Return the seconds that a Retry-After header asks for, between 0 and an hour; ``now`` is UTC in seconds."""
-    value = (headers or {}).get("Retry-After")
-    if not value:
-        return None
-    if value.isascii() and value.isdigit():
-        seconds = float(value)
-    else:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
-        except ValueError:
-            return None
-    return min(max(seconds, 0.0), 3600.0)

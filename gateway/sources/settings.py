@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gateway.links.http.settings import ListenSettings
+from gateway.links.http.settings import AskSettings, ListenSettings
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.links.ports import UsbPort
 from gateway.settings import Duration, Location, Name, Settings, Tags
@@ -25,6 +25,15 @@ def _pause(value: float) -> float:
 
 Port = Annotated[Name, AfterValidator(_port)]
 """A serial port, by its path or as what is plugged in: see `gateway.links.ports`."""
+
+
+def _poll_interval(value: float) -> float:
+    if value < 1.0:
+        raise ValueError("less than 1s is no interval for HTTP: have the device post, or use MQTT")
+    return value
+
+
+PollInterval = Annotated[Duration, AfterValidator(_poll_interval)]
 
 Pause = Annotated[Duration, AfterValidator(_pause)]
 
@@ -118,3 +127,15 @@ class HttpSourceSettings(MessageSourceSettings, ListenSettings):
     def path_of(self, name: str) -> str:
         """Return the path of the source that is called so."""
         return self.path or f"/{name}"
+
+
+class HttpPollSettings(MessageSourceSettings, AskSettings):
+    """``[sources.NAME]`` with ``type = "http_poll"``: an address that is asked every ``interval``.
+
+    ``topic`` is "NAME" unless it is set, for drivers that read one.
+    """
+
+    type: Literal["http_poll"] = "http_poll"
+    interval: PollInterval = 60.0
+    topic: Name | None = None
+    sensor: Name | None = None

@@ -18,7 +18,7 @@ from gateway.contract import Codec, Driver, Options, SerialDecoder, SerialLink
 from gateway.daemon.catalogue import CATALOGUE, load_configuration
 from gateway.errors import ConfigurationError
 from gateway.sinks.settings import LiveSettings
-from gateway.sources.settings import HttpSourceSettings, MqttSourceSettings, SerialSourceSettings
+from gateway.sources.settings import HttpPollSettings, HttpSourceSettings, MqttSourceSettings, SerialSourceSettings
 
 EXAMPLES = Path(__file__).parents[2] / "config"
 
@@ -280,6 +280,7 @@ def test_the_full_example_names_every_key_there_is() -> None:
         "serial source": serial,
         "mqtt source": given["sources"]["city-broker"],
         "http source": given["sources"]["stations"],
+        "http poll": given["sources"]["school-roof"],
         "sensor": next(iter(given["sensors"].values())),
         "influxdb sink": given["sinks"]["influx"],
         "mqtt sink": given["sinks"]["live"],
@@ -293,6 +294,7 @@ def test_the_full_example_names_every_key_there_is() -> None:
         "serial source": SerialSourceSettings,
         "mqtt source": MqttSourceSettings,
         "http source": HttpSourceSettings,
+        "http poll": HttpPollSettings,
         "sensor": models["sensors"].annotation.__args__[1],
         "influxdb sink": DatabaseSettings,
         "mqtt sink": LiveSettings,

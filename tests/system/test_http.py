@@ -1,16 +1,21 @@
 """Messages that are posted while the gateway is killed: each that was answered is stored, and each is stored once."""
 
 import asyncio
+import json
 import random
+import time
 from collections import Counter
+from functools import partial
 
 import aiohttp
 import pytest
 
 from firmware_sim.patience import patience
+from firmware_sim.servers.http_page import HttpPage
 from firmware_sim.servers.process import free_port
+from tests.support.until import until
 from tests.system.conftest import Rig
-from tests.system.gateway import Gateway
+from tests.system.gateway import Gateway, State
 
 pytestmark = pytest.mark.system
 
@@ -110,3 +115,38 @@ async def test_a_post_that_the_kill_caught_between_the_disk_and_the_answer_is_st
         async with client.post(url, data=body) as answer:
             assert (answer.status, await answer.text()) == (200, "stored 1 reading\n")
     assert stored(gateway) == {("aq-1", 7.0): 2}, "after an answer, the same is a new reading"
+
+
+def _has_readings(count: int, state: State) -> bool:
+    return bool(state["spool"]["readings"] == count)
+
+
+def _was_asked(page: HttpPage, times: int) -> bool:
+    return len(page.statuses) >= times
+
+
+async def test_a_page_that_is_polled_through_kills_gives_each_of_its_readings_once(rig: Rig) -> None:
+    now = time.time_ns() // 10**6 - 60_000
+    async with HttpPage(versioned=True) as page:
+        gateway = await rig.gateway(
+            f"""
+[sources.roof]
+type = "http_poll"
+url = "{page.url}/json?key=s3cret"
+interval = "1s"
+driver = "json"
+options = {{ kind = "air_quality", sensor = "id", fields = {{ pm25 = "v" }}, time = "t", time_format = "ms" }}
+"""
+        )
+        for number in range(4):
+            page.body = json.dumps({"id": "aq-1", "v": number, "t": now + number}).encode()
+            asked = len(page.statuses)
+            await gateway.until(partial(_has_readings, number + 1))
+            gateway.kill()
+            await gateway.start()
+            await until(partial(_was_asked, page, asked + 2))
+        await gateway.until(lambda state: state["sources"]["roof"]["repeated"] >= 1)
+    assert stored(gateway) == Counter({("aq-1", float(number)): 1 for number in range(4)})
+    assert not [entry for entry in gateway.logged() if "s3cret" in json.dumps(entry)]
+    state = await gateway.until(lambda state: state["problems"], 60)
+    assert "s3cret" not in json.dumps(state)

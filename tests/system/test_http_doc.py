@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.servers.process import free_port
+from gateway.config.load import check
+from gateway.daemon.catalogue import CATALOGUE
 from tests.system.conftest import Rig
 
 pytestmark = pytest.mark.system
@@ -38,3 +40,9 @@ async def test_the_commands_of_the_page_answer_what_it_says(rig: Rig, tmp_path: 
         answer = ran.stdout.decode().strip()
         assert answer == says or (says.endswith("...") and answer.startswith(says[:-3])), command
     await gateway.holds(5)
+
+
+def test_the_addresses_that_the_page_asks_are_configured_rightly() -> None:
+    own = 'gateway = { id = "koper-01", city = "Koper" }\n'
+    for block in blocks("toml"):
+        assert check(tomllib.loads(own + block), CATALOGUE).sources

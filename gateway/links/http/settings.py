@@ -1,11 +1,16 @@
 """What may be set about HTTP: where to listen, and how to ask another server."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from gateway.settings import Listen, Settings, host_and_port
+from gateway.http.proxy import ProxyUrl
+from gateway.settings import Duration, HeaderName, HeaderValue, Listen, Settings, host_and_port, url
+
+_AUTHORIZATION = "Authorization"
+
+PageUrl = Annotated[str, url("http", "https", path=True, query=True)]
 
 
 class ListenSettings(Settings):
@@ -25,3 +30,31 @@ class ListenSettings(Settings):
     def address(self) -> tuple[str, int]:
         """Host and port."""
         return host_and_port(self.listen)
+
+
+class AskSettings(Settings):
+    """An address that is asked. ``token_prefix`` stands before the token in ``token_header``."""
+
+    url: PageUrl
+    timeout: Duration = 10.0
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    token_file: Path | None = None
+    token_header: HeaderName = _AUTHORIZATION
+    token_prefix: str = "Bearer "  # noqa: S105 -- what stands before a token
+    username: str | None = None
+    password_file: Path | None = None
+    proxy: ProxyUrl | None = None
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> Self:
+        if self.username is None and self.password_file is not None:
+            raise ValueError("'password_file' needs a 'username'")
+        if self.username is not None and self.token_file is not None and self.token_header == _AUTHORIZATION:
+            raise ValueError("a name and a password take 'Authorization': name the token's header in 'token_header'")
+        return self
+
+    @property
+    def where(self) -> str:
+        """The address without its query, which may hold a key."""
+        return self.url.partition("?")[0]
