@@ -239,7 +239,7 @@ def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> HttpInge
         source.path_of(name),
         _reader(name, source, driver, parts, sensor=source.sensor),
         driver=source.driver,
-        max_body=driver.max_frame,
+        max_message=driver.max_frame,
         token_file=source.token_file,
         server=server,
         committer=parts.committer,

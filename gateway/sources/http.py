@@ -29,7 +29,16 @@ from gateway.ingest.delivery import Delivery
 from gateway.links.http.exchange import Answer, Endpoint, Exchange, Request
 from gateway.sources.ack_window import AckWindow
 from gateway.sources.http_replays import Accepted, Replays
-from gateway.sources.http_requests import TOKEN_KEYS, HttpMessage, greeting, message_of, parameters
+from gateway.sources.http_requests import (
+    INFLUX_BODY,
+    INFLUX_DRIVER,
+    TOKEN_KEYS,
+    HttpMessage,
+    greeting,
+    message_of,
+    parameters,
+    pieces,
+)
 from gateway.sources.messages import MessageReader
 from gateway.spool import Identity
 from gateway.supervise import LONGEST_WAIT
@@ -61,7 +70,7 @@ class HttpIngest:
         reader: MessageReader,
         *,
         driver: str,
-        max_body: int,
+        max_message: int,
         token_file: Path | None,
         server: Server,
         committer: Committer,
@@ -70,7 +79,8 @@ class HttpIngest:
         seen: Sequence[Identity] = (),
     ) -> None:
         self.name = name
-        self.max_body = max_body
+        self.max_body = INFLUX_BODY if driver == INFLUX_DRIVER else max_message
+        self._max_message = max_message
         self._path = path
         self._reader = reader
         self._driver = driver
@@ -159,7 +169,8 @@ class HttpIngest:
         accepted = self._replays.take(identity, number, now)
         health = self._health
         readings, rejects = health.readings, health.rejects.total()
-        self._reader.read(message.topic, message.payload, delivery)
+        for payload in pieces(message.payload, self._max_message) if message.silent else [message.payload]:
+            self._reader.read(message.topic, payload, delivery)
         stored, refused = health.readings - readings, health.rejects.total() - rejects
         self._outstanding[number] = (accepted, self._answer(message, stored, refused))
         self._committer.add(delivery)

@@ -25,6 +25,9 @@ from gateway import line_protocol
 from gateway.links.http.exchange import Answer, Request
 
 INFLUX_DRIVER = "line_protocol"
+INFLUX_BODY = 4 * 1024 * 1024
+"""Bytes of line protocol in one request: clients send thousands of lines at a time, and few split what is refused."""
+
 TOKEN_KEYS = ("token", "p")
 """Parameters of a query that may hold the token: for senders that cannot send a header (InfluxDB 1.x has ``p``)."""
 
@@ -101,6 +104,22 @@ def message_of(driver: str, source: str, request: Request, below: str) -> HttpMe
     if len(topic) > _LONGEST_TOPIC or not topic.isprintable():
         return Answer(400, f"a path has at most {_LONGEST_TOPIC} printable characters")
     return HttpMessage(topic, payload, silent)
+
+
+def pieces(text: bytes, longest: int) -> list[bytes]:
+    """Cut line protocol between lines into pieces of at most ``longest`` bytes; a longer line is one by itself."""
+    if len(text) <= longest:
+        return [text]
+    found: list[bytes] = []
+    gathered: list[bytes] = []
+    size = 0
+    for line in line_protocol.split(text):
+        if gathered and size + len(line) + 1 > longest:
+            found.append(b"\n".join(gathered))
+            gathered, size = [], 0
+        gathered.append(line)
+        size += len(line) + 1
+    return [*found, b"\n".join(gathered)]
 
 
 def in_nanoseconds(text: bytes, unit: int) -> bytes:

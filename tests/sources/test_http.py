@@ -68,7 +68,7 @@ class World:
             "/air",
             reader,
             driver=driver,
-            max_body=100_000,
+            max_message=100_000,
             token_file=token_file,
             server=server,
             committer=self.committer,
@@ -159,6 +159,16 @@ async def test_clients_of_influxdb_get_no_text(world: World, store: FakeStore) -
     assert await committed(world, posting) == [(204, "")]
     assert values(store) == [b"7"]
     assert (await world.post(b"", "/air/query"))[0] == 200
+
+
+async def test_what_a_client_of_influxdb_sends_at_once_may_be_longer_than_a_message(
+    world: World, store: FakeStore
+) -> None:
+    await world.start(driver="line_protocol")
+    posting = asyncio.create_task(world.post(b"7;" * 30_000 + b"7\n" + b"8;" * 30_000 + b"8\n", "/air/write?db=city"))
+    assert await committed(world, posting) == [(204, "")]
+    assert len(values(store)) == 60_002
+    assert len(store.groups) == 1
 
 
 async def test_while_the_disk_is_behind_nothing_more_is_let_in(world: World, store: FakeStore) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.links.http.exchange import Answer, Request
-from gateway.sources.http_requests import HttpMessage, greeting, in_nanoseconds, message_of
+from gateway.sources.http_requests import HttpMessage, greeting, in_nanoseconds, message_of, pieces
 
 
 def request(method: str, query: str = "", body: bytes = b"", **headers: str) -> Request:
@@ -65,6 +65,19 @@ def test_line_protocol_comes_with_its_bucket_and_in_nanoseconds(
 )
 def test_times_become_nanoseconds_and_nothing_else_changes(unit: int, text: bytes, expected: bytes) -> None:
     assert in_nanoseconds(text, unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("longest", "expected"),
+    [
+        (100, [b'a f=1\nb s="x\ny"\n\nc f=3\n']),
+        (15, [b"a f=1", b'b s="x\ny"', b"c f=3"]),
+        (18, [b'a f=1\nb s="x\ny"', b"c f=3"]),
+        (1, [b"a f=1", b'b s="x\ny"', b"c f=3"]),
+    ],
+)
+def test_line_protocol_is_cut_between_lines_and_nowhere_else(longest: int, expected: list[bytes]) -> None:
+    assert pieces(b'a f=1\nb s="x\ny"\n\nc f=3\n', longest) == expected
 
 
 @pytest.mark.parametrize(
