@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 from zlib import crc32
 
+import structlog
+
 from gateway.clock import Clock, SystemClock, Timekeeper
 from gateway.config.load import Catalogue, options_of
 from gateway.config.models import Configuration, DatabaseSettings, Gateway, SourceSettings
@@ -233,6 +235,8 @@ def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> HttpInge
 
     driver = parts.catalogue.load(source.driver)
     server = parts.servers.setdefault(source.listen, HttpServer(source, parts.clock))
+    if warning := source.exposed:
+        structlog.get_logger().warning(warning, source=name, listen=source.listen)
     ours = {source_of(name), source_of(name, keyed=True)}
     return HttpIngest(
         name,

@@ -1,1 +1,1 @@
-"""Where bytes come from: serial lines, MQTT brokers, HTTP. No parsing, no retry loops: `gateway.supervise` has them."""
+"""Where bytes come from: serial lines, MQTT brokers, HTTP. No parsing, no retries: `gateway.supervise` has them."""

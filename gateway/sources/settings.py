@@ -128,6 +128,17 @@ class HttpSourceSettings(MessageSourceSettings, ListenSettings):
         """Return the path of the source that is called so."""
         return self.path or f"/{name}"
 
+    @property
+    def exposed(self) -> str:
+        """What others on the network can do that one may not want, with the remedy; "" for nothing."""
+        if self.is_local:
+            return ""
+        if self.token_file is None:
+            return "everybody who reaches this address may post; set token_file"
+        if self.certificate_file is None:
+            return "the token travels in clear text; set certificate_file, or put a proxy with TLS before it"
+        return ""
+
 
 class HttpPollSettings(MessageSourceSettings, AskSettings):
     """``[sources.NAME]`` with ``type = "http_poll"``: an address that is asked every ``interval``.

@@ -31,6 +31,12 @@ class ListenSettings(Settings):
         """Host and port."""
         return host_and_port(self.listen)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine alone reaches it."""
+        host, _ = self.address
+        return host in {"localhost", "::1"} or host.startswith("127.")
+
 
 class AskSettings(Settings):
     """An address that is asked. ``token_prefix`` stands before the token in ``token_header``."""
