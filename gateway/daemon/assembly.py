@@ -221,7 +221,7 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
     return MqttIngest(
         name,
         settings,
-        _reader(name, source, driver, parts),
+        message_reader(name, source, parts),
         committer=parts.committer,
         health=health,
         clock=parts.clock,
@@ -241,7 +241,7 @@ def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> HttpInge
     return HttpIngest(
         name,
         source.path_of(name),
-        _reader(name, source, driver, parts, sensor=source.sensor),
+        message_reader(name, source, parts),
         driver=source.driver,
         max_message=driver.max_frame,
         token_file=source.token_file,
@@ -262,7 +262,7 @@ def http_poll(name: str, source: HttpPollSettings, parts: Parts) -> HttpPoll:
         name,
         source.topic or name,
         source.interval,
-        _reader(name, source, driver, parts, sensor=source.sensor),
+        message_reader(name, source, parts),
         connect=partial(HttpClient, source, driver.max_frame, parts.clock),
         committer=parts.committer,
         health=parts.health.source(name),
@@ -271,15 +271,14 @@ def http_poll(name: str, source: HttpPollSettings, parts: Parts) -> HttpPoll:
     )
 
 
-def _reader(
-    name: str, source: MessageSourceSettings, driver: Driver, parts: Parts, *, sensor: str | None = None
-) -> MessageReader:
-    """Build what makes readings of a source's messages; ``sensor`` is the one that all of them are of."""
+def message_reader(name: str, source: MessageSourceSettings, parts: Parts) -> MessageReader:
+    """Build what reads the messages of a source, with a new decoder."""
+    driver = parts.catalogue.load(source.driver)
     decoder: Any = driver.decoder(options_of(driver, source.options))
-    park_unknown = source.unknown_sensors == "hold"
-    origin = Origin(name, _encoder(driver), sensor=sensor, tags=source.tags, park_unknown=park_unknown)
-    if sensor is not None:
-        origin.settings = parts.configuration.sensors.get(sensor, SensorSettings())
+    origin = Origin(name, _encoder(driver), tags=source.tags, park_unknown=source.unknown_sensors == "hold")
+    if isinstance(source, HttpSourceSettings | HttpPollSettings) and source.sensor is not None:
+        origin.sensor = source.sensor
+        origin.settings = parts.configuration.sensors.get(source.sensor, SensorSettings())
     return MessageReader(
         decoder,
         origin,

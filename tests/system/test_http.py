@@ -150,3 +150,25 @@ options = {{ kind = "air_quality", sensor = "id", fields = {{ pm25 = "v" }}, tim
     assert not [entry for entry in gateway.logged() if "s3cret" in json.dumps(entry)]
     state = await gateway.until(lambda state: state["problems"], 60)
     assert "s3cret" not in json.dumps(state)
+
+
+async def test_messages_that_name_no_sensor_are_of_the_one_that_the_source_names(rig: Rig) -> None:
+    port = free_port()
+    driver = 'driver = "json"\noptions = { kind = "air_quality", fields = { pm25 = "v" } }'
+    async with HttpPage(b'{"v": 1}') as page:
+        gateway = await rig.gateway(
+            f'[sources.posts]\ntype = "http"\nlisten = "127.0.0.1:{port}"\nsensor = "box"\n{driver}',
+            f'[sources.page]\ntype = "http_poll"\nurl = "{page.url}"\ninterval = "1h"\nsensor = "roof"\n{driver}',
+            '[sensors.box]\nid = "aq-tito-square"\ntags = { street = "titov-trg" }',
+        )
+        await gateway.listening()
+        async with (
+            aiohttp.ClientSession() as client,
+            client.post(f"http://127.0.0.1:{port}/posts", data=b'{"v": 2}') as answer,
+        ):
+            assert answer.status == 200
+        await gateway.holds(2)
+    points = {point.tags["sensor"]: point for point in gateway.spooled()}
+    assert points.keys() == {"aq-tito-square", "roof"}
+    assert points["aq-tito-square"].tags["street"] == "titov-trg"
+    assert (points["aq-tito-square"].fields["pm25"], points["roof"].fields["pm25"]) == (2.0, 1.0)
