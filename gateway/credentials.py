@@ -91,15 +91,29 @@ def tls_context(
         context.set_alpn_protocols(alpn)
     context.sslsocket_class = _ClosingSocket
     if certificate_file is not None:
-        try:
-            context.load_cert_chain(certificate_file, key_file, password="")  # else OpenSSL asks at the terminal
-        except (OSError, ValueError) as error:
-            named = f"certificate_file: {certificate_file}" + (f", key_file: {key_file}" if key_file else "")
-            words = _openssl_words(error) if isinstance(error, ssl.SSLError) else str(error)
-            raise CredentialsError(
-                f"{named}: cannot be used for TLS: {words}; certificate and key have to belong together, in PEM form"
-                " and without a passphrase"
-            ) from error
+        _load_chain(context, certificate_file, key_file)
+    return context
+
+
+def _load_chain(context: ssl.SSLContext, certificate_file: Path, key_file: Path | None) -> None:
+    try:
+        context.load_cert_chain(certificate_file, key_file, password="")  # else OpenSSL asks at the terminal
+    except (OSError, ValueError) as error:
+        named = f"certificate_file: {certificate_file}" + (f", key_file: {key_file}" if key_file else "")
+        words = _openssl_words(error) if isinstance(error, ssl.SSLError) else str(error)
+        raise CredentialsError(
+            f"{named}: cannot be used for TLS: {words}; certificate and key have to belong together, in PEM form"
+            " and without a passphrase"
+        ) from error
+
+
+def server_tls_context(certificate_file: Path, key_file: Path | None = None) -> ssl.SSLContext:
+    """Return a server's TLS context; the key may stand in the certificate's file. Raises `CredentialsError`."""
+    for key, file in (("certificate_file", certificate_file), ("key_file", key_file)):
+        if file is not None:
+            _read(key, file)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    _load_chain(context, certificate_file, key_file)
     return context
 
 

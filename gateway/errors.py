@@ -24,6 +24,7 @@ Bytes that make no sense are no errors: a decoder returns them as `gateway.contr
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 
 class PrehodError(Exception):
@@ -82,7 +83,13 @@ class SpoolLocked(SpoolError):
 
 
 class SinkError(PrehodError):
-    """A sink did not take a batch."""
+    """A sink did not take a batch.
+
+    ``answered`` tells that the server itself said so, and may have meant this batch alone: not the network, not a
+    proxy whose server is away, not a server that is busy.
+    """
+
+    answered = False
 
 
 class SinkAway(SinkError):
@@ -91,10 +98,13 @@ class SinkAway(SinkError):
     ``in_doubt`` tells that the batch may have been stored all the same: only the answer is missing.
     """
 
-    def __init__(self, message: str, retry_after: float | None = None, *, in_doubt: bool = False) -> None:
+    def __init__(
+        self, message: str, retry_after: float | None = None, *, in_doubt: bool = False, answered: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.in_doubt = in_doubt
+        self.answered = answered
 
 
 class SinkSlow(SinkAway):
@@ -107,6 +117,10 @@ class SinkSlow(SinkAway):
 class SinkBlocked(SinkError):
     """Our own settings are wrong (token, bucket, address): nothing is dropped, nothing goes out, somebody is told."""
 
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
+
 
 class ReplayStopped(PrehodError):
     """A replay cannot go on before a person changes a setting; not a `SinkError`, for nothing tries again."""
@@ -116,5 +130,20 @@ class BatchTooLarge(SinkError):
     """The server wants smaller bodies."""
 
 
+class RefusedLine(NamedTuple):
+    """A line that a server refused by its number in the body, from 1 on; ``shown`` is how the server shows it."""
+
+    number: int
+    shown: str
+    words: str
+
+
 class BatchRefused(SinkError):
-    """The server will never take at least one line of this batch; the message carries its words."""
+    """The server will never take at least one line of this batch; the message carries its words.
+
+    ``lines`` are those that it named; none where it did not say which they are.
+    """
+
+    def __init__(self, message: str, lines: Sequence[RefusedLine] = ()) -> None:
+        super().__init__(message)
+        self.lines = tuple(lines)

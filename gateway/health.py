@@ -80,6 +80,8 @@ class SourceHealth:
     last_rejects: deque[Rejected] = field(default_factory=lambda: deque(maxlen=REJECTS_KEPT))
     remarks: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By kind and what."""
+    answers: Counter[int] = field(default_factory=Counter)
+    """Of an HTTP source, by status."""
     refused: int = 0
     """Messages, or sound frames, of which no reading was made, or not of all: they are in the store of those."""
     counted: int = 0
@@ -364,6 +366,7 @@ def _source(source: SourceHealth, now: float) -> dict[str, Any]:
         "refused": source.refused,
         "counted_only": source.counted,
         "rejects": dict(source.rejects),
+        **({"answers": {str(status): count for status, count in source.answers.items()}} if source.answers else {}),
         "last_rejects": [
             {
                 "reason": one.reason,

@@ -5,6 +5,7 @@ The settings of a part stand in the ``settings`` module of its room (the broker'
 `gateway.config.models` puts them together.
 """
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -21,8 +22,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def url(*schemes: str, path: bool) -> AfterValidator:
-    """Return the check of a URL with one of these schemes, of which ``path`` says whether it may have a path."""
+def url(*schemes: str, path: bool, query: bool = False) -> AfterValidator:
+    """Return the check of a URL with one of these schemes; ``path`` and ``query`` say whether it may have those."""
     form = f"write it as {' or '.join(f'{known}://host:port' for known in schemes)}"
 
     def check(value: str) -> str:
@@ -35,7 +36,7 @@ def url(*schemes: str, path: bool) -> AfterValidator:
             raise ValueError(form)
         if parts.username is not None:
             raise ValueError(f"{form}: a user name has its own key, and a password or token its own file")
-        if parts.query or parts.fragment or (parts.path.strip("/") and not path):
+        if (parts.query and not query) or parts.fragment or (parts.path.strip("/") and not path):
             raise ValueError(f"{form}: nothing comes after the port")
         return value
 
@@ -45,6 +46,31 @@ def url(*schemes: str, path: bool) -> AfterValidator:
 def _name(value: str) -> str:
     if not value or value != value.strip() or any(ord(letter) < 0x20 for letter in value):
         raise ValueError("a name is not empty, has no spaces around it and no control characters")
+    return value
+
+
+def _listen(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError('write it as "address:port", for example "127.0.0.1:8080"')
+    return value
+
+
+def host_and_port(listen: str) -> tuple[str, int]:
+    """Return the two parts of an address to listen on."""
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _header_name(value: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):
+        raise ValueError("the name of an HTTP header has letters, digits and dashes alone")
+    return value
+
+
+def _header_value(value: str) -> str:
+    if value != value.strip() or not value.isascii() or not value.isprintable():
+        raise ValueError("the value of an HTTP header is printable ASCII without spaces around it")
     return value
 
 
@@ -71,6 +97,13 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 
 Name = Annotated[str, AfterValidator(_name)]
 """A text that can stand in tags, topics and file names."""
+
+Listen = Annotated[str, AfterValidator(_listen)]
+"""An address to listen on, written as ``"127.0.0.1:8080"``."""
+
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
+"""A header of an HTTP request as the configuration writes it."""
 
 Tags = Annotated[dict[Name, Name], AfterValidator(_tags)]
 """Tags that a reading gets beside those that the gateway sets."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.daemon.catalogue import load_configuration
 from gateway.errors import ConfigurationError
-from gateway.sources.settings import SerialSourceSettings
+from gateway.sources.settings import HttpPollSettings, HttpSourceSettings, MqttSourceSettings, SerialSourceSettings
 from gateway.units import many
 
 
@@ -27,14 +27,16 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     sources = configuration.sources.values()
     devices = sum(len(source.all_devices()) for source in sources if isinstance(source, SerialSourceSettings))
-    brokers = sum(not isinstance(source, SerialSourceSettings) for source in sources)
+    brokers = sum(isinstance(source, MqttSourceSettings) for source in sources)
+    others = sum(isinstance(source, HttpSourceSettings | HttpPollSettings) for source in sources)
     if arguments.json:
         print(json.dumps({"file": str(path), "problems": []}))
     else:
+        by_http = f" {many(others, 'HTTP source')}," if others else ""
         sinks = ", ".join(configuration.sinks) or "none: readings stay on disk"
         print(
             f"{path}: fine. {many(devices, 'serial device')}, {many(brokers, 'broker')},"
-            f" {many(len(configuration.sensors), 'named sensor')}"
+            f"{by_http} {many(len(configuration.sensors), 'named sensor')}"
         )
         print(f"sinks: {sinks}")
     return 0

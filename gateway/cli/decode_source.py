@@ -22,7 +22,12 @@ from gateway.ingest.intake import Intake
 from gateway.logs import silenced
 from gateway.mqtt.topics import matches
 from gateway.refused import Entry
-from gateway.sources.settings import MqttSourceSettings, SerialDeviceSettings, SerialSourceSettings
+from gateway.sources.settings import (
+    MessageSourceSettings,
+    MqttSourceSettings,
+    SerialDeviceSettings,
+    SerialSourceSettings,
+)
 from gateway.spool import Batch, Identity, unpark
 from gateway.supervise import Liveness
 
@@ -99,11 +104,12 @@ def decode_for(
 
 
 def _message(
-    settings: MqttSourceSettings, data: bytes, topic: str | None, parts: Parts, hearing: _Hearing
+    settings: MessageSourceSettings, data: bytes, topic: str | None, parts: Parts, hearing: _Hearing
 ) -> Verdict:
     name = hearing.link.name
     link = parts.catalogue.load(settings.driver).link
-    filters = settings.topics or (link.topics if isinstance(link, MqttLink) else ())
+    filters = link.topics if isinstance(link, MqttLink) else ()
+    filters = (settings.topics or filters) if isinstance(settings, MqttSourceSettings) else (topic or name,)
     notes = []
     if topic is None:
         topic = filters[0].replace("+", "x").replace("#", "x")
@@ -161,13 +167,13 @@ def choose(configuration: Configuration, name: str | None, source: str | None, t
     return fitting[0]
 
 
-def _fits(name: str, settings: SerialSourceSettings | MqttSourceSettings, wanted: str) -> bool:
-    if isinstance(settings, MqttSourceSettings):
+def _fits(name: str, settings: SerialSourceSettings | MessageSourceSettings, wanted: str) -> bool:
+    if isinstance(settings, MessageSourceSettings):
         return wanted in (name, settings.driver)
     return wanted == name or any(wanted in (one.driver, one.sensor) for one in settings.all_devices())
 
 
-def _hears(settings: SerialSourceSettings | MqttSourceSettings, topic: str) -> bool:
+def _hears(settings: SerialSourceSettings | MessageSourceSettings, topic: str) -> bool:
     return isinstance(settings, MqttSourceSettings) and any(matches(one, topic) for one in settings.topics)
 
 
@@ -175,7 +181,7 @@ def _device(settings: SerialSourceSettings, wanted: str | None) -> SerialDeviceS
     devices = settings.all_devices()
     fitting = [one for one in devices if wanted in (None, one.driver, one.sensor)] or list(devices)
     if len(fitting) > 1:
-        raise NoSuchSource(f"several devices are on that line, name one: {', '.join(one.sensor for one in devices)}")
+        raise NoSuchSource(f"several devices are on that line, name one: {', '.join(one.sensor or one.driver for one in devices)}")
     return fitting[0]
 
 

@@ -8,6 +8,8 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.http.proxy import without_credentials
+
 Loc = tuple[int | str, ...]
 
 _WORDS = {
@@ -65,8 +67,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: str, separato
         sentence = _sentence(item["type"], item["msg"], item.get("input"), item["loc"], parent)
         lost = item["type"] == "extra_forbidden" and len(item["loc"]) > 1
         if lost and "did you mean" not in sentence:
-            homes = set(_homes(str(item["loc"][-1]), model))
-            sentence = f"this key belongs in {homes.pop()}" if len(homes) == 1 else sentence
+            homes = _grouped(_homes(str(item["loc"][-1]), model))
+            sentence = f"this key belongs in {' or '.join(homes)}" if 0 < len(homes) <= 2 else sentence
         lines.append(f"{head}: {sentence}")
     return lines
 
@@ -110,10 +112,25 @@ def _sentence(kind: str, message: str, given: object, loc: Loc, parent: type[Bas
         remedy = _TYPES.get(given_type, "")
         return "'type' is none of" + message.rpartition("expected tags:")[2] + (f"; {remedy}" if remedy else "")
     if kind in _WORDS:
-        return f"{reprlib.repr(given)}: {_WORDS[kind]}"
+        return f"{_shown(given)}: {_WORDS[kind]}"
     text = message.removeprefix("Value error, ")
     text = text[:1].lower() + text[1:]
-    return text if isinstance(given, dict) else f"{reprlib.repr(given)}: {text}"
+    return text if isinstance(given, dict) else f"{_shown(given)}: {text}"
+
+
+def _shown(given: object) -> str:
+    """Return a value as it stands in the file, a password in a URL masked."""
+    return reprlib.repr(without_credentials(given) if isinstance(given, str) else given)
+
+
+def _grouped(homes: Iterable[str]) -> list[str]:
+    """Return each table once, with all of its types that have the key: ``[sources.NAME] of type mqtt or http``."""
+    types: dict[str, list[str]] = {}
+    for home in homes:
+        table, _, kind = home.partition(" of type ")
+        if kind not in types.setdefault(table, []):
+            types[table].append(kind)
+    return [f"{table} of type {' or '.join(kinds)}" if kinds != [""] else table for table, kinds in types.items()]
 
 
 def _homes(key: str, model: type[BaseModel], table: str = "") -> Iterator[str]:

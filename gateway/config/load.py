@@ -19,7 +19,13 @@ from gateway.contract import VOCABULARY, Codec, Driver, MqttLink, Options, Seria
 from gateway.errors import ConfigurationError
 from gateway.ingest.settings import SensorSettings
 from gateway.mqtt.topics import overlap
-from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
+from gateway.sources.settings import (
+    HttpPollSettings,
+    HttpSourceSettings,
+    MessageSourceSettings,
+    MqttSourceSettings,
+    SerialSourceSettings,
+)
 from gateway.spool.held_note import HELD
 from gateway.spool.quarantine_lines import UNKNOWN_SENSORS
 
@@ -116,7 +122,7 @@ def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator
     owners: dict[tuple[object, ...], str] = {}
     for name, source in configuration.sources.items():
         place = f"sources.{name}"
-        if isinstance(source, MqttSourceSettings):
+        if isinstance(source, MessageSourceSettings):
             driver = yield from _find(place, source.driver, MqttLink, catalogue)
             if driver is not None:
                 found = list(_option_problems(f"{place}.options", driver, source.options, vocabulary))
@@ -124,6 +130,7 @@ def _cross_check(configuration: Configuration, catalogue: Catalogue) -> Iterator
         else:
             yield from _claim(owners, "port", source.port, place)
             yield from _check_line(place, source, catalogue, owners, vocabulary)
+    yield from _check_addresses(configuration)
     yield from _check_gnss(configuration, catalogue)
     for name in configuration.sinks.keys() & {UNKNOWN_SENSORS, HELD}:
         yield f"sinks.{name}: the quarantine keeps lines of unknown sensors under that name; choose another"
@@ -156,15 +163,35 @@ def _with_tags(configuration: Configuration) -> Iterator[Mapping[str, str]]:
             yield from (device.tags for device in source.devices)
 
 
-def _check_messages(place: str, source: MqttSourceSettings, driver: Driver, vocabulary: Vocabulary) -> Iterator[str]:
+def _check_messages(
+    place: str, source: MessageSourceSettings, driver: Driver, vocabulary: Vocabulary
+) -> Iterator[str]:
     """Find messages that could come and never become a reading."""
     options = options_of(driver, source.options, vocabulary=vocabulary)
-    if not options.names_sensor:
+    own = source.sensor if isinstance(source, HttpSourceSettings | HttpPollSettings) else None
+    if own is None and not options.names_sensor:
         yield f"{place}.options: nothing in them says whose a message is: set the option 'sensor'"
-    for topic in source.topics:
+    for topic in source.topics if isinstance(source, MqttSourceSettings) else ():
         readable = options.readable_topics
         if readable and not any(overlap(topic, one) for one in readable):
             yield f"{place}.topics: {driver.name!r} reads nothing on {topic!r}, but on {' and '.join(readable)}"
+
+
+def _check_addresses(configuration: Configuration) -> Iterator[str]:
+    """Find HTTP sources that share an address and cannot: by their paths, their certificates, or with the page."""
+    first: dict[str, tuple[str, HttpSourceSettings]] = {}
+    paths: dict[tuple[str, str], str] = {}
+    for name, source in configuration.sources.items():
+        if not isinstance(source, HttpSourceSettings):
+            continue
+        place, path = f"sources.{name}", source.path_of(name)
+        owner, other = first.setdefault(source.listen, (place, source))
+        if (claimed := paths.setdefault((source.listen, path), place)) != place:
+            yield f"{place}.path: {path!r} is already the path of {claimed}; give each a path of its own"
+        if (source.certificate_file, source.key_file) != (other.certificate_file, other.key_file):
+            yield f"{place}.certificate_file: {owner} listens at {source.listen} with another: one address has one"
+        if configuration.web is not None and source.listen == configuration.web.listen:
+            yield f"{place}.listen: {source.listen!r} is the page's ([web]); choose another port"
 
 
 def _check_gnss(configuration: Configuration, catalogue: Catalogue) -> Iterator[str]:
@@ -178,9 +205,9 @@ def _check_gnss(configuration: Configuration, catalogue: Catalogue) -> Iterator[
         yield f"gateway.gnss: {nearest(name, fitting, 'satellite receiver')}"
 
 
-def _finds_position(source: SerialSourceSettings | MqttSourceSettings, catalogue: Catalogue) -> bool:
+def _finds_position(source: SerialSourceSettings | MessageSourceSettings, catalogue: Catalogue) -> bool:
     """Tell whether a source is a serial line with a satellite receiver on it; an unknown driver may be one."""
-    if isinstance(source, MqttSourceSettings):
+    if isinstance(source, MessageSourceSettings):
         return False
     used = {device.driver for device in source.all_devices()}
     return not used <= set(catalogue.names()) or any("position" in catalogue.load(name).kinds for name in used)

@@ -14,7 +14,7 @@ from gateway.ingest.settings import CommitSettings, FieldSettings, GatewayIdenti
 from gateway.refused import RefusedSettings
 from gateway.settings import Name, Settings
 from gateway.sinks.settings import InfluxSettings, LiveSettings
-from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
+from gateway.sources.settings import HttpPollSettings, HttpSourceSettings, MqttSourceSettings, SerialSourceSettings
 from gateway.spool import SpoolSettings
 from gateway.vocabulary import VOCABULARY, Vocabulary
 from gateway.web.settings import WebSettings
@@ -36,7 +36,9 @@ class DatabaseSettings(Limits, InfluxSettings):
     """``[sinks.NAME]`` with ``type = "influxdb"``: a database, and how much it gets at a time."""
 
 
-SourceSettings = Annotated[SerialSourceSettings | MqttSourceSettings, Field(discriminator="type")]
+SourceSettings = Annotated[
+    SerialSourceSettings | MqttSourceSettings | HttpSourceSettings | HttpPollSettings, Field(discriminator="type")
+]
 SinkSettings = Annotated[DatabaseSettings | LiveSettings, Field(discriminator="type")]
 
 

@@ -4,8 +4,8 @@
 
     serial lines --.                                           .--> forwarder --> database
                     >--> intake --> committer ==fsync==> spool-+--> forwarder --> another
-    MQTT brokers --'                    |                      '--> live topics, health page
-                                        '--> only now PUBACK
+    MQTT, HTTP   --'                    |                      '--> live topics, health page
+                                        '--> only now PUBACK, or 200
 
 One `asyncio.TaskGroup` holds every task. Links and sinks run under `gateway.supervise.keep_alive` and may fail as
 often as they like; if the committer or the housekeeping fails, the daemon ends and systemd starts it again: the spool

@@ -1,16 +1,18 @@
 """From the configuration to parts: each function builds one of them, and connects to nothing."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 from zlib import crc32
 
+import structlog
+
 from gateway.clock import Clock, SystemClock, Timekeeper
 from gateway.config.load import Catalogue, options_of
-from gateway.config.models import Configuration, DatabaseSettings, Gateway
+from gateway.config.models import Configuration, DatabaseSettings, Gateway, SourceSettings
 from gateway.contract import Codec, Driver, MqttLink, Options
 from gateway.delivery.forwarder import Forwarder
 from gateway.health import Health
@@ -26,15 +28,27 @@ from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.gnss import Gnss
+from gateway.sources.http import HttpIngest
+from gateway.sources.http_poll import HttpPoll
+from gateway.sources.http_replays import source_of
 from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
 from gateway.sources.read_again import ReadAgain
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
-from gateway.sources.settings import MqttSourceSettings, SerialDeviceSettings, SerialSourceSettings
+from gateway.sources.settings import (
+    HttpPollSettings,
+    HttpSourceSettings,
+    MessageSourceSettings,
+    MqttSourceSettings,
+    SerialDeviceSettings,
+    SerialSourceSettings,
+)
 from gateway.sources.subscriptions import Subscriptions
 from gateway.sources.text_lines import TextLines
 from gateway.spool import Identity, Spool
+
+Source = MqttIngest | SerialIngest | HttpIngest | HttpPoll
 
 
 def timekeeper(own: Gateway) -> Timekeeper:
@@ -113,14 +127,21 @@ def live_sinks(configuration: Configuration, intake: Intake, health: Health) -> 
     return built
 
 
-def sources(parts: "Parts") -> dict[str, MqttIngest | SerialIngest]:
-    """Build all serial lines and brokers."""
-    return {
-        name: mqtt_source(name, source, parts)
-        if isinstance(source, MqttSourceSettings)
-        else serial_source(name, source, parts)
-        for name, source in parts.configuration.sources.items()
-    }
+def sources(parts: "Parts") -> dict[str, Source]:
+    """Build all serial lines, brokers, and what listens or asks."""
+    return {name: _source(name, source, parts) for name, source in parts.configuration.sources.items()}
+
+
+def _source(name: str, source: SourceSettings, parts: "Parts") -> Source:
+    match source:
+        case MqttSourceSettings():
+            return mqtt_source(name, source, parts)
+        case HttpSourceSettings():
+            return http_source(name, source, parts)
+        case HttpPollSettings():
+            return http_poll(name, source, parts)
+        case SerialSourceSettings():
+            return serial_source(name, source, parts)
 
 
 def reading_again(parts: "Parts") -> ReadAgain:
@@ -128,7 +149,7 @@ def reading_again(parts: "Parts") -> ReadAgain:
     messages = {}
     frames = {}
     for name, source in parts.configuration.sources.items():
-        if isinstance(source, MqttSourceSettings):
+        if isinstance(source, MessageSourceSettings):
             messages[name] = message_reader(name, source, parts)
         else:
             for settings in source.all_devices():
@@ -149,6 +170,8 @@ class Parts:
     timekeeper: Timekeeper
     seen: Iterable[Identity]
     gnss: Gnss | None = None
+    servers: dict[str, Any] = field(default_factory=dict)
+    """HTTP servers by their addresses: several sources may share one."""
 
     @property
     def clock(self) -> Clock:
@@ -244,12 +267,11 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
     ours = crc32(name.encode())
     health = parts.health.source(name)
     health.tells_retained = source.retained is None
-    reader = message_reader(name, source, parts)
     remembered = parts.configuration.gateway.data_dir / "subscriptions" / f"{quote(name, safe='')}.json"
     return MqttIngest(
         name,
         settings,
-        reader,
+        message_reader(name, source, parts),
         committer=parts.committer,
         health=health,
         clock=parts.clock,
@@ -258,17 +280,58 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
     )
 
 
-def message_reader(name: str, source: MqttSourceSettings, parts: Parts) -> MessageReader:
+def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> HttpIngest:
+    """Build what listens for messages; sources with one address share a server."""
+    from gateway.links.http.server import HttpServer  # noqa: PLC0415 -- a board that is not asked does not pay for it
+
+    driver = parts.catalogue.load(source.driver)
+    server = parts.servers.setdefault(source.listen, HttpServer(source, parts.clock))
+    if warning := source.exposed:
+        structlog.get_logger().warning(warning, source=name, listen=source.listen)
+    ours = {source_of(name), source_of(name, keyed=True)}
+    return HttpIngest(
+        name,
+        source.path_of(name),
+        message_reader(name, source, parts),
+        driver=source.driver,
+        max_message=driver.max_frame,
+        token_file=source.token_file,
+        server=server,
+        committer=parts.committer,
+        health=parts.health.source(name),
+        clock=parts.clock,
+        seen=[identity for identity in parts.seen if identity.source in ours],
+    )
+
+
+def http_poll(name: str, source: HttpPollSettings, parts: Parts) -> HttpPoll:
+    """Build what asks an address again and again."""
+    from gateway.links.http.client import HttpClient  # noqa: PLC0415 -- a board that asks nobody does not pay for it
+
+    driver = parts.catalogue.load(source.driver)
+    return HttpPoll(
+        name,
+        source.topic or name,
+        source.interval,
+        message_reader(name, source, parts),
+        connect=partial(HttpClient, source, driver.max_frame, parts.clock),
+        committer=parts.committer,
+        health=parts.health.source(name),
+        clock=parts.clock,
+        seen=[identity for identity in parts.seen if identity.source == source_of(name)],
+    )
+
+
+def message_reader(name: str, source: MessageSourceSettings, parts: Parts) -> MessageReader:
     """Build what reads the messages of a source, with a new decoder."""
     driver = parts.catalogue.load(source.driver)
     decoder: Any = driver.decoder(options_of(driver, source.options, vocabulary=parts.configuration.vocabulary))
-    origin = Origin(
-        name,
-        _encoder(driver, parts),
-        tags=source.tags,
-        park_unknown=source.unknown_sensors == "hold",
-        accept_retained=source.retained == "accept",
-    )
+    origin = Origin(name, _encoder(driver, parts), tags=source.tags, park_unknown=source.unknown_sensors == "hold")
+    if isinstance(source, MqttSourceSettings):
+        origin.accept_retained = source.retained == "accept"
+    if isinstance(source, HttpSourceSettings | HttpPollSettings) and source.sensor is not None:
+        origin.sensor = source.sensor
+        origin.settings = parts.configuration.sensors.get(source.sensor, SensorSettings())
     return MessageReader(
         decoder,
         origin,

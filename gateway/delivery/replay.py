@@ -136,5 +136,9 @@ class _Attended:
         except SinkBlocked as error:
             raise ReplayStopped(str(error)) from error
 
+    @property
+    def overwrites(self) -> bool:
+        return self._sink.overwrites
+
     async def close(self) -> None:
         await self._sink.close()

@@ -129,6 +129,11 @@ class Committer:
         return bool(self._group or self._sealed)
 
     @property
+    def problem(self) -> str:
+        """Why the disk takes nothing at the moment; "" while it does."""
+        return self._health.spool_problem
+
+    @property
     def uncommitted(self) -> int:
         """How many readings are in memory only."""
         return self._readings

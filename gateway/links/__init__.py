@@ -1,1 +1,1 @@
-"""Where bytes come from: serial lines and MQTT brokers. No parsing, no retry loops: `gateway.supervise` has those."""
+"""Where bytes come from: serial lines, MQTT brokers, HTTP. No parsing, no retries: `gateway.supervise` has them."""

@@ -95,6 +95,11 @@ class DuplicateGuard:
         if body:
             await self._database.send(body)
 
+    @property
+    def overwrites(self) -> bool:
+        """Whether the database was found to overwrite; not known before the first body in doubt."""
+        return self._overwrites
+
     async def close(self) -> None:
         """Close the connections of the sink within."""
         await self._database.close()

@@ -1,9 +1,11 @@
-"""What may be set about sources: a serial line with its devices, or an MQTT broker."""
+"""What may be set about sources: a serial line with its devices, an MQTT broker, what comes by HTTP."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from gateway.links.http.settings import AskSettings, ListenSettings
 from gateway.links.line_settings import NetworkPort
 from gateway.links.mqtt.settings import MqttSettings
 from gateway.links.ports import UsbPort
@@ -34,6 +36,15 @@ Port = Annotated[Name, AfterValidator(_port)]
 
 _LINE = ("baudrate", "databits", "parity", "stopbits", "dtr", "rts")
 """What is set up about a line."""
+
+
+def _poll_interval(value: float) -> float:
+    if value < 1.0:
+        raise ValueError("less than 1s is no interval for HTTP: have the device post, or use MQTT")
+    return value
+
+
+PollInterval = Annotated[Duration, AfterValidator(_poll_interval)]
 
 Pause = Annotated[Duration, AfterValidator(_pause)]
 
@@ -120,14 +131,64 @@ class SerialSourceSettings(Settings):
         return (SerialDeviceSettings.model_construct(**{key: getattr(self, key) for key in fields}),)
 
 
-class MqttSourceSettings(MqttSettings):
-    """``[sources.NAME]`` with ``type = "mqtt"``: a broker whose messages become readings."""
+class MessageSourceSettings(Settings):
+    """What every source of whole messages has: who reads them, and what is done with sensors nobody configured."""
 
-    type: Literal["mqtt"] = "mqtt"
     driver: str
     compression: Compression | None = None
     unknown_sensors: Literal["accept", "hold"] = "accept"
-    retained: Literal["accept", "skip"] | None = None
-    """What a broker had kept and what has no time of its own: taken as of now, or left out; None: that is told."""
     options: dict[str, Any] = Field(default_factory=dict)
     tags: Tags = Field(default_factory=dict)
+
+
+class MqttSourceSettings(MessageSourceSettings, MqttSettings):
+    """``[sources.NAME]`` with ``type = "mqtt"``: a broker whose messages become readings."""
+
+    type: Literal["mqtt"] = "mqtt"
+    retained: Literal["accept", "skip"] | None = None
+    """What a broker had kept and what has no time of its own: taken as of now, or left out; None: that is told."""
+
+
+def _path(value: str) -> str:
+    if not value.startswith("/") or not value.isprintable() or set(value) & set("?#&%") or "//" in value:
+        raise ValueError('write it as "/stations": from the first slash, without ? # & %')
+    return value if value == "/" else value.rstrip("/")
+
+
+class HttpSourceSettings(MessageSourceSettings, ListenSettings):
+    """``[sources.NAME]`` with ``type = "http"``: what posts its messages to us.
+
+    ``path`` is "/NAME" unless it is set. ``sensor`` names the one sensor that all messages are of.
+    """
+
+    type: Literal["http"] = "http"
+    path: Annotated[str, AfterValidator(_path)] | None = None
+    token_file: Path | None = None
+    sensor: Name | None = None
+
+    def path_of(self, name: str) -> str:
+        """Return the path of the source that is called so."""
+        return self.path or f"/{name}"
+
+    @property
+    def exposed(self) -> str:
+        """What others on the network can do that one may not want, with the remedy; "" for nothing."""
+        if self.is_local:
+            return ""
+        if self.token_file is None:
+            return "everybody who reaches this address may post; set token_file"
+        if self.certificate_file is None:
+            return "the token travels in clear text; set certificate_file, or put a proxy with TLS before it"
+        return ""
+
+
+class HttpPollSettings(MessageSourceSettings, AskSettings):
+    """``[sources.NAME]`` with ``type = "http_poll"``: an address that is asked every ``interval``.
+
+    ``topic`` is "NAME" unless it is set, for drivers that read one.
+    """
+
+    type: Literal["http_poll"] = "http_poll"
+    interval: PollInterval = 60.0
+    topic: Name | None = None
+    sensor: Name | None = None

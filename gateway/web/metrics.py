@@ -90,6 +90,9 @@ class _Metrics(Collector):
         rejects = CounterMetricFamily(
             "prehod_source_rejects", "Frames and messages refused", labels=["source", "reason"]
         )
+        answers = CounterMetricFamily(
+            "prehod_source_answers", "Requests of an HTTP source answered", labels=["source", "status"]
+        )
         refused = CounterMetricFamily(
             "prehod_source_refused", "Messages that became no reading, or not all of them", labels=["source"]
         )
@@ -105,12 +108,14 @@ class _Metrics(Collector):
             findings.add_metric([name], len(list(source.findings(now))))
             for kind in sorted({kind for kind, _ in source.remarks}):
                 remarks.add_metric([name, kind], sum(n for (of, _), n in source.remarks.items() if of == kind))
+            for status, count in source.answers.items():
+                answers.add_metric([name, str(status)], count)
             up.add_metric([name], source.link.up)
             readings.add_metric([name], source.readings)
             repeated.add_metric([name], source.repeated)
             for reason, count in source.rejects.items():
                 rejects.add_metric([name, reason], count)
-        yield from (up, readings, repeated, rejects, refused, retained, remarks, findings)
+        yield from (up, readings, repeated, rejects, refused, retained, remarks, findings, answers)
 
     def _sinks(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("prehod_sink_up", "1 while the sink takes readings", labels=["sink"])

@@ -18,7 +18,7 @@ from gateway.contract import Codec, Driver, Options, SerialDecoder, SerialLink
 from gateway.daemon.catalogue import CATALOGUE, load_configuration
 from gateway.errors import ConfigurationError
 from gateway.sinks.settings import LiveSettings
-from gateway.sources.settings import MqttSourceSettings, SerialSourceSettings
+from gateway.sources.settings import HttpPollSettings, HttpSourceSettings, MqttSourceSettings, SerialSourceSettings
 
 EXAMPLES = Path(__file__).parents[2] / "config"
 
@@ -196,14 +196,15 @@ def test_nothing_changes_after_loading() -> None:
 @pytest.mark.parametrize(
     ("table", "key", "home"),
     [
-        ("gateway", 'unknown_sensors = "hold"', "this key belongs in [sources.NAME] of type mqtt"),
-        ("gateway", 'listen = "127.0.0.1:8080"', "this key belongs in [web]"),
+        ("gateway", 'unknown_sensors = "hold"', "this key belongs in [sources.NAME] of type mqtt or http"),
+        ("gateway", 'listen = "127.0.0.1:8080"', "this key belongs in [sources.NAME] of type http or [web]"),
         ("web", 'keep = "7d"', "this key belongs in [spool]"),
-        ("web", "keepalive = 3", "no key is called 'keepalive'; there are listen"),
+        ("web", "keepalive = 3", "this key belongs in [sources.NAME] of type mqtt or [sinks.NAME] of type mqtt"),
+        ("web", 'tags = { a = "b" }', "no key is called 'tags'; there are listen"),
         ("web", 'lissen = "x"', "no key is called 'lissen'; did you mean 'listen'?"),
     ],
 )
-def test_a_key_in_a_wrong_table_is_told_its_own_where_there_is_but_one(
+def test_a_key_in_a_wrong_table_is_told_its_own_where_there_are_one_or_two(
     table: str, key: str, home: str, tmp_path: Path
 ) -> None:
     tables = {"gateway": 'id = "koper-01"\ncity = "Koper"\n', "web": ""}
@@ -256,11 +257,14 @@ def test_an_example_loads(name: str) -> None:
 def test_every_commented_option_of_the_full_example_loads_at_its_place() -> None:
     given = tomllib.loads(uncommented())
     sink = given["sinks"]["influx"]
-    old = {key: sink.pop(key) for key in ("database", "retention_policy", "username", "password_file")}
+    old = {key: sink.pop(key) for key in ("database", "retention_policy")}
     check(given, CATALOGUE)
-    for key in ("org", "bucket", "token_file"):
+    for key in ("org", "bucket"):
         del sink[key]
     sink |= {**old, "api": "v1"}
+    check(given, CATALOGUE)
+    del sink["retention_policy"]
+    sink["api"] = "v3"
     check(given, CATALOGUE)
 
 
@@ -278,6 +282,8 @@ def test_the_full_example_names_every_key_there_is() -> None:
         "web": given["web"],
         "serial source": serial,
         "mqtt source": given["sources"]["city-broker"],
+        "http source": given["sources"]["stations"],
+        "http poll": given["sources"]["school-roof"],
         "sensor": next(iter(given["sensors"].values())),
         "field": next(iter(given["fields"].values())),
         "influxdb sink": given["sinks"]["influx"],
@@ -291,6 +297,8 @@ def test_the_full_example_names_every_key_there_is() -> None:
         "web": models["web"].annotation.__args__[0],
         "serial source": SerialSourceSettings,
         "mqtt source": MqttSourceSettings,
+        "http source": HttpSourceSettings,
+        "http poll": HttpPollSettings,
         "sensor": models["sensors"].annotation.__args__[1],
         "field": models["fields"].annotation.__args__[1],
         "influxdb sink": DatabaseSettings,

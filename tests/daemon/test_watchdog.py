@@ -51,6 +51,8 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd
 class AwaySink:
     """A database that is not there."""
 
+    overwrites = True
+
     async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
         raise SinkAway(f"no route for {len(body)} bytes, {in_doubt=}")
 
@@ -63,6 +65,8 @@ class HangingSink:
 
     def __init__(self) -> None:
         self.sent = 0
+
+    overwrites = True
 
     async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
         self.sent += bool(body) and not in_doubt

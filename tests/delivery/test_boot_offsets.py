@@ -39,6 +39,8 @@ class Database:
         self.gate.set()
         self.begun = 0
 
+    overwrites = True
+
     async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
         if in_doubt and not (body := self._missing(body)):
             return

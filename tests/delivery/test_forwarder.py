@@ -41,6 +41,8 @@ class FakeSink:
         self.lose_answers = 0
         self.closed = False
 
+    overwrites = True
+
     async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
         if in_doubt and not (body := self._missing(body)):
             return

@@ -35,6 +35,8 @@ class Database:
         self.bad: set[bytes] = set()
         self.says: list[Exception] = []
 
+    overwrites = True
+
     async def send(self, body: bytes, *, in_doubt: bool = False) -> None:
         if self.says:
             raise self.says.pop(0)

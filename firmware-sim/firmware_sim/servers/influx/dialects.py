@@ -1,7 +1,9 @@
-"""The two write APIs as a client meets them: how each names units and buckets, checks tokens and words a refusal.
+"""The three write APIs as a client meets them: how each names units and buckets, checks tokens and words a refusal.
 
-v2 is InfluxDB 2.7 as its documentation, its source and people's bug reports show it; v1 is InfluxDB 1.6.7 as it was
-seen to answer. Both speak JSON: ``{"code": ..., "message": ...}`` and ``{"error": ...}``.
+v3 is InfluxDB 3 Core as its documentation and its tests show it: it names each refused line, by its number among
+those that are neither blank nor comments, and shows it cut. v2 is InfluxDB 2.7 as its documentation, its source and
+people's bug reports show it; v1 is InfluxDB 1.6.7 as it was seen to answer. All speak JSON:
+``{"error": ..., "data": [...]}``, ``{"code": ..., "message": ...}`` and ``{"error": ...}``.
 """
 
 import base64
@@ -20,13 +22,15 @@ VERSION = "prehod-simulator"
 class Dialect(ABC):
     """One API; without state."""
 
-    name: Literal["v1", "v2"]
+    name: Literal["v1", "v2", "v3"]
     bucket_key: str
     """The query parameter that names the bucket."""
     bad_gzip: str
     """What it says of a body that is no gzip, or torn."""
     malformed_spoils_all: bool
     """Whether one malformed line keeps the whole batch out."""
+    names_lines = False
+    """Whether it says which lines it refuses, and why each."""
 
     @abstractmethod
     def unit(self, precision: str | None) -> int | Refusal:
@@ -47,6 +51,55 @@ class Dialect(ABC):
     @abstractmethod
     def answer(self, refusal: Refusal) -> web.Response:
         """Put a refusal into this API's JSON."""
+
+
+class V3(Dialect):
+    """``/api/v3/write_lp``; ``as_v2``: InfluxDB 3's answers at ``/api/v2/write``, which knows no organisation."""
+
+    name = "v3"
+    bad_gzip = "error decoding gzip stream: invalid gzip header"
+    malformed_spoils_all = False
+    names_lines = True
+
+    def __init__(self, *, as_v2: bool = False) -> None:
+        self._as_v2 = as_v2
+        self.bucket_key = "bucket" if as_v2 else "db"
+
+    def unit(self, precision: str | None) -> int | Refusal:
+        """Know the units by their whole names, and on v2's page by its own."""
+        units = {"nanosecond": 1, "microsecond": 1000, "millisecond": 10**6, "second": 10**9}
+        if self._as_v2:
+            units = dict(PRECISIONS)
+        unit = units.get(precision or ("ns" if self._as_v2 else "nanosecond"))
+        return unit or Refusal(400, f"serde error: unknown variant `{precision}`")
+
+    def admits(self, request: web.Request, token: str) -> bool:
+        """Take ``Bearer`` and ``Token``, or the token as the password of any name."""
+        header = request.headers.get("Authorization", "")
+        if header.startswith("Basic "):
+            with contextlib.suppress(ValueError):
+                return base64.b64decode(header[6:]).decode().partition(":")[2] == token
+        return header in (f"Token {token}", f"Bearer {token}")
+
+    def unknown_bucket(self, bucket: str) -> Refusal:
+        """Answer 404, or 400 where none was named."""
+        if bucket:
+            return Refusal(404, f"the requested resource was not found: database {bucket}")
+        return Refusal(400, f"missing query parameter '{self.bucket_key}'")
+
+    def partial(self, message: str) -> Refusal:
+        """Answer 400."""
+        return Refusal(400, message)
+
+    def answer(self, refusal: Refusal) -> web.Response:
+        """Give the error, and the lines where some were named."""
+        document: dict[str, object] = {"error": refusal.message or MESSAGES.get(refusal.status, "")}
+        if refusal.lines:
+            document["data"] = [
+                {"original_line": text.replace('"', "")[:160], "line_number": number, "error_message": reason}
+                for number, text, reason in refusal.lines
+            ]
+        return web.json_response(document, status=refusal.status, headers=refusal.headers())
 
 
 class V2(Dialect):

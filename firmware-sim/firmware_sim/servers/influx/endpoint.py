@@ -4,6 +4,8 @@ It says that it is a simulator, in the header ``X-Influxdb-Version`` and in ``/h
 
 - ``POST /api/v2/write?org&bucket&precision``  as InfluxDB 2.7: 204; 400 for a malformed line, with nothing stored;
   422 for a type conflict, with the rest stored; 401, 404, 413
+- ``POST /api/v3/write_lp?db&precision``  as InfluxDB 3: 204; 400 that names each malformed or conflicting line, with
+  the rest stored; with ``influxdb3`` the v2 page answers so too
 - ``POST /write?db&precision``  as InfluxDB 1.6.7 was seen to: 204; 400 ``partial write`` with the good lines stored
 - ``GET /ping``, ``GET /health``
 - ``GET /points``  what is stored, as JSON. There are no queries: ``/query`` answers 501 and says so.
@@ -27,7 +29,7 @@ from typing import Literal, Self
 import aiohttp
 from aiohttp import web
 
-from firmware_sim.servers.influx.dialects import V1, V2, VERSION, Dialect
+from firmware_sim.servers.influx.dialects import V1, V2, V3, VERSION, Dialect
 from firmware_sim.servers.influx.faults import (
     Fault,
     Hang,
@@ -45,6 +47,8 @@ from firmware_sim.servers.influx.store import Identity, Store
 from firmware_sim.servers.process import free_port
 from firmware_sim.truth.points import StoredPoint
 
+_PARTIAL = "partial write of line protocol occurred"
+
 Batch = list[tuple[Line, StoredPoint | LineError]]
 
 
@@ -52,7 +56,7 @@ Batch = list[tuple[Line, StoredPoint | LineError]]
 class Write:
     """One write request as it arrived, whatever became of it."""
 
-    api: Literal["v1", "v2"]
+    api: Literal["v1", "v2", "v3"]
     bucket: str
     headers: Mapping[str, str]
     gzip_members: int
@@ -71,6 +75,7 @@ class InfluxEndpoint:
     buckets                  those that exist; None: any bucket exists once it is written to
     max_body                 bytes of the body, unpacked, above which the answer is 413
     first_gzip_member_only   reads as some decoders do: 204, and all after the first gzip member lost in silence
+    influxdb3                ``/api/v2/write`` answers as InfluxDB 3 does
     forward                  base URL of an InfluxDB 1.x that is given every accepted line first
     """
 
@@ -87,6 +92,7 @@ class InfluxEndpoint:
         buckets: Sequence[str] | None = None,
         max_body: int = 50_000_000,
         first_gzip_member_only: bool = False,
+        influxdb3: bool = False,
         forward: str | None = None,
     ) -> None:
         self.port = port
@@ -96,6 +102,7 @@ class InfluxEndpoint:
         self.writes: list[Write] = []
         """Every write request that arrived whole and was let in."""
         self._buckets = None if buckets is None else frozenset(buckets)
+        self._influxdb3 = influxdb3
         self._forward = forward
         self._stores: dict[str, Store] = {}
         self._script = Script()
@@ -137,7 +144,8 @@ class InfluxEndpoint:
         application = web.Application()
         application.add_routes(
             [
-                web.post("/api/v2/write", partial(self._write, V2())),
+                web.post("/api/v2/write", partial(self._write, V3(as_v2=True) if self._influxdb3 else V2())),
+                web.post("/api/v3/write_lp", partial(self._write, V3())),
                 web.post("/write", partial(self._write, V1())),
                 web.get("/ping", self._ping),
                 web.get("/health", self._health),
@@ -222,9 +230,7 @@ class InfluxEndpoint:
             case Poison(rest_stored=False):
                 return Refusal(400, fault.reason)
             case Poison():
-                sound = [(line, outcome) for line, outcome in batch if not fault.line(line.text)]
-                dropped = len(batch) - len(sound)
-                batch, poisoned = sound, dialect.partial(f"partial write: {fault.reason} dropped={dropped}")
+                batch, poisoned = _without_poison(dialect, fault, batch)
         refusal = await self._store(dialect, batch, bucket, unit)
         return fault if isinstance(fault, Reset) else refusal or poisoned
 
@@ -239,6 +245,8 @@ class InfluxEndpoint:
         return Refusal(413) if len(body) > self.max_body else (body, members)
 
     async def _store(self, dialect: Dialect, batch: Batch, bucket: str, unit: int) -> Refusal | None:
+        if dialect.names_lines:
+            return self._store_by_line(batch, bucket)
         errors = [outcome for _, outcome in batch if isinstance(outcome, LineError)]
         points = [outcome for _, outcome in batch if isinstance(outcome, StoredPoint)]
         unread = "\n".join(f"unable to parse '{error.text}': {error.reason}" for error in errors)
@@ -254,6 +262,17 @@ class InfluxEndpoint:
             return dialect.partial(conflict.message)
         return dialect.partial(f"partial write: {unread} dropped=0") if errors else None
 
+    def _store_by_line(self, batch: Batch, bucket: str) -> Refusal | None:
+        """Store what is sound and name the rest, as InfluxDB 3 does."""
+        refused = []
+        store = self._stores.setdefault(bucket, Store())
+        for number, (line, outcome) in enumerate(batch, 1):
+            if isinstance(outcome, LineError):
+                refused.append((number, line.text, outcome.reason))
+            elif conflict := store.write([outcome]):
+                refused.append((number, line.text, conflict.message.removeprefix("partial write: ")))
+        return Refusal(400, _PARTIAL, lines=tuple(refused)) if refused else None
+
     async def _ping(self, _request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"X-Influxdb-Version": VERSION, "X-Influxdb-Build": "simulator"})
 
@@ -268,6 +287,17 @@ class InfluxEndpoint:
 
     async def _query(self, _request: web.Request) -> web.Response:
         return V1().answer(Refusal(501, "this simulator answers no queries; GET /points shows what it stores"))
+
+
+def _without_poison(dialect: Dialect, fault: Poison, batch: Batch) -> tuple[Batch, Refusal]:
+    """Return what is left of a batch, and what is said of the lines that are not."""
+    sound = [(line, outcome) for line, outcome in batch if not fault.line(line.text)]
+    if dialect.names_lines:
+        texts = enumerate((line.text for line, _ in batch), 1)
+        named = tuple((number, text, fault.reason) for number, text in texts if fault.line(text))
+        return sound, Refusal(fault.status or 400, _PARTIAL, lines=named)
+    said = dialect.partial(f"partial write: {fault.reason} dropped={len(batch) - len(sound)}")
+    return sound, Refusal(fault.status or said.status, said.message)
 
 
 def gunzip(body: bytes, *, first_member_only: bool = False) -> tuple[bytes, int]:

@@ -2,7 +2,7 @@
 
 =================  ===================================================================================================
 `Refusal`          an error status in InfluxDB's words: 401, 403, 404, 413, 429, 500, 503; nothing is stored
-`Poison`           some lines can never be stored: 422 (400 on v1) with the rest stored, or 400 with nothing stored
+`Poison`           some lines can never be stored: 422 (400 on v1 and v3) with the rest stored, or 400 without it
 `Slow`             the answer comes late; the write counts
 `Hang`             the answer never comes; nothing is stored
 `Reset`            the connection breaks in mid-body, or after the write was stored: an answer lost on the way
@@ -46,11 +46,15 @@ MESSAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Answer ``status``; ``retry_after`` is sent as seconds, or as an HTTP date (give it in UTC)."""
+    """Answer ``status``; ``retry_after`` is sent as seconds, or as an HTTP date (give it in UTC).
+
+    ``lines`` are those that InfluxDB 3 names: number from 1 on, text and reason.
+    """
 
     status: int
     message: str = ""
     retry_after: float | datetime | None = None
+    lines: tuple[tuple[int, str, str], ...] = ()
 
     def headers(self) -> dict[str, str]:
         """Return the Retry-After header, where there is one."""
@@ -67,12 +71,14 @@ class Refusal:
 class Poison:
     """Refuse the lines for which ``line`` is true; needs no other predicate.
 
-    ``rest_stored`` is true for InfluxDB 1.x and 2.x (partial write); false for a whole batch refused with 400.
+    ``rest_stored`` is true for InfluxDB 1.x to 3 (partial write); false for a whole batch refused with 400.
+    ``status`` is another one than the API's own: InfluxDB 2.0 says 500.
     """
 
     line: LinePredicate
     reason: str = "points beyond retention policy"
     rest_stored: bool = True
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What everything that speaks HTTP shares, whether it asks or is asked."""
