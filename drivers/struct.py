@@ -28,11 +28,11 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from drivers.common.field_values import Source
+from drivers.common.floats import shortest
 from drivers.common.json_messages import MAX_MESSAGE, refuse
 from drivers.common.records import RecordOptions, RecordReader, Result
 from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, MqttLink
 
-_LARGEST = 3.4e38
 _LETTER = re.compile(r"([0-9]*)([a-zA-Z?])")
 _LAYOUT = re.compile(r"[<>](?:[0-9]{0,3}[xbBhHiIqQefd?]|[0-9]{1,3}s)+")
 
@@ -123,16 +123,7 @@ def _plain(value: object, letter: str) -> object:
     if isinstance(value, float):
         if not math.isfinite(value):
             return ""
-        return _shortest(value) if letter == "f" else value
-    return value
-
-
-def _shortest(value: float) -> float:
-    """Return the shortest decimal that is this number of 32 bits."""
-    for digits in range(6, 9):
-        decimal = float(f"{value:.{digits}g}")
-        if abs(decimal) < _LARGEST and struct.pack("<f", decimal) == struct.pack("<f", value):
-            return decimal
+        return shortest(value) if letter == "f" else value
     return value
 
 
