@@ -7,8 +7,7 @@ that time::
     kind = "air_quality"
     sensor = "station"
     time = "dateutc"
-    time_format = "s"
-    fields = { temperature = "temp", relative_humidity = { path = "hum", scale = 0.01 } }
+    fields = { temperature = "temp", relative_humidity = { path = "hum", unit = "%" } }
 
 Quirks: ``+`` is a space and ``%2B`` a plus. Of a name that comes twice, the first counts. A leading ``?`` or a whole
 address before it, as of a GET request, is passed over. For the uploads of Ecowitt's stations there is ``ecowitt``.
@@ -19,27 +18,29 @@ from urllib.parse import parse_qsl
 
 from pydantic import Field
 
-from drivers.common.json_messages import MAX_MESSAGE, refuse
-from drivers.common.records import FieldSource, RecordOptions, RecordReader, Result, text_of
+from drivers.common.described import DescribedOptions, DescribedReader
+from drivers.common.field_sources import Sources
+from drivers.common.json_messages import MAX_MESSAGE, Output, refuse
+from drivers.common.records import text_of
 from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, MqttLink, SerialLink
 
 MOST_NAMES = 500
 
 
-class FormOptions(RecordOptions):
+class FormOptions(DescribedOptions):
     """What the names in a form mean."""
 
-    fields: dict[str, FieldSource] = Field(examples=[{"temperature": "temp"}])
-    """A name in the form for each field, or a table with ``path``, ``scale``, ``equals``, ``optional``."""
+    fields: Sources = Field(examples=[{"temperature": "temp"}])
+    """A name in the form for each field, or a table with it as ``path``, and ``unit``, ``scale`` and so on."""
 
 
 class Decoder:
     """Reads forms; keeps no state between them."""
 
     def __init__(self, options: FormOptions) -> None:
-        self._reader = RecordReader(options)
+        self._reader = DescribedReader(options)
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Result]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Output]:
         """See `gateway.contract.MessageDecoder`."""
         if len(payload) > MAX_MESSAGE:
             return [refuse("length", payload, f"{len(payload)} bytes, {MAX_MESSAGE} allowed")]
@@ -51,7 +52,7 @@ class Decoder:
             pairs = parse_qsl(text.partition("?")[2] or text, keep_blank_values=True, max_num_fields=MOST_NAMES)
         except ValueError:
             return [refuse("length", payload, f"more than {MOST_NAMES} names")]
-        return found.said(self._reader.read(topic, dict(reversed(pairs)), payload))
+        return found.said(self._reader.read(topic, {name: value.strip() for name, value in reversed(pairs)}, payload))
 
 
 DRIVER = Driver(

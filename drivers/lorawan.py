@@ -25,9 +25,9 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 import drivers
-from drivers.common.field_values import split
-from drivers.common.json_messages import MAX_MESSAGE, find, parse, refuse
-from drivers.common.topics import Place, level_of
+from drivers.common.json_messages import MAX_MESSAGE, parse, refuse
+from drivers.common.message_places import Place, reference
+from drivers.common.text_values import LeftOut
 from gateway.contract import Codec, Driver, Measurement, MqttLink, Options, Reject, Remark, Uplink, field
 
 LONGEST_PAYLOAD = 255
@@ -41,7 +41,7 @@ class LorawanOptions(Options):
     encoding: Literal["hex", "base64", "bytes"] = "hex"
     """How the payload is written."""
     sensor: str = "topic:-2"
-    """The device: ``topic:N``, or a path in a JSON message."""
+    """The device: ``topic:N``, ``const:NAME``, or a path in a JSON message."""
     port: int | str = "topic:-1"
     """The LoRaWAN port: a number, ``topic:N``, or a path in a JSON message."""
     payload: str | None = None
@@ -63,9 +63,11 @@ class LorawanOptions(Options):
 
     @model_validator(mode="after")
     def _places_fit(self) -> "LorawanOptions":
-        places = [self.sensor] if isinstance(self.port, int) else [self.sensor, self.port]
-        if self.payload is None and any(level_of(place) is None for place in places):
-            raise ValueError('a path needs payload = "...", the path of the payload; a topic level is "topic:2"')
+        for where in self.sensor, self.port, self.payload:
+            if isinstance(where, str):
+                reference(where)
+                if self.payload is None and not where.startswith(("topic:", "const:")):
+                    raise ValueError('a path needs payload = "...", the path of the payload; a level is "topic:2"')
         if self.payload is not None and self.encoding == "bytes":
             raise ValueError("JSON holds no bytes: the encoding is hex or base64")
         if isinstance(self.port, int) and not 0 <= self.port <= HIGHEST_PORT:
@@ -112,9 +114,10 @@ class Decoder:
 
     def __init__(self, options: LorawanOptions) -> None:
         self._encoding = options.encoding
-        self._payload = None if options.payload is None else split(options.payload)
-        self._sensor = Place(options.sensor)
-        self._port = options.port if isinstance(options.port, int) else Place(options.port)
+        self._options = options
+        self._payload = None if options.payload is None else reference(options.payload)
+        self._sensor = reference(options.sensor)
+        self._port = options.port if isinstance(options.port, int) else reference(options.port)
         self._codec = options.options_of_codec()
 
     def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink]:
@@ -124,27 +127,28 @@ class Decoder:
         message: Any = None if self._payload is None else parse(payload)
         if isinstance(message, Reject):
             return [message]
+        place = Place(message, message, topic)
         try:
-            data = self._data(message, payload)
-            uplink = Uplink(self._name(topic, message), self._port_of(topic, message), data, None, None, None, {})
+            data = self._data(place, payload)
+            uplink = Uplink(self._name(place), self._port_of(place), data, None, None, None, {})
         except _Refused as error:
             return [refuse(error.args[0], payload, error.args[1])]
+        except LeftOut as error:
+            return [refuse("unsupported", payload, str(error))]
         if self._codec is None:
             return [uplink]
         codec, options = self._codec
         said = codec.decode(uplink.port or 0, data, options)
         return [one._replace(sensor=uplink.sensor) if isinstance(one, Measurement) else one for one in said]
 
-    def _data(self, message: object, payload: bytes) -> bytes:
-        written: object = payload
+    def _data(self, place: Place, payload: bytes) -> bytes:
         if self._payload is not None:
-            found = find(message, self._payload)
+            found = self._payload.find(place)
             if not isinstance(found, str):
-                raise _Refused("noise", f"no payload at {'.'.join(self._payload)}")
-            written = found.encode()
-        assert isinstance(written, bytes)
+                raise _Refused("noise", f"no payload at {self._options.payload}")
+            payload = found.encode()
         try:
-            data = _DECODE[self._encoding](written)
+            data = _DECODE[self._encoding](payload)
         except ValueError as error:
             raise _Refused("noise", f"no {self._encoding}: {error}") from None
         if not 0 < len(data) <= LONGEST_PAYLOAD:
@@ -152,20 +156,20 @@ class Decoder:
             raise _Refused(reason, f"a payload of {len(data)} bytes, 1 to {LONGEST_PAYLOAD} allowed")
         return data
 
-    def _name(self, topic: str, message: object) -> str:
-        name = self._sensor.find(topic, message)
+    def _name(self, place: Place) -> str:
+        name = self._sensor.find(place)
         if not isinstance(name, str) or not 0 < len(name) <= 128 or not name.isprintable():
-            raise _Refused("unsupported", f"no device at {self._sensor.where}")
+            raise _Refused("unsupported", f"no device at {self._options.sensor}")
         return name.lower() if len(name) == 16 and all(digit in "0123456789abcdefABCDEF" for digit in name) else name
 
-    def _port_of(self, topic: str, message: object) -> int:
+    def _port_of(self, place: Place) -> int:
         if isinstance(self._port, int):
             return self._port
-        port = self._port.find(topic, message)
+        port = self._port.find(place)
         if isinstance(port, str) and port.isascii() and port.isdecimal() and len(port) <= 3:
             port = int(port)
         if type(port) is not int or not 0 <= port <= HIGHEST_PORT:
-            raise _Refused("unsupported", f"no port from 0 to {HIGHEST_PORT} at {self._port.where}")
+            raise _Refused("unsupported", f"no port from 0 to {HIGHEST_PORT} at {self._options.port}")
         return port
 
 

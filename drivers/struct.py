@@ -7,7 +7,7 @@ of 0.01::
     sensor = "topic:1"
     layout = "<fHB"
     names = ["t", "co2", "battery"]
-    fields = { temperature = "t", co2 = "co2", battery_level = { path = "battery", scale = 0.01 } }
+    fields = { temperature = "t", battery_level = { path = "battery", unit = "%" } }
 
 ``layout`` is that of Python's module struct: ``<`` little or ``>`` big end first, then a letter for each value:
 ``b B`` 8 bits, ``h H`` 16, ``i I`` 32, ``q Q`` 64 (capitals without a sign), ``e f d`` numbers with a fraction in 16,
@@ -23,31 +23,40 @@ import re
 import struct
 from binascii import a2b_base64
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from drivers.common.field_values import Source
+from drivers.common.described import DescribedOptions, DescribedReader
+from drivers.common.field_sources import Sources
 from drivers.common.floats import shortest
-from drivers.common.json_messages import MAX_MESSAGE, refuse
-from drivers.common.records import RecordOptions, RecordReader, Result
+from drivers.common.json_messages import MAX_MESSAGE, Output, refuse
+from drivers.common.records import Name, name_of, path_to, with_named_fields
 from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, MqttLink
 
 _LETTER = re.compile(r"([0-9]*)([a-zA-Z?])")
 _LAYOUT = re.compile(r"[<>](?:[0-9]{0,3}[xbBhHiIqQefd?]|[0-9]{1,3}s)+")
 
 
-class StructOptions(RecordOptions):
+class StructOptions(DescribedOptions):
     """What the bytes are; see the module."""
 
     layout: str = Field(examples=["<fHB"])
     """The bytes' order and a letter for each value."""
     names: tuple[str, ...] = Field(examples=[["temperature", "co2", "battery_level"]])
-    """A name for each value; one of the vocabulary's is that field."""
+    """A name for each value; one of the vocabulary's is that field, with its unit behind a colon."""
+    fields: Sources = Field(default_factory=dict)
+    """A name for each field that is called otherwise, or a table with it as ``path``, and ``unit``, ``scale`` ..."""
     encoding: Literal["bytes", "hex", "base64"] = "bytes"
     """How a message is written."""
     more: bool = False
     """Whether bytes may follow, which are passed over."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_are_fields(cls, data: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 -- pydantic's
+        named = data.get("names", ()) if isinstance(data, dict) else ()
+        return with_named_fields(data, map(name_of, filter(_is_text, named)), info.context) if named else data
 
     @field_validator("layout")
     @classmethod
@@ -61,17 +70,16 @@ class StructOptions(RecordOptions):
         count = len(struct.unpack(self.layout, bytes(struct.calcsize(self.layout))))
         if count != len(self.names):
             raise ValueError(f"the layout has {count} values, and names has {len(self.names)}")
-        if not self.sources():
-            raise ValueError("name at least one field")
-        if missing := {one.path for one in self.sources().values()} - set(self.names):
-            raise ValueError(f"no value is called {min(missing)!r}; there are {', '.join(filter(None, self.names))}")
+        known = {path_to(one.name) for one in self.all_names()}
+        if missing := {one.path for one in self.fields.values() if one.path.isidentifier()} - known:
+            raise ValueError(
+                f"no value is called {min(missing)!r}; there are {', '.join(sorted(filter(None, known)))}"
+            )
         return self
 
-    def sources(self) -> dict[str, Source]:
-        """See `RecordOptions`: names of the vocabulary's are fields themselves."""
-        taken = {source.path for source in self.fields.values()}
-        own = [name for name in self.names if name not in taken and self.vocabulary.find(self.kind, name)]
-        return {name: self.source_in(name, name, "") for name in own} | self.fields
+    def all_names(self) -> list[Name]:
+        """Return the name of each value."""
+        return [name_of(one) for one in self.names]
 
 
 _DECODE: dict[str, Callable[[bytes], bytes]] = {
@@ -86,16 +94,16 @@ class Decoder:
 
     def __init__(self, options: StructOptions) -> None:
         self._layout = struct.Struct(options.layout)
-        self._names = options.names
+        self._names = [one.name for one in options.all_names()]
         self._types = [
             letter for count, letter in _LETTER.findall(options.layout) for _ in range(_values(count, letter))
         ]
         self._decode = _DECODE[options.encoding]
         self._encoding = options.encoding
         self._more = options.more
-        self._reader = RecordReader(options)
+        self._reader = DescribedReader(options)
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Result]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Output]:
         """See `gateway.contract.MessageDecoder`."""
         if len(payload) > MAX_MESSAGE:
             return [refuse("length", payload, f"{len(payload)} bytes, {MAX_MESSAGE} allowed")]
@@ -112,6 +120,10 @@ class Decoder:
         return self._reader.read(topic, record, payload)
 
 
+def _is_text(said: object) -> bool:
+    return isinstance(said, str)
+
+
 def _values(count: str, letter: str) -> int:
     """Return how many values a letter of the layout gives."""
     return {"s": 1, "x": 0}.get(letter, int(count or 1))
@@ -120,11 +132,9 @@ def _values(count: str, letter: str) -> int:
 def _plain(value: object, letter: str) -> object:
     if isinstance(value, bytes):
         return value.rstrip(b"\0").decode("ascii", errors="replace")
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return ""
-        return shortest(value) if letter == "f" else value
-    return value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return shortest(value) if letter == "f" and isinstance(value, float) else value
 
 
 DRIVER = Driver(

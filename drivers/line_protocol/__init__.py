@@ -7,7 +7,7 @@ with the tag ``room`` and the time of its arrival::
 
     kind = "air_quality"
     sensor = "topic:1"
-    fields = { co2 = "co2", temperature = "temperature", relative_humidity = { path = "humidity", scale = 0.01 } }
+    fields = { co2 = "co2", temperature = "temperature", relative_humidity = { path = "humidity", unit = "%" } }
 
 Without ``kind`` the line's own measurement counts, as ``measurements`` translates it. Without ``fields`` a field of
 the line is the field of the same name, of the vocabulary or of the configuration's own. A field that the measurement
@@ -23,60 +23,76 @@ Source: InfluxDB documentation, line protocol reference, version 2.7.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from drivers.common.field_values import Source
-from drivers.common.json_messages import MAX_MESSAGE, refuse
-from drivers.common.records import RecordOptions, RecordReader, Result, text_of
-from drivers.common.times import LATEST
-from drivers.common.topics import level_of
+from drivers.common.described import DescribedOptions, DescribedReader
+from drivers.common.field_sources import Sources
+from drivers.common.json_messages import MAX_MESSAGE, Output, refuse
+from drivers.common.records import path_to, text_of
+from drivers.common.time_formats import EARLIEST, PLAUSIBLE
+from drivers.common.times import LATEST, UNITS
 from drivers.line_protocol.parsing import NotLineProtocol, Point, parse
-from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, Kind, Measurement, MqttLink, Remark, SerialLink
+from gateway.contract import (
+    DEVICE_KINDS,
+    VOCABULARY,
+    Driver,
+    Kind,
+    Measurement,
+    MqttLink,
+    Options,
+    Remark,
+    SerialLink,
+)
 
 RESERVED = frozenset({"city", "gateway", "sensor", "time"})
 """Tags that the gateway sets itself, and a name that databases refuse."""
 TAGS = "tags."
-_UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
-EARLIEST = 946_684_800_000_000_000
-"""The year 2000, nanoseconds UTC: no device has measured before."""
-_NEAR = range(EARLIEST, 4_102_444_800_000_000_000)
-"""Until the year 2100."""
 MOST_READERS = 1_000
 """Sets of names that are remembered: whoever varies them in each line must not have us remember all."""
 
 
-class LineProtocolOptions(RecordOptions):
+class LineProtocolOptions(Options):
     """What measurements, tags and fields mean."""
 
     kind: Kind | Literal[""] = ""
     """The measurement that lines go to; left out, a line's own one counts."""
     measurements: dict[str, Kind] = Field(default_factory=dict)
     """A line's measurement, and the one that it goes to; if any is named, lines of others are refused."""
+    fields: Sources = Field(default_factory=dict)
+    """A field of the line for each field, or a table with it as ``path``, and ``unit``, ``scale`` and so on."""
     sensor: str | None = None
-    """``tags.NAME`` or ``topic:N``; left out, the tag ``sensor``, or the source's own name."""
+    """``tags.NAME``, ``topic:N``, or several as in JSON; left out, the tag ``sensor``, or the source's own name."""
     precision: Literal["ns", "us", "ms", "s"] = "ns"
     """The unit of the time at a line's end."""
     tags: tuple[str, ...] | None = None
     """The tags that readings keep; left out, all of them, and [] for none."""
 
     @model_validator(mode="after")
-    def _places_fit(self) -> "LineProtocolOptions":
-        if self.time is not None or self.time_format != "rfc3339":
-            raise ValueError("a line's time is at its end: precision says its unit")
+    def _can_work(self) -> "LineProtocolOptions":
         if self.kind and self.measurements:
             raise ValueError("kind is of all lines, measurements of some: set one of them")
         if self.fields and not self.kind:
             raise ValueError("fields need a kind")
-        if self.sensor is not None and level_of(self.sensor) is None and not self.sensor.startswith(TAGS):
-            raise ValueError('the sensor is "tags.NAME", or "topic:N"')
+        example: dict[str, Any] = dict(self.fields) or {
+            next(iter(self.vocabulary.of(self.kind or DEVICE_KINDS[0]))): "x"
+        }
+        try:
+            self.described(self.kind or DEVICE_KINDS[0], example)
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
         return self
 
     @property
     def names_sensor(self) -> bool:
         """Whether lines say whose they are; a tag does, unless the options say otherwise."""
         return True
+
+    def described(self, kind: str, fields: Any) -> DescribedOptions:  # noqa: ANN401 -- sources, or paths
+        """Return the description of lines that go to one measurement."""
+        given = {"kind": kind, "fields": fields, "sensor": self.sensor}
+        return DescribedOptions.model_validate(given, context=self.vocabulary)
 
     def kind_of(self, measurement: str) -> str | None:
         """Return the measurement that a line goes to, None for a line that has no place."""
@@ -90,10 +106,10 @@ class Decoder:
 
     def __init__(self, options: LineProtocolOptions) -> None:
         self._options = options
-        self._readers: dict[tuple[str, ...], RecordReader] = {}
-        self._unit = _UNITS[options.precision]
+        self._readers: dict[tuple[str, ...], DescribedReader] = {}
+        self._unit = UNITS[options.precision]
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Result]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Output]:
         """See `gateway.contract.MessageDecoder`."""
         if len(payload) > MAX_MESSAGE:
             return [refuse("length", payload, f"{len(payload)} bytes, {MAX_MESSAGE} allowed")]
@@ -103,7 +119,7 @@ class Decoder:
         lines = [line for line in found.text.splitlines() if line.strip() and not line.startswith("#")]
         return found.said(said for line in lines for said in self._line(topic, line.strip()))
 
-    def _line(self, topic: str, line: str) -> Iterator[Result]:
+    def _line(self, topic: str, line: str) -> Iterator[Output]:
         raw = line.encode()
         try:
             point = parse(line)
@@ -118,24 +134,24 @@ class Decoder:
         if time is not None and not EARLIEST <= time <= LATEST:
             yield refuse("range", raw, f"{point.time} {self._options.precision} is no time{_better(point.time)}")
             return
-        record = {**{TAGS + name: value for name, value in point.tags.items()}, **point.fields}
         unknown = [] if self._options.fields else self._unknown(kind, point)
         if len(unknown) == len(point.fields):
             words = f"{kind} has no field {', '.join(unknown)[:128]}: [fields.NAME] makes one"
             yield refuse("unsupported", raw, words)
             return
         yield from (Remark("left out", name, f"{kind} has no such field") for name in unknown)
-        for said in self._reader(kind, point).read(topic, record, raw, self._tags(point)):
+        message = {**point.fields, "tags": point.tags}
+        for said in self._reader(kind, point).read(topic, message, raw):
             if isinstance(said, Measurement):
                 sensor = point.tags.get("sensor") if self._options.sensor is None else said.sensor
-                yield said._replace(time=time, sensor=sensor)
+                yield said._replace(time=time, sensor=sensor, tags=self._tags(point))
             else:
                 yield said
 
     def _unknown(self, kind: str, point: Point) -> list[str]:
         return [name for name in point.fields if self._options.vocabulary.find(kind, name) is None]
 
-    def _reader(self, kind: str, point: Point) -> RecordReader:
+    def _reader(self, kind: str, point: Point) -> DescribedReader:
         """Return what reads such lines: by the fields of the options, or by the line's own names."""
         key = (kind,) if self._options.fields else (kind, *point.fields)
         reader = self._readers.get(key)
@@ -143,9 +159,9 @@ class Decoder:
             if len(self._readers) >= MOST_READERS:
                 self._readers.clear()
             unknown = self._unknown(kind, point)
-            named = self._options.fields or {name: Source(path=name) for name in point.fields if name not in unknown}
-            options = self._options.model_copy(update={"kind": kind, "fields": named})
-            reader = self._readers[key] = RecordReader(options)
+            own = {name: path_to(name) for name in point.fields if name not in unknown}
+            options = self._options.described(kind, self._options.fields or own)
+            reader = self._readers[key] = DescribedReader(options)
         return reader
 
     def _tags(self, point: Point) -> dict[str, str]:
@@ -159,7 +175,7 @@ class Decoder:
 
 def _better(time: int | None) -> str:
     """Return the precision by which a time would be one of ours, in words."""
-    fitting = [name for name, unit in _UNITS.items() if (time or 0) * unit in _NEAR]
+    fitting = [name for name, unit in UNITS.items() if EARLIEST <= (time or 0) * unit < PLAUSIBLE]
     return f'; precision = "{fitting[0]}" would make it one' if fitting else ""
 
 

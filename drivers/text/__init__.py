@@ -21,23 +21,26 @@ verified, or passed over, as ``checksum`` says. XML is read by a pattern only.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
-from drivers.common.field_values import Source
-from drivers.common.json_messages import MAX_MESSAGE, refuse
-from drivers.common.records import RecordOptions, RecordReader, Result, text_of
+from drivers.common.described import DescribedOptions, DescribedReader
+from drivers.common.field_sources import Sources
+from drivers.common.json_messages import MAX_MESSAGE, Output, refuse
+from drivers.common.records import name_of, text_of, with_named_fields
 from drivers.text import checksums
-from drivers.text.parsing import REST, Name, Parse, by_columns, by_pairs, by_pattern, by_widths, name_of
+from drivers.text.parsing import REST, Parse, by_columns, by_pairs, by_pattern, by_widths, names_in
 from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, MqttLink, Reject, SerialLink
 
 MOST_RECORDS = 10_000
 
 
-class TextOptions(RecordOptions):
+class TextOptions(DescribedOptions):
     """How a line is read; one of ``columns``, ``pairs`` and ``pattern``."""
 
+    fields: Sources = Field(default_factory=dict)
+    """A name for each field that is called otherwise, or a table with it as ``path``, and ``unit``, ``scale`` ..."""
     columns: tuple[str, ...] = Field(
         default=(), max_length=500, examples=[["temperature", "relative_humidity:%", ""]]
     )
@@ -52,6 +55,8 @@ class TextOptions(RecordOptions):
     """What stands between columns or pairs, where the usual does not."""
     assign: str | None = Field(default=None, min_length=1)
     """What stands between a name and its value."""
+    decimal: Literal[".", ","] = "."
+    """What stands before the fraction of a number."""
     records: str = "\n"
     """What stands between records; "" where a message is one record, whatever its lines."""
     ignore: str = "#"
@@ -61,77 +66,65 @@ class TextOptions(RecordOptions):
     checksum_after: str = Field(default="*", min_length=1)
     """What stands before the checksum."""
 
-    _names: tuple[Name, ...] = PrivateAttr(default=())
     _parse: Parse = PrivateAttr()
 
-    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 -- pydantic's
-        """Take the vocabulary, and work out how lines are read."""
-        super().model_post_init(context)
-        said = list(self.columns)
-        if self.pattern is not None:
-            said, self._parse = by_pattern(self.pattern)
-        self._names = tuple(name_of(one) for one in said if one != REST)
-        names = [one.name for one in self._names] + ([REST] if REST in said[-1:] else [])
-        if self.widths and len(self.widths) == len(names):
-            self._parse = by_widths(names, list(self.widths))
-        elif self.columns:
-            self._parse = by_columns(names, self.separator or (";" if self.decimal == "," else ","))
-        elif self.pairs:
-            self._parse = by_pairs(self.separator, self.assign, self.decimal)
+    @model_validator(mode="before")
+    @classmethod
+    def _names_are_fields(cls, data: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 -- pydantic's
+        if not isinstance(data, dict):
+            return data
+        columns, pattern = data.get("columns"), data.get("pattern")
+        if sum(map(bool, (columns, data.get("pairs"), pattern is not None))) != 1:
+            raise ValueError("say how a line is read: by columns, by pairs, or by a pattern")
+        said = [*columns] if isinstance(columns, list | tuple) else []
+        if isinstance(pattern, str):
+            by_pattern(pattern)
+            said = names_in(pattern)
+        names = [name_of(one) for one in said if isinstance(one, str) and one != REST]
+        data = with_named_fields(data, names, info.context)
+        if data.get("decimal") == "," and isinstance(data.get("fields"), dict):
+            data["fields"] = {name: _with_comma(one) for name, one in data["fields"].items()}
+        return data
 
     @model_validator(mode="after")
-    def _says_how_a_line_is_read(self) -> "TextOptions":
-        if sum((bool(self.columns), self.pairs, self.pattern is not None)) != 1:
-            raise ValueError("say how a line is read: by columns, by pairs, or by a pattern")
+    def _widths_are_of_columns(self) -> "TextOptions":
         if self.widths and len(self.widths) != len(self.columns):
             raise ValueError(f"{len(self.widths)} widths for {len(self.columns)} columns")
         if min(self.widths, default=1) < 1:
             raise ValueError("a column has at least one character")
-        taken = {*self.names_used(), "sensor", "time", ""}
-        for one in self._names:
-            if one.name not in taken:
-                raise ValueError(f'no field is taken from {one.name!r}: "" passes over what means nothing')
-        if not self.sources():
-            raise ValueError("name at least one field")
+        self._parse = self._way()
         return self
 
-    def names_used(self) -> set[str]:
-        """Return the names that fields, the sensor and the time are taken from."""
-        named = {source.path for source in self.sources().values()}
-        return named | {name for name in (self.sensor, self.time) if name is not None}
-
-    def sources(self) -> dict[str, Source]:
-        """See `RecordOptions`: fields that a column or place names itself are among them."""
-        taken = {source.path for source in self.fields.values()}
-        own = [one for one in self._names if one.name not in taken and self.vocabulary.find(self.kind, one.name)]
-        return {one.name: self.source_in(one.name, one.name, one.unit) for one in own} | self.fields
-
-    def where_sensor(self) -> str | None:
-        """See `RecordOptions`: the column ``sensor`` needs no further word."""
-        return self.sensor or next((one.name for one in self._names if one.name == "sensor"), None)
-
-    @property
-    def names_sensor(self) -> bool:
-        """Whether lines say whose they are."""
-        return self.where_sensor() is not None
-
-    def where_time(self) -> str | None:
-        """See `RecordOptions`: nor does the column ``time``."""
-        return self.time or next((one.name for one in self._names if one.name == "time"), None)
+    def _way(self) -> Parse:
+        if self.pattern is not None:
+            return by_pattern(self.pattern)
+        if self.pairs:
+            return by_pairs(self.separator, self.assign, self.decimal)
+        names = [one if one == REST else name_of(one).name for one in self.columns]
+        if self.widths:
+            return by_widths(names, list(self.widths))
+        return by_columns(names, self.separator or (";" if self.decimal == "," else ","))
 
     def parse(self, line: str) -> dict[str, str] | str:
         """Return the names and values of a line, or what is wrong with it."""
         return self._parse(line)
 
 
+def _with_comma(source: Any) -> Any:  # noqa: ANN401 -- as it was given
+    """Return a field's source, by which numbers have a decimal comma."""
+    if isinstance(source, str):
+        return {"path": source, "decimal_comma": True}
+    return {"decimal_comma": True, **source} if isinstance(source, dict) else source
+
+
 class Decoder:
-    """Reads lines of one description; keeps no state between them."""
+    """Reads lines of one description."""
 
     def __init__(self, options: TextOptions) -> None:
         self._options = options
-        self._reader = RecordReader(options)
+        self._reader = DescribedReader(options)
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Result]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Output]:
         """See `gateway.contract.MessageDecoder`."""
         if len(payload) > MAX_MESSAGE:
             return [refuse("length", payload, f"{len(payload)} bytes, {MAX_MESSAGE} allowed")]
@@ -153,7 +146,7 @@ class Decoder:
                 if record.strip() and not (options.ignore and record.lstrip().startswith(options.ignore)):
                     yield record
 
-    def _read(self, topic: str, line: str) -> Iterable[Result]:
+    def _read(self, topic: str, line: str) -> Iterable[Output]:
         raw, options = line.encode(), self._options
         if options.checksum is not None:
             line, wrong = checksums.split(line, options.checksum, options.checksum_after)

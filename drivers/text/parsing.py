@@ -3,7 +3,8 @@
 import csv
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+
+from drivers.common.records import name_of
 
 Parse = Callable[[str], dict[str, str] | str]
 """Returns the names and values of a line, or what is wrong with it."""
@@ -12,19 +13,6 @@ REST = "..."
 """The last column's name where any number of further ones may follow."""
 
 _PLACE = re.compile(r"\{([^{}]*)\}")
-
-
-class Name(NamedTuple):
-    """A column, or a place of a pattern: ``temperature``, ``relative_humidity:%``; "" for one that means nothing."""
-
-    name: str
-    unit: str
-
-
-def name_of(said: str) -> Name:
-    """Return the parts of a name as the options write it."""
-    name, _, unit = said.partition(":")
-    return Name(name.strip() if name.strip() != "-" else "", unit.strip())
 
 
 def by_columns(names: list[str], separator: str) -> Parse:
@@ -120,13 +108,18 @@ def _last_word(text: str, between: re.Pattern[str]) -> str:
     return between.split(text.strip())[-1].strip('"')
 
 
-def by_pattern(pattern: str) -> tuple[list[str], Parse]:
-    """Return the names in a pattern, as they are written, and what reads lines of it.
+def names_in(pattern: str) -> list[str]:
+    """Return the names in a pattern, as they are written."""
+    return _PLACE.split(pattern)[1::2]
+
+
+def by_pattern(pattern: str) -> Parse:
+    """Return what reads lines of a pattern.
 
     A value goes as far as the text behind it. White space stands for any other. ``ValueError`` says what is amiss.
     """
     texts = [_one_space(text) for text in _PLACE.split(pattern)[::2]]
-    said = _PLACE.split(pattern)[1::2]
+    said = names_in(pattern)
     if not said or any(mark in "".join(texts) for mark in "{}"):
         raise ValueError('a pattern has names in braces: "T={temperature} H={relative_humidity:%}"')
     if any(not text for text in texts[1:-1]):
@@ -150,7 +143,7 @@ def by_pattern(pattern: str) -> tuple[list[str], Parse]:
             at = end + len(text)
         return found
 
-    return said, parse
+    return parse
 
 
 def _one_space(text: str) -> str:

@@ -33,11 +33,17 @@ def test_a_form_is_read_however_it_is_encoded(payload: bytes) -> None:
     assert say(payload) == Measurement("air_quality", {"temperature": 21.5}, "roof")
 
 
-@pytest.mark.parametrize("payload", [b"", b"hello", b"{}", b"\xff\xfe", b"a=b"])
+@pytest.mark.parametrize("payload", [b"", b"hello", b"{}", b"\xff\xfe"])
 def test_what_is_no_form_of_ours_is_noise(payload: bytes) -> None:
     said = say(payload)
     assert isinstance(said, Reject)
     assert said.reason == "noise"
+
+
+def test_a_form_of_other_names_is_told_what_it_lacks() -> None:
+    said = say(b"a=b&c=1")
+    assert isinstance(said, Reject)
+    assert (said.reason, said.detail) == ("unsupported", "temperature: nothing at temp")
 
 
 def test_a_form_of_more_names_than_any_station_has_is_refused() -> None:

@@ -98,9 +98,10 @@ def test_what_is_no_line_protocol_is_noise(line: str) -> None:
         ({"fields": {"co2": "x"}}, "fields need a kind"),
         ({"kind": "air_quality", "measurements": {"a": "air_quality"}}, "set one of them"),
         ({"kind": "wether"}, "there are air_quality"),
-        ({"sensor": "room"}, "tags.NAME"),
+        ({"sensor": "topic:x"}, "sensor: write a topic level"),
+        ({"kind": "air_quality", "fields": {"co2": {"path": "x", "unit": "degC"}}}, "no unit of co2"),
         ({"kind": "air_quality", "fields": {"co3": "x"}}, "no field 'co3'"),
-        ({"kind": "air_quality", "fields": {"co2": "x"}, "time": "t"}, "precision says its unit"),
+        ({"kind": "air_quality", "fields": {"co2": "x"}, "time": "t"}, "Extra inputs"),
     ],
 )
 def test_options_that_can_never_work_are_refused(options: dict[str, Any], words: str) -> None:

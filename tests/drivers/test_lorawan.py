@@ -87,4 +87,5 @@ def test_options_that_can_never_work_are_refused(options: dict[str, Any], words:
 def test_a_topic_that_names_no_device_is_told(topic: str) -> None:
     said = say(b"016700eb", topic=topic, port=1)
     assert isinstance(said, Reject)
-    assert said.detail == "no device at topic:-2"
+    assert said.reason == "unsupported"
+    assert "-2" in said.detail

@@ -67,7 +67,7 @@ def test_a_line_is_read_as_the_options_say(line: str, options: dict[str, Any]) -
     ],
 )
 def test_pairs_may_be_written_in_many_ways(line: str) -> None:
-    wanted = {"temperature": "t", "relative_humidity": {"path": "h", "scale": 0.01}}
+    wanted = {"temperature": "t", "relative_humidity": {"path": "h", "unit": "%"}}
     assert fields(line, pairs=True, fields=wanted) == [BOTH]
 
 
@@ -92,8 +92,9 @@ def test_sensor_and_time_may_be_columns() -> None:
 
 
 def test_a_value_that_makes_no_sense_is_left_out_and_named() -> None:
-    left, said = say("21.5,err", columns=CSV["columns"])
-    assert left == Remark("left out", "relative_humidity", "'err' is no number")
+    left, said = say("21.5,wet", columns=CSV["columns"])
+    assert isinstance(left, Remark)
+    assert (left.kind, left.what) == ("left out", "relative_humidity")
     assert isinstance(said, Measurement)
     assert said.fields == {"temperature": 21.5}
 
@@ -109,7 +110,7 @@ def test_a_message_may_have_several_lines_and_some_say_nothing() -> None:
 
 def test_records_may_be_separated_by_something_else_or_by_nothing() -> None:
     assert len(fields("1,50;2,50", columns=CSV["columns"], records=";")) == 2
-    wanted = {"temperature": "T", "relative_humidity": {"path": "H", "scale": 0.01}}
+    wanted = {"temperature": "T", "relative_humidity": {"path": "H", "unit": "%"}}
     assert fields("T=21.5\nH=55\n", pairs=True, fields=wanted, records="") == [BOTH]
     assert fields("21.5\n55\n", columns=CSV["columns"], records="") == [BOTH]
 

@@ -13,7 +13,7 @@ HOME = {
     "kind": "air_quality",
     "sensor": "topic:1",
     "name": "topic:2",
-    "fields": {"temperature": "temp", "relative_humidity": {"path": "hum", "scale": 0.01}},
+    "fields": {"temperature": "temp", "relative_humidity": {"path": "hum", "unit": "%"}},
 }
 
 
@@ -76,7 +76,7 @@ def test_a_word_that_is_neither_is_refused_and_never_false() -> None:
         ({"fields": {}}, "at least one field"),
         ({"name": None}, "several fields need name"),
         ({"name": "temp"}, "a level of its topic"),
-        ({"sensor": "id"}, "the sensor is a topic level"),
+        ({"sensor": "id"}, "it is a topic level"),
         ({"fields": {"temperature": "t", "co2": "t"}}, "one field only"),
     ],
 )

@@ -18,7 +18,7 @@ SOURCE = {
         "sensor": "station",
         "time": "dateutc",
         "time_format": "s",
-        "fields": {"temperature": "temp", "relative_humidity": {"path": "hum", "scale": 0.01}},
+        "fields": {"temperature": "temp", "relative_humidity": {"path": "hum", "unit": "%"}},
     },
 }
 _SECOND = 1_000_000_000

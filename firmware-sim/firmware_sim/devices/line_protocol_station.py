@@ -18,7 +18,7 @@ SOURCE = {
         "fields": {
             "co2": "co2",
             "temperature": "temperature",
-            "relative_humidity": {"path": "humidity", "scale": 0.01},
+            "relative_humidity": {"path": "humidity", "unit": "%"},
         },
     },
 }

@@ -18,7 +18,7 @@ SOURCE = {
         "sensor": "topic:1",
         "layout": "<fHB",
         "names": ["t", "co2", "battery"],
-        "fields": {"temperature": "t", "battery_level": {"path": "battery", "scale": 0.01}},
+        "fields": {"temperature": "t", "battery_level": {"path": "battery", "unit": "%"}},
     },
 }
 

@@ -16,7 +16,7 @@ SOURCE = {
         "kind": "air_quality",
         "sensor": "topic:1",
         "name": "topic:2",
-        "fields": {"temperature": "temp", "relative_humidity": {"path": "hum", "scale": 0.01}},
+        "fields": {"temperature": "temp", "relative_humidity": {"path": "hum", "unit": "%"}},
     },
 }
 
