@@ -88,7 +88,7 @@ class Decoder:
     def __init__(self, _: Options) -> None:
         self._dusty: dict[str, None] = {}
 
-    def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark]:
+    def decode(self, topic: str, payload: bytes) -> Iterable[Output]:
         """See `gateway.contract.MessageDecoder`."""
         return [
             one._replace(raw=_CREDENTIAL.sub(rb"\1*", one.raw)) if isinstance(one, Reject) else one

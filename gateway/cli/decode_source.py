@@ -181,7 +181,9 @@ def _device(settings: SerialSourceSettings, wanted: str | None) -> SerialDeviceS
     devices = settings.all_devices()
     fitting = [one for one in devices if wanted in (None, one.driver, one.sensor)] or list(devices)
     if len(fitting) > 1:
-        raise NoSuchSource(f"several devices are on that line, name one: {', '.join(one.sensor or one.driver for one in devices)}")
+        raise NoSuchSource(
+            f"several devices are on that line, name one: {', '.join(one.sensor or one.driver for one in devices)}"
+        )
     return fitting[0]
 
 
