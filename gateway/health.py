@@ -59,8 +59,10 @@ def first_bytes(raw: bytes) -> str:
     """Return how bytes begin, as text where they are text."""
     try:
         text = raw[:64].decode()
-    except UnicodeDecodeError:
-        text = ""
+    except UnicodeDecodeError as error:
+        cut = error.start > 60  # in the middle of a letter
+        text = raw[: error.start].decode() if cut else ""
+    text = " ".join(text.split())
     return text if text and text.isprintable() else raw[:32].hex(" ")
 
 

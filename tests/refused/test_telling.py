@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.contract import Reject, Remark
-from gateway.health import BARREN_MESSAGES, BARREN_SECONDS, Health, SourceHealth
+from gateway.health import BARREN_MESSAGES, BARREN_SECONDS, Health, SourceHealth, first_bytes
 from gateway.refused import RefusedLevels
 from gateway.refused.telling import ENOUGH, MOST_REASONS, WINDOW, Barren, Reasons, Share, without_numbers
 from gateway.supervise import Liveness
@@ -96,6 +96,22 @@ def test_a_refused_message_is_logged_with_topic_words_and_first_bytes() -> None:
     assert logged[0]["source"] == "broker"
     assert logged[0]["detail"] == "no JSON"
     assert [one["begins"] for one in logged[:2]] == ["21.5", "ff 00"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (b'{"t": 1}', '{"t": 1}'),
+        (b'{\n  "t": 1\n}', '{ "t": 1 }'),
+        ("č".encode() * 100, "č" * 32),
+        (b"x" + "č".encode() * 100, "x" + "č" * 31),
+        (b"\xaa\xc0", "aa c0"),
+        (b"ok\x00", "6f 6b 00"),
+        (b"", ""),
+    ],
+)
+def test_bytes_are_shown_as_text_where_they_are_text(raw: bytes, shown: str) -> None:
+    assert first_bytes(raw) == shown
 
 
 def test_what_people_should_look_at_is_among_the_problems() -> None:
