@@ -94,7 +94,7 @@ class Aqs01(_Device):
 class Aqs02(Aqs01):
     """The same with carbon monoxide: 1 ppm is 1164.4 ug/m3 at 293 K."""
 
-    gas, most, factor = "co", 100, 1164.4148
+    gas, most, factor = "co", 100, 28_010 / 24.055
 
     def __init__(self) -> None:
         super().__init__(gas="co")
