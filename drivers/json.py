@@ -62,9 +62,15 @@ class Decoder:
 
 def _names(message: object) -> int:
     """Return how many names a message has, those of objects within objects included."""
-    if type(message) is dict:
-        return len(message) + sum(map(_names, message.values()))
-    return sum(map(_names, message)) if type(message) is list else 0
+    count, parts = 0, [message]  # a list and no recursion: JSON may be nested deeper than Python calls
+    while parts:
+        part = parts.pop()
+        if type(part) is dict:
+            count += len(part)
+            parts += part.values()
+        elif type(part) is list:
+            parts += part
+    return count
 
 
 def _twice(payload: bytes) -> Iterator[Remark]:

@@ -58,11 +58,9 @@ NOT_OF_THE_AIR = ("MS5837", "EZO")
 """Parts that stand in water."""
 SIZES = {"0.3": "03", "0.5": "05", "1": "1", "2.5": "25", "5": "5", "10": "10"}
 COUNTS = {"0_5": "05", "1_0": "1", "2_5": "25", "4_0": "4", "10": "10"}
+DUST = {"pm1": ("1", "1_0", "1.0"), "pm25": ("2.5", "2_5"), "pm4": ("4", "4_0", "4.0"), "pm10": ("10",)}
 TABLE = {
-    **{name: Term("pm1") for name in ("PM1", "PM1_0", "PM1.0")},
-    **{name: Term("pm25") for name in ("PM2.5", "PM2_5")},
-    **{name: Term("pm4") for name in ("PM4", "PM4_0", "PM4.0")},
-    "PM10": Term("pm10"),
+    **{f"PM{size}": Term(name) for name, sizes in DUST.items() for size in sizes},
     **{f"PB{size}": Term(f"particles_above_{name}", PER_DECILITRE) for size, name in SIZES.items()},
     **{f"NCPM{size}": Term(f"particles_up_to_{name}") for size, name in COUNTS.items()},
     "TYPSIZ": Term("typical_particle_size"),

@@ -82,9 +82,9 @@ class Decoder:
         left_out = {"illuminance"} if message.get("illuminance_lux") is not None else set()
         if message.get("battery") is None:
             left_out.add("voltage")
-        for name in ("occupancy", "presence"):
-            if type(moved := message.get(name)) is bool:
-                message[name] = int(moved)
+        for motion in ("occupancy", "presence"):
+            if type(moved := message.get(motion)) is bool:
+                message[motion] = int(moved)
         said = [(key, value) for key, value in message.items() if value is not None and key not in left_out]
         return report(said, TABLE, name, payload, time)
 

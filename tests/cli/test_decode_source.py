@@ -72,7 +72,7 @@ def test_what_comes_in_by_a_pipe_is_the_message_as_it_is(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"2155")))
     found = told(capsys, "json", "-", "--topic", "ref/a", "--config", file)
     assert found["stored"] == []
-    assert found["refused"] == [{"reason": "unsupported", "detail": "nothing at t"}]
+    assert found["refused"] == [{"reason": "unsupported", "detail": "temperature: nothing at t"}]
 
 
 def test_the_topic_tells_which_source_is_meant_and_a_stranger_is_parked(file: str, capsys: Printed) -> None:
@@ -96,7 +96,7 @@ def test_people_are_told_what_would_never_come_and_what_is_refused(file: str, ca
     assert capsys.readouterr().out.splitlines() == [
         "source stations, topic other/a",
         "it would never come: stations asks for ref/+",
-        "refused and kept: unsupported: nothing at t",
+        "refused and kept: unsupported: temperature: nothing at t",
         '    {"x":1}',
     ]
 

@@ -1,6 +1,7 @@
 """Ecowitt: imperial units, a time with spaces in it, and a credential that nobody may see."""
 
 import json
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -13,7 +14,8 @@ POST = {"PASSKEY": KEY, "stationtype": "GW2000A", "dateutc": "2026-03-01 06:07:0
 
 
 def _say(payload: bytes) -> list[Measurement | Reject | Remark]:
-    return list(Decoder(Options()).decode("ecowitt/roof", payload))
+    decoder: Any = Decoder(Options())
+    return list(decoder.decode("ecowitt/roof", payload))
 
 
 def _post(**parts: object) -> list[Measurement | Reject | Remark]:
