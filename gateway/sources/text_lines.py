@@ -12,7 +12,7 @@ LONGEST = 16 * 1024
 """Bytes of the longest line, where the driver would take more: what prints lines has little memory."""
 SHOWN = 64
 """Bytes of a line that is refused here which are shown."""
-SILENCE = 50_000_000
+SILENCE = 20_000_000
 """Nanoseconds without a byte, after which the next one begins a line: adapters gather bytes for 16 ms."""
 
 Result = Measurement | Reject | Remark

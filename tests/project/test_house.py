@@ -120,7 +120,7 @@ UNDATED = {
     *("actility", "adec_tdc", "moko_lw009", "natch", "pni_placepod"),
     *("form", "json", "lorawan", "struct", "text", "value"),
 }
-"""Drivers and codecs whose sources say of no edition that they are, and those that follow a description of one's own."""
+"""Drivers and codecs whose sources say of no edition that they are, and those that read what one describes."""
 
 
 def _source(docstring: str) -> str:
