@@ -41,25 +41,25 @@ def test_a_field_that_the_measurement_cannot_hold_is_left_out_and_named() -> Non
 
 
 def test_measurements_are_translated_and_others_refused() -> None:
-    said = say("co2ampel,sensor=a co2=1\ncpu,host=b usage=5", measurements={"co2ampel": "air_quality"})
-    assert said[0] == Measurement("air_quality", {"co2": 1.0}, "a")
+    said = say("co2ampel,sensor=a co2=401\ncpu,host=b usage=5", measurements={"co2ampel": "air_quality"})
+    assert said[0] == Measurement("air_quality", {"co2": 401.0}, "a")
     assert isinstance(said[1], Reject)
     assert said[1].detail == "no measurement is configured for 'cpu'"
 
 
 def test_tags_stay_and_those_that_the_gateway_sets_get_another_name() -> None:
-    (said,) = say("air_quality,sensor=a,city=b,room=3 co2=1")
+    (said,) = say("air_quality,sensor=a,city=b,room=3 co2=401")
     assert isinstance(said, Measurement)
     assert said.tags == {"own_city": "b", "room": "3"}
 
 
 def test_two_lines_whose_tags_differ_stay_two_series_when_the_topic_names_the_sensor() -> None:
-    said = say("air_quality,sensor=a co2=1\nair_quality,sensor=b co2=2", sensor="topic:1")
+    said = say("air_quality,sensor=a co2=401\nair_quality,sensor=b co2=402", sensor="topic:1")
     assert [one.tags for one in said if isinstance(one, Measurement)] == [{"own_sensor": "a"}, {"own_sensor": "b"}]
 
 
 def test_the_tags_that_are_kept_can_be_chosen() -> None:
-    (said,) = say("air_quality,sensor=a,host=x,room=3 co2=1", tags=["room"])
+    (said,) = say("air_quality,sensor=a,host=x,room=3 co2=401", tags=["room"])
     assert isinstance(said, Measurement)
     assert said.tags == {"room": "3"}
 
@@ -68,7 +68,7 @@ def test_the_tags_that_are_kept_can_be_chosen() -> None:
     ("precision", "number"), [("ns", NOON), ("us", NOON // 1000), ("ms", NOON // 10**6), ("s", NOON // 10**9)]
 )
 def test_the_time_is_in_the_precision_that_is_set(precision: str, number: int) -> None:
-    (said,) = say(f"air_quality,sensor=a co2=1 {number}", precision=precision)
+    (said,) = say(f"air_quality,sensor=a co2=401 {number}", precision=precision)
     assert isinstance(said, Measurement)
     assert said.time == NOON
 
@@ -77,14 +77,14 @@ def test_the_time_is_in_the_precision_that_is_set(precision: str, number: int) -
     ("set_", "number", "better"), [("ns", NOON // 10**9, "s"), ("ns", NOON // 10**6, "ms"), ("s", NOON, "ns")]
 )
 def test_a_time_in_another_precision_is_refused_and_that_one_named(set_: str, number: int, better: str) -> None:
-    (said,) = say(f"air_quality,sensor=a co2=1 {number}", precision=set_)
+    (said,) = say(f"air_quality,sensor=a co2=401 {number}", precision=set_)
     assert isinstance(said, Reject)
     assert said.detail.endswith(f'precision = "{better}" would make it one')
 
 
 @pytest.mark.parametrize(
     "line",
-    ["", "air_quality", "air_quality co2", "air_quality co2=", "a,b co2=1", "a co2=1 x", "a co2=1,", '{"a":1}'],
+    ["", "air_quality", "air_quality co2", "air_quality co2=", "a,b co2=401", "a co2=401 x", "a co2=401,", '{"a":1}'],
 )
 def test_what_is_no_line_protocol_is_noise(line: str) -> None:
     (said,) = say(line, kind="air_quality")

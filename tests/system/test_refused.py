@@ -71,7 +71,7 @@ async def test_what_a_wrong_path_refused_is_stored_once_after_it_was_mended_unde
     assert await kept(gateway) == MESSAGES, "what the broker sent again was kept again"
     assert values(gateway) == Counter()
     logged = gateway.logged(event="message refused", often="new")
-    assert {(entry["source"], entry["detail"]) for entry in logged} == {("broker", "nothing at wrong")}
+    assert {(entry["source"], entry["detail"]) for entry in logged} == {("broker", "co2: nothing at wrong")}
 
     gateway.configuration.write_text(gateway.configuration.read_text().replace("wrong", "v"), encoding="utf-8")
     gateway._parts = gateway._parts.replace("wrong", "v")
