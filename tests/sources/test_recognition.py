@@ -54,3 +54,10 @@ def test_a_refusal_of_what_the_driver_knows_stays_as_it_is(reason: str) -> None:
 def test_a_long_message_costs_no_more_than_its_beginning() -> None:
     for payload in (b"a=" * 100_000, b"a,b=c" * 50_000, b" " * 200_000):
         explain_refusal(REFUSED, payload, "other")
+
+
+def test_a_bare_number_on_a_source_of_json_is_told_its_driver() -> None:
+    said = Reject("unsupported", b"", "temperature: nothing at t")
+    assert explain_refusal(said, b"21.5", "json").detail.endswith('this looks like a bare value: driver = "value"')
+    assert explain_refusal(said, b'{"temp": 5}', "json") is said
+    assert explain_refusal(said, b"21.5", "value") is said
