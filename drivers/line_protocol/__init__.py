@@ -73,6 +73,8 @@ class LineProtocolOptions(Options):
     def _can_work(self) -> "LineProtocolOptions":
         if self.kind and self.measurements:
             raise ValueError("kind is of all lines, measurements of some: set one of them")
+        if self.sensor is not None and self.sensor.startswith("tag:"):
+            raise ValueError(f"sensor: a tag is written {TAGS}{self.sensor.removeprefix('tag:')}")
         if self.fields and not self.kind:
             raise ValueError("fields need a kind")
         example: dict[str, Any] = dict(self.fields) or {

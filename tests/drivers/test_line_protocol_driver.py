@@ -127,3 +127,8 @@ def test_no_line_costs_more_than_a_refusal(line: str) -> None:
         parse(line)
     except NotLineProtocol as error:
         assert str(error)  # noqa: PT017 -- most lines are none, and some are
+
+
+def test_a_tag_written_as_a_topic_is_told_its_right_form() -> None:
+    with pytest.raises(ValidationError, match=r"a tag is written tags\.host"):
+        DRIVER.options.model_validate({"sensor": "tag:host"}, context=OWN)
