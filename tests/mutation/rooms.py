@@ -32,6 +32,7 @@ ROOMS = {
             "tests/ingest/test_committer.py",
             "tests/delivery",
             "tests/daemon/test_housekeeping.py",
+            "tests/cli/test_spool.py",
         ),
     ),
     "ingest": Room(
