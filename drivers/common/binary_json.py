@@ -30,6 +30,10 @@ class Bytes:
         self.at = end
         return taken
 
+    def kind_at(self, place: int) -> int:
+        """Return the first three bits of a byte that was taken: CBOR's major type."""
+        return self._data[place] >> 5
+
     def number(self, size: int) -> int:
         """Return the next bytes as a number without a sign."""
         return int.from_bytes(self.take(size), "big")

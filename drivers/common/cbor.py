@@ -12,6 +12,10 @@ _BREAK = object()
 _SIMPLE = {20: False, 21: True, 22: None, 23: None}
 _NEGATIVE, _BYTES, _TEXT, _LIST, _MAP, _TAG = 1, 2, 3, 4, 5, 6
 _INDEFINITE = 31
+_BIG = (2, 3)
+"""The tags of whole numbers that are written as bytes: what is below zero has the second."""
+LONGEST_NUMBER = 64
+"""Bytes of such a number; a longer one stays hexadecimal, for no field takes it, and it could not be written out."""
 
 
 def read(payload: bytes) -> Any:  # noqa: ANN401 -- as JSON may hold anything
@@ -100,12 +104,13 @@ def _map(data: Bytes, size: int | None, depth: int) -> dict[str, Any]:
 
 
 def _tagged(tag: int, data: Bytes, depth: int) -> Any:  # noqa: ANN401 -- the same
+    start = data.at
     content = _item(data, depth + 1)
     if content is _BREAK:
         raise Malformed(f"a tag of nothing at byte {data.at - 1}")
-    if tag in (2, 3) and isinstance(content, str):
+    if tag in _BIG and data.kind_at(start) == _BYTES and len(content) <= 2 * LONGEST_NUMBER:
         whole = int(content or "0", 16)
-        return whole if tag == 2 else -1 - whole
+        return whole if tag == _BIG[0] else -1 - whole
     match content:
         case [int(exponent), int(mantissa)] if tag == 4 and abs(exponent) < 300:
             return float(f"{mantissa}e{exponent}")

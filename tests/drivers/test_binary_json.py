@@ -189,6 +189,20 @@ def test_lists_may_be_nested_as_deep_as_devices_do() -> None:
             read(byte * (DEEPEST + 1) + b"\x01")
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("c26178", "x"), ("c3626666", "ff"), ("c28102", [2]), ("c25f4101420002ff", 0x010002), ("c240", 0), ("c340", -1)],
+)
+def test_the_tag_of_a_big_number_is_passed_over_before_what_is_no_bytes(written: str, meant: object) -> None:
+    assert cbor.read(bytes.fromhex(written)) == meant
+
+
+def test_a_number_that_is_too_long_for_any_field_stays_hexadecimal() -> None:
+    assert cbor.read(b"\xc2\x58\x40" + b"\xff" * 64) == 2**512 - 1
+    assert cbor.read(b"\xc2\x59\x10\x00" + b"\xff" * 4096) == "ff" * 4096
+    assert cbor.read(b"\xc4\x82\x03\xc2\x59\x10\x00" + b"\xff" * 4096) == [3, "ff" * 4096]
+
+
 @given(st.binary(max_size=60))
 def test_no_bytes_cost_more_than_a_refusal(data: bytes) -> None:
     for read in (cbor.read, msgpack.read):
