@@ -122,12 +122,13 @@ class Remark(NamedTuple):
     """Something that a person should know of a message or frame which was read all the same; counted, and said once.
 
     kind     "left out": a part had no sense, and the rest was read without it; "mended": it was not quite in its
-             format, and no value depended on that; "doubtful": a value looks like another unit or meaning than set
+             format, and no value depended on that; "doubtful": a value looks like another unit or meaning than set;
+             "empty": it was understood to the end, and holds nothing to store: a comment, a birth, a value repeated
     what     the part, in words that stay the same from one message to the next: a field's name, a kind of mending
     detail   what was found this time
     """
 
-    kind: Literal["left out", "mended", "doubtful"]
+    kind: Literal["left out", "mended", "doubtful", "empty"]
     what: str
     detail: str = ""
 
@@ -231,7 +232,7 @@ class MessageDecoder(Protocol):
     """One per MQTT source."""
 
     def decode(self, topic: str, payload: bytes) -> Iterable[Measurement | Reject | Remark | Uplink | Command]:
-        """Return what one whole message says; never raise."""
+        """Return what one whole message says; never raise, and never return nothing: see `Remark` for "empty"."""
 
 
 @dataclass(frozen=True, slots=True)

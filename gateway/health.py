@@ -77,7 +77,7 @@ class SourceHealth:
     retained: int = 0
     commands: int = 0
     empty: int = 0
-    """Messages that have nothing to store: a node's birth, or what only had the driver ask for more."""
+    """Messages that were understood and hold nothing to store: a node's birth, or what only has the driver ask."""
     rejects: Counter[str] = field(default_factory=Counter)
     last_rejects: deque[Rejected] = field(default_factory=lambda: deque(maxlen=REJECTS_KEPT))
     remarks: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -121,7 +121,8 @@ class SourceHealth:
         key = (remark.kind, remark.what)
         self.remarks[key if key in self.remarks or len(self.remarks) < MOST_REMARKS else (remark.kind, "other")] += 1
         if often := self._reasons.note(remark.kind, remark.what, self.link.clock.monotonic()):
-            structlog.get_logger().warning(
+            log = structlog.get_logger()
+            (log.info if remark.kind == "empty" else log.warning)(
                 f"message {remark.kind}",
                 source=self.link.name,
                 topic=topic,

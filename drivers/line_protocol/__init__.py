@@ -119,6 +119,8 @@ class Decoder:
         if found is None:
             return [refuse("noise", payload, "no line protocol: no text")]
         lines = [line for line in found.text.splitlines() if line.strip() and not line.startswith("#")]
+        if not lines:
+            return [Remark("empty", "comments only")]
         return found.said(said for line in lines for said in self._line(topic, line.strip()))
 
     def _line(self, topic: str, line: str) -> Iterator[Output]:

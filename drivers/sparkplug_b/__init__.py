@@ -15,7 +15,8 @@ Worked: after an NBIRTH with seq 0, a DBIRTH of ``air`` with seq 1 says: pm25, a
 The sensor is GROUP/NODE, or GROUP/NODE/DEVICE. A metric with a name of the vocabulary is that field; others are named
 by the option ``fields``. Times are those of the edge node, milliseconds UTC, and are a reading's identity: a birth
 repeats old values, and none is read twice (after a restart of the gateway, as the same point). What is null,
-transient, or not of good quality is no reading.
+transient, or not of good quality is left out and named, but in a birth, which names what has no value yet.
+A message whose metrics mean no field at all is refused with their names, for ``fields`` may take them up.
 
 Every message has a number, 0 to 255 and around, counted over node and devices; encoders that leave zeros out write no
 number for 0, no alias 0, and no value for a zero. Where a number is missing, or no birth was heard, an alias could
@@ -38,17 +39,17 @@ from drivers.common.field_values import FieldReader, check_sources
 from drivers.common.json_messages import MAX_MESSAGE, refuse
 from drivers.common.protobuf import Malformed
 from drivers.common.times import moment
-from drivers.sparkplug_b.devices import Meaning, Unborn
+from drivers.sparkplug_b.devices import Meaning, Said, Unborn
 from drivers.sparkplug_b.nodes import Node, Nodes
 from drivers.sparkplug_b.payload import Payload, parse, rebirth
 from drivers.sparkplug_b.values import Refused
-from gateway.contract import VOCABULARY, Command, Driver, Kind, Measurement, MqttLink, Options, Reject
+from gateway.contract import VOCABULARY, Command, Driver, Kind, Measurement, MqttLink, Options, Reject, Remark
 
 KINDS = ("air_quality", "parking", "traffic")
 WITH_DEVICE = {"NBIRTH": False, "NDATA": False, "NDEATH": False, "DBIRTH": True, "DDATA": True, "DDEATH": True}
 FROM_HOSTS = ("NCMD", "DCMD")
 
-Output = Measurement | Reject | Command
+Output = Measurement | Reject | Remark | Command
 
 
 class SparkplugOptions(Options):
@@ -102,7 +103,7 @@ class Decoder:
             return [refuse("length", payload, f"{len(payload)} bytes, {MAX_MESSAGE} allowed")]
         space, group, verb, name, device = (*topic.split("/", 4), "", "", "", "")[:5]
         if space == "spBv1.0" and (verb in FROM_HOSTS or group == "STATE"):
-            return []
+            return [Remark("empty", "what a host says to edge nodes")]
         sensor = f"{group}/{name}/{device}" if device else f"{group}/{name}"
         fits = group and name and "/" not in device and len(sensor) <= 128 and sensor.isprintable()
         fits = fits and "+" not in sensor and "#" not in sensor
@@ -115,21 +116,23 @@ class Decoder:
         except Refused as error:
             return [refuse(error.reason, payload, str(error))]
         node = self._nodes.get(group, name)
-        said, problem = self._hear(node, verb, device, message)
+        readings, remarks, problem = self._hear(node, verb, device, message)
+        said: list[Output] = [*remarks, *readings]
         self._nodes.bound(node, node.devices.get(device))
         if problem is not None:
             why = f"; {node.why}" if isinstance(problem, Unborn) else ""
             said.append(refuse(problem.reason, payload, f"{problem}{why}"))
         if isinstance(problem, Unborn) or (node.expected is None and verb != "NDEATH"):
             said.append(Command(f"spBv1.0/{group}/NCMD/{name}", rebirth(message.time)))
-        return said
+        return said or [Remark("empty", f"{verb} without a reading")]
 
-    def _hear(self, node: Node, verb: str, name: str, message: Payload) -> tuple[list[Output], Refused | None]:
+    def _hear(self, node: Node, verb: str, name: str, message: Payload) -> Said:
         if verb == "NDEATH":
             if node.bd_seq not in (None, message.bd_seq):
-                return [], None  # the will of an earlier connection, which may come after the next birth
+                # It may come after the next birth.
+                return Said(remarks=[Remark("empty", "the will of an earlier connection")])
             node.forget("it is offline")
-            return [event for device in node.devices.values() for event in device.offline(None)], None
+            return Said([event for device in node.devices.values() for event in device.offline(None)])
         if verb == "NBIRTH":
             node.leaves_zeros_out = message.seq is None
             node.born(message.seq or 0, message.bd_seq)
@@ -140,14 +143,16 @@ class Decoder:
         device, birth = node.device(name), verb.endswith("BIRTH")
         if verb == "DDEATH":
             device.forget()
-            return [*device.offline(moment(message.time, "ms") if self._own_time else None)], None
+            return Said(device.offline(moment(message.time, "ms") if self._own_time else None))
         if birth:
             device.born(message.metrics, self._meanings, self._kind)
-        current = birth and not self._own_time  # of some time or other
-        said, problem = ([], None) if current else device.say(message, self._meanings, own_time=self._own_time)
+        if birth and not self._own_time:  # its values are of some time or other
+            said = Said()
+        else:
+            said = device.say(message, self._meanings, own_time=self._own_time, birth=birth)
         if node.expected is None:
             device.forget()
-        return [*said], problem
+        return said
 
 
 DRIVER = Driver(

@@ -9,9 +9,11 @@ from drivers.common.text_values import LeftOut
 from drivers.common.times import moment
 from drivers.sparkplug_b.payload import Metric, Payload
 from drivers.sparkplug_b.values import Refused, value_of
-from gateway.contract import FieldValue, Measurement
+from gateway.contract import FieldValue, Measurement, Remark
 
 _KINDS = ("parking", "air_quality", "traffic")
+_OF_THE_PROTOCOL = ("bdSeq", "Node Control/", "Device Control/", "Properties/")
+"""How the names begin of what a birth says about the node itself."""
 
 
 class Meaning(NamedTuple):
@@ -51,6 +53,17 @@ class Reading(NamedTuple):
     value: FieldValue
 
 
+class Said(NamedTuple):
+    """What a message says: readings, what is left out of it, and the first of what could not be read."""
+
+    readings: Iterable[Measurement] = ()
+    remarks: Iterable[Remark] = ()
+    problem: Refused | None = None
+
+
+_REPEATED = Remark("empty", "values that were said before")
+
+
 @dataclass(slots=True)
 class Device:
     """A device, or the node's own metrics; ``kind`` is that of fields that several measurements share."""
@@ -88,38 +101,51 @@ class Device:
         for known in self.known.values():
             known.datatype = None
 
-    def say(
-        self, message: Payload, meanings: Meanings, *, own_time: bool
-    ) -> tuple[list[Measurement], Refused | None]:
-        """Return the readings in a message, and the first of what could not be read."""
+    def say(self, message: Payload, meanings: Meanings, *, own_time: bool, birth: bool) -> Said:
+        """Return what a message says; where it has readings, nothing is said of metrics that mean no field."""
         readings: dict[tuple[int | None, str], dict[str, FieldValue]] = {}
+        remarks: dict[Remark, None] = {}
+        strangers: list[str] = []
         problem = None
         for metric in message.metrics:
             try:
                 found = self._read(metric, meanings, message.time, own_time=own_time)
             except Refused as error:
                 problem = problem or error
-            else:
-                if found is not None:
-                    readings.setdefault((found.time, found.kind), {})[found.field] = found.value
+                continue
+            if isinstance(found, Reading):
+                readings.setdefault((found.time, found.kind), {})[found.field] = found.value
+            elif found is None:
+                strangers += [] if _is_of_the_protocol(metric) else [_name_of(metric)]
+            elif not (birth and metric.absent):  # a birth names metrics that have no value yet
+                remarks[found] = None
         self.heard.update(kind for _, kind in readings)
-        return [Measurement(kind, fields, self.sensor, time) for (time, kind), fields in readings.items()], problem
+        said = [Measurement(kind, fields, self.sensor, time) for (time, kind), fields in readings.items()]
+        if said:
+            remarks.pop(_REPEATED, None)
+        elif strangers:
+            remarks[Remark("left out", "metrics of no known field", ", ".join(strangers)[:256])] = None
+        return Said(said, remarks, problem)
 
     def offline(self, time: int | None) -> list[Measurement]:
         """Return the event offline for each kind of reading it gave, at ``time``, or None for now."""
         kinds, self.heard = sorted(self.heard), set()
         return [Measurement(kind, {"event": "offline"}, self.sensor, time) for kind in kinds]
 
-    def _read(self, metric: Metric, meanings: Meanings, sent: int | None, *, own_time: bool) -> Reading | None:
-        """Return what a metric says, None where that is nothing, or was said before; raises `Refused`.
+    def _read(
+        self, metric: Metric, meanings: Meanings, sent: int | None, *, own_time: bool
+    ) -> Reading | Remark | None:
+        """Return what a metric says, or why that is no reading; None for what means no field. Raises `Refused`.
 
         ``sent`` is the message's time in milliseconds, for metrics without.
         """
         known = self._find(metric, meanings)
-        if known is None or metric.absent:
+        if known is None:
             return None
         name, kinds, reader = known.meaning
         path = reader.source.path
+        if metric.absent:
+            return Remark("left out", path, "null, transient, or not of good quality")
         try:
             value = reader.read(value_of(metric.written, metric.datatype or known.datatype or 0))
         except Refused as error:
@@ -130,15 +156,10 @@ class Device:
         if kind is None:
             raise Refused("unsupported", f"{path} may be of several measurements: set the option kind")
         if not own_time:
-            return None if metric.historical else Reading(None, kind, name, value)
-        time = moment(sent if metric.time is None else metric.time, "ms")
-        if time is None:
-            raise Refused("range", f"{path} has no time that can be")
-        if not metric.historical:
-            if known.last == (time, value):
-                return None
-            known.last = (time, value)
-        return Reading(time, kind, name, value)
+            if metric.historical:
+                return Remark("left out", path, "a stored value, whose time does not count: the option time")
+            return Reading(None, kind, name, value)
+        return _dated(Reading(None, kind, name, value), known, metric, sent)
 
     def _find(self, metric: Metric, meanings: Meanings) -> Known | None:
         if metric.name is None:
@@ -152,3 +173,23 @@ class Device:
         if metric.datatype is None and known.datatype is None:
             raise Unborn(f"no birth says the datatype of {metric.name}")
         return known
+
+
+def _dated(reading: Reading, known: Known, metric: Metric, sent: int | None) -> Reading | Remark:
+    """Return a reading with its own time, or the remark that it was said before; raises `Refused`."""
+    time = moment(sent if metric.time is None else metric.time, "ms")
+    if time is None:
+        raise Refused("range", f"{known.meaning.reader.source.path} has no time that can be")
+    if not metric.historical:
+        if known.last == (time, reading.value):
+            return _REPEATED
+        known.last = (time, reading.value)
+    return reading._replace(time=time)
+
+
+def _name_of(metric: Metric) -> str:
+    return f"alias {metric.alias}" if metric.name is None else metric.name[:64]
+
+
+def _is_of_the_protocol(metric: Metric) -> bool:
+    return metric.name is not None and metric.name.startswith(_OF_THE_PROTOCOL)

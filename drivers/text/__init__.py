@@ -31,7 +31,7 @@ from drivers.common.json_messages import MAX_MESSAGE, Output, refuse
 from drivers.common.records import name_of, text_of, with_named_fields
 from drivers.text import checksums
 from drivers.text.parsing import REST, Parse, by_columns, by_pairs, by_pattern, by_widths, names_in
-from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, MqttLink, Reject, SerialLink
+from gateway.contract import DEVICE_KINDS, VOCABULARY, Driver, MqttLink, Reject, Remark, SerialLink
 
 MOST_RECORDS = 10_000
 
@@ -134,6 +134,8 @@ class Decoder:
         records = list(self._records(found.text))
         if len(records) > MOST_RECORDS:
             return [refuse("length", payload, f"{len(records)} records, {MOST_RECORDS} allowed")]
+        if not records:
+            return [Remark("empty", "comments only")]
         return found.said(said for record in records for said in self._read(topic, record))
 
     def _records(self, text: str) -> Iterator[str]:

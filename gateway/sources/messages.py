@@ -15,6 +15,9 @@ from gateway.sources.uplinks import measurements_of
 BEGINNING = 4096
 """Bytes that are kept of a message that is too long to be read."""
 
+NOTHING = "the driver makes nothing of it"
+"""What is said of a message of which its driver says nothing itself."""
+
 
 class MessageReader:
     """Reads the messages of one source; ``codecs`` finds the codec that is configured for a device.
@@ -75,8 +78,10 @@ class MessageReader:
                 measured |= self._accept(result, delivery, rest, retained=retained)
         if rest:
             self._conclude(topic, payload, rest, delivery, measured=measured, retained=retained)
-        elif not measured:
+        elif not measured and commands:
             self._health.empty += 1
+        elif not measured:
+            self._keep(topic, payload, [Reject("unsupported", b"", NOTHING)], delivery, retained=retained)
         return commands
 
     def refuse(self, topic: str, payload: bytes, words: str, delivery: Delivery) -> None:
@@ -115,7 +120,9 @@ class MessageReader:
         rejects = [one for one in rest if isinstance(one, Reject)]
         for remark in remarks:
             self._health.remarked(remark, topic)
-        if not measured and not rejects:
+        if not measured and all(isinstance(one, Remark) and one.kind == "empty" for one in rest):
+            self._health.empty += 1
+        elif not measured and not rejects:
             rejects = [Reject("unsupported", b"", "; ".join(f"{one.kind}: {one.what}" for one in remarks))]
         if rejects:
             self._keep(topic, payload, rejects, delivery, retained=retained)

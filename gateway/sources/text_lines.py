@@ -7,6 +7,7 @@ comes before the first end of a line is a message only where the line was silent
 from collections.abc import Iterable, Iterator
 
 from gateway.contract import Measurement, MessageDecoder, Reject, Remark
+from gateway.sources.messages import NOTHING
 
 LONGEST = 16 * 1024
 """Bytes of the longest line, where the driver would take more: what prints lines has little memory."""
@@ -75,6 +76,5 @@ class TextLines:
             yield Reject("noise", line[:SHOWN], "a line whose beginning was not heard")
             return
         # Of what a decoder returns, requests and LoRaWAN payloads have no way from a serial line.
-        for said in self._decoder.decode("", line):
-            if isinstance(said, Measurement | Reject | Remark):
-                yield said
+        found = [one for one in self._decoder.decode("", line) if isinstance(one, Measurement | Reject | Remark)]
+        yield from found or [Reject("unsupported", line[:SHOWN], NOTHING)]

@@ -201,7 +201,9 @@ def test_no_message_raises(driver: Driver) -> None:
     @LAW
     @given(st.one_of(spoiled, foreign))
     def law(message: tuple[str, bytes]) -> None:
-        for output in decoder.decode(*message):
+        said = list(decoder.decode(*message))
+        assert said, "a message of which nothing is said is nowhere"
+        for output in said:
             assert isinstance(output, Measurement | Reject | Remark | Uplink | Command)
 
     law()
@@ -224,7 +226,9 @@ def test_no_value_in_the_wrong_place_raises(driver: Driver) -> None:
                 inside[place] = data.draw(VALUES)
                 break
             inside = inside[place]
-        for output in decoder.decode(topic, json.dumps(changed).encode()):
+        said = list(decoder.decode(topic, json.dumps(changed).encode()))
+        assert said, "a message of which nothing is said is nowhere"
+        for output in said:
             assert isinstance(output, Measurement | Reject | Remark | Uplink | Command)
 
     law()

@@ -40,6 +40,10 @@ def test_a_field_that_the_measurement_cannot_hold_is_left_out_and_named() -> Non
     assert said.detail == "air_quality has no field rain, x: [fields.NAME] makes one"
 
 
+def test_a_message_of_comments_says_that_it_is_empty() -> None:
+    assert say("# written by hand\n#") == [Remark("empty", "comments only")]
+
+
 def test_measurements_are_translated_and_others_refused() -> None:
     said = say("co2ampel,sensor=a co2=401\ncpu,host=b usage=5", measurements={"co2ampel": "air_quality"})
     assert said[0] == Measurement("air_quality", {"co2": 401.0}, "a")

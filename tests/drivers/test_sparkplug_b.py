@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from drivers.sparkplug_b import DRIVER, Decoder, SparkplugOptions
 from drivers.sparkplug_b.nodes import Nodes
 from drivers.sparkplug_b.payload import MAX_METRICS
-from gateway.contract import Command, FieldValue, Measurement, Reject
+from gateway.contract import Command, FieldValue, Measurement, Reject, Remark
 
 PAYLOAD = {"timestamp": (1, "UINT64"), "metrics": (2, "Metric*"), "seq": (3, "UINT64"), "uuid": (4, "STRING")}
 METRIC = {"name": (1, "STRING"), "alias": (2, "UINT64"), "timestamp": (3, "UINT64"), "datatype": (4, "UINT32")}
@@ -73,6 +73,10 @@ def metric(name: str | None = None, datatype: int | None = None, **more: Any) ->
     return {key: value for key, value in found.items() if value is not None}
 
 
+def without_empty(said: Iterable[Any]) -> Said:
+    return [one for one in said if not (isinstance(one, Remark) and one.kind == "empty")]
+
+
 PM25 = metric("pm25", FLOAT, alias=7, float_value=12.5)
 
 
@@ -84,6 +88,10 @@ class Edge:
         self.seq = 0
 
     def say(self, verb: str, *metrics: dict[str, Any], device: str = "", **more: Any) -> Said:  # noqa: ANN401 -- of the schema
+        """Return what is said, without the remarks that there is nothing in it."""
+        return without_empty(self.say_all(verb, *metrics, device=device, **more))
+
+    def say_all(self, verb: str, *metrics: dict[str, Any], device: str = "", **more: Any) -> Said:  # noqa: ANN401 -- of the schema
         seq = None if verb == "NDEATH" else more.pop("seq", self.seq)
         self.seq = (self.seq + 1) % 256 if seq is None else (seq + 1) % 256
         topic = f"spBv1.0/g/{verb}/n" + (f"/{device}" if device else "")
@@ -182,9 +190,42 @@ def test_good_quality_is_a_value(edge: Edge) -> None:
     assert edge.born(PM25 | {"properties": good}) == [air(pm25=12.5)]
 
 
-def test_metrics_that_mean_nothing_to_us_are_passed_over(edge: Edge) -> None:
+def test_metrics_that_mean_nothing_to_us_are_passed_over_beside_readings(edge: Edge) -> None:
     assert edge.born(metric("Pump/Speed", INT32, alias=1, int_value=5), PM25) == [air(pm25=12.5)]
-    assert edge.data(metric(alias=1, int_value=6)) == []
+    newer = metric(alias=7, float_value=13.5, timestamp=AT + 1)
+    assert edge.data(metric(alias=1, int_value=6), newer) == [air(AT + 1, pm25=13.5)]
+
+
+def test_a_message_of_nothing_else_is_told_with_their_names(edge: Edge) -> None:
+    speed = metric("Pump/Speed", INT32, alias=1, int_value=5)
+    strangers = "metrics of no known field"
+    assert edge.born(speed) == [Remark("left out", strangers, "Pump/Speed")]
+    assert edge.data(metric(alias=1, int_value=6), metric("Pump/On", BOOLEAN, boolean_value=True)) == [
+        Remark("left out", strangers, "alias 1, Pump/On")
+    ]
+
+
+def test_a_value_that_is_null_is_left_out_and_named_and_costs_the_others_nothing(edge: Edge) -> None:
+    null = metric("temperature", FLOAT, alias=8, is_null=True)
+    assert edge.born(PM25, null) == [air(pm25=12.5)]  # a birth names what has no value yet
+    newer = metric(alias=7, float_value=13.5, timestamp=AT + 1)
+    assert edge.data(newer, metric(alias=8, is_null=True)) == [
+        Remark("left out", "temperature", "null, transient, or not of good quality"),
+        air(AT + 1, pm25=13.5),
+    ]
+
+
+def test_a_message_without_a_reading_says_why(edge: Edge) -> None:
+    assert edge.say_all("NBIRTH", metric("bdSeq", UINT64, long_value=3), metric("Node Control/Rebirth", BOOLEAN)) == [
+        Remark("empty", "NBIRTH without a reading")
+    ]
+    edge.say("DBIRTH", PM25, device="d")
+    assert edge.say_all("DDATA", metric(alias=7, float_value=12.5), device="d") == [
+        Remark("empty", "values that were said before")
+    ]
+    assert edge.say_all("NDEATH", metric("bdSeq", UINT64, long_value=2)) == [
+        Remark("empty", "the will of an earlier connection")
+    ]
 
 
 # order
@@ -422,7 +463,9 @@ def test_fields_that_nobody_places_are_rejected_unless_the_options_do() -> None:
 def test_an_edge_node_whose_clock_is_not_trusted_is_stamped_by_us() -> None:
     edge = Edge(time="arrival")
     assert edge.born(PM25) == []
-    assert edge.data(metric(alias=7, float_value=1, is_historical=True)) == []
+    assert edge.data(metric(alias=7, float_value=1, is_historical=True)) == [
+        Remark("left out", "pm25", "a stored value, whose time does not count: the option time")
+    ]
     for _ in range(2):
         assert edge.data(metric(alias=7, float_value=1)) == [air()._replace(time=None, fields={"pm25": 1.0})]
 
@@ -455,7 +498,7 @@ def test_a_topic_of_no_edge_node_is_noise(edge: Edge, topic: str) -> None:
 
 @pytest.mark.parametrize("topic", ["spBv1.0/g/NCMD/n", "spBv1.0/g/DCMD/n/d", "spBv1.0/STATE/host"])
 def test_what_hosts_say_is_none_of_our_business(edge: Edge, topic: str) -> None:
-    assert edge.decoder.decode(topic, b"\xff") == []
+    assert edge.decoder.decode(topic, b"\xff") == [Remark("empty", "what a host says to edge nodes")]
 
 
 def test_a_compressed_payload_is_refused_in_words(edge: Edge) -> None:
@@ -507,7 +550,7 @@ def test_no_bytes_raise(messages: Iterable[tuple[str, bytes]]) -> None:
         topic = f"spBv1.0/g/{verb}/n" + ("/d" if verb[0] == "D" else "")
         for start in (b"", payload(PM25, seq=edge.seq)):
             for one in edge.decoder.decode(topic, start + data):
-                assert isinstance(one, Measurement | Reject | Command)
+                assert isinstance(one, Measurement | Reject | Remark | Command)
     assert DRIVER.max_frame == 256 * 1024
 
 
@@ -524,7 +567,7 @@ def test_no_number_is_the_number_0_for_encoders_that_leave_zeros_out(edge: Edge)
 
 def test_of_an_encoder_that_leaves_zeros_out_no_value_is_zero_and_no_alias_is_0(edge: Edge) -> None:
     decode = edge.decoder.decode
-    assert list(decode("spBv1.0/g/NBIRTH/n", payload(metric("bdSeq", UINT64)))) == []
+    assert without_empty(decode("spBv1.0/g/NBIRTH/n", payload(metric("bdSeq", UINT64)))) == []
     assert list(decode("spBv1.0/g/DBIRTH/n/d", payload(metric("pm25", FLOAT), seq=1))) == [air(pm25=0.0)]
     data = payload({"timestamp": AT + 1, "float_value": 4.5}, seq=2)
     assert list(decode("spBv1.0/g/DDATA/n/d", data)) == [air(AT + 1, pm25=4.5)]

@@ -29,6 +29,11 @@ def refusal(payload: str | bytes, **options: object) -> Reject:
     return said
 
 
+def test_a_message_of_lines_to_ignore_says_that_it_is_empty() -> None:
+    assert say("# degrees, per cent\n\n#\n", **CSV) == [Remark("empty", "comments only")]
+    assert fields("# degrees, per cent\n21.5,55\n", **CSV) == [BOTH]
+
+
 BOTH = {"temperature": 21.5, "relative_humidity": 0.55}
 
 

@@ -85,6 +85,17 @@ def test_a_line_without_an_end_is_noise_when_the_port_closes() -> None:
     ]
 
 
+def test_a_line_of_which_nothing_can_come_by_a_line_is_refused_with_its_bytes() -> None:
+    class Asks:
+        def decode(self, topic: str, payload: bytes) -> list[Measurement | Reject | Uplink | Command]:
+            del topic, payload
+            return [Command("t", b"")]
+
+    lines = TextLines(Asks(), 100)
+    said = [*lines.feed(b"", 0), *lines.feed(b"hello\r\n", SILENCE)]
+    assert said == [Reject("unsupported", b"hello", "the driver makes nothing of it")]
+
+
 def test_nothing_is_sent_to_what_prints_lines() -> None:
     lines = TextLines(Numbers(), 100)
     assert (list(lines.start()), lines.poll()) == ([], b"")
