@@ -20,7 +20,7 @@ Sources: MaxBotix PD11500 (HRXL-MaxSonar-WR); the form of the line also as ESPHo
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field as Bounded
@@ -32,6 +32,7 @@ from gateway.contract import Driver, Measurement, Reject, SerialLink, field
 MAX_LINE = 64
 _RANGE = re.compile(rb"R([0-9]+) ?")
 _JUNK = re.compile(rb".*[^ -~]", re.DOTALL)
+_PRINTED = re.compile(rb"[!-~]")
 _TEXT = re.compile(rb"[ -~]{4,}")  # a line of the introduction
 
 
@@ -70,17 +71,25 @@ class MaxbotixOptions(BayOptions):
         return Scale(self.digits or usual.digits, usual.millimetres, nearest, self.furthest_mm or usual.furthest)
 
 
-def parse(line: bytes, scale: Scale) -> float | Reject | None:
-    """Return the number of one line in mm; None for a line of the introduction."""
-    text = _JUNK.sub(b"", line.rstrip(b"\xff"), count=1)
+def parse(line: bytes, scale: Scale) -> Iterator[float | Reject]:
+    """Yield the number of one line in mm, nothing for a line of the introduction; and what stands before it."""
+    line = line.rstrip(b"\xff")
+    junk = _JUNK.match(line)
+    text = line[junk.end() :] if junk else line
     match = _RANGE.fullmatch(text)
     if match is None:
-        if _TEXT.fullmatch(text) and text[1:2].isalpha():
-            return None
-        return Reject("noise", line, "no R and digits")
-    if len(match[1]) != scale.digits:
-        return Reject("length", line, f"{len(match[1])} digits, not {scale.digits}")
-    return int(match[1]) * scale.millimetres
+        # What begins or ends as a reading, and is as long, was one; the introduction has "RoHS 1.8b".
+        lost = text.rstrip()[-1 - scale.digits :]
+        damaged = lost[:1] == b"R" and (lost == text.rstrip() or lost[1:].isdigit())
+        if damaged or not _TEXT.fullmatch(text) or not text[1:2].isalpha():
+            yield Reject("noise", line, "no R and digits")
+        return
+    if junk and _PRINTED.search(junk[0]):
+        yield Reject("noise", junk[0], "a line that ran into the next")
+    if len(match[1]) == scale.digits:
+        yield int(match[1]) * scale.millimetres
+    else:
+        yield Reject("length", line, f"{len(match[1])} digits, not {scale.digits}")
 
 
 class Decoder:
@@ -103,11 +112,11 @@ class Decoder:
         """See `gateway.contract.SerialDecoder`."""
         said: list[Measurement | Reject] = []
         for line in self._lines.feed(data):
-            number = line if isinstance(line, Reject) else parse(line, self._scale)
-            if isinstance(number, Reject):
-                said.append(number)
-            elif number is not None:
-                said += self._bay.see(self._state(number) or number, now)
+            for number in [line] if isinstance(line, Reject) else parse(line, self._scale):
+                if isinstance(number, Reject):
+                    said.append(number)
+                else:
+                    said += self._bay.see(self._state(number) or number, now)
         return said
 
     def finish(self) -> Iterable[Reject]:

@@ -120,7 +120,7 @@ class Decoder:
             return [refuse("noise", payload, "no line protocol: no text")]
         lines = [line for line in found.text.splitlines() if line.strip() and not line.startswith("#")]
         if not lines:
-            return [Remark("empty", "comments only")]
+            return [Remark("empty", "comments only", found.text.strip()[:64])]
         return found.said(said for line in lines for said in self._line(topic, line.strip()))
 
     def _line(self, topic: str, line: str) -> Iterator[Output]:

@@ -135,7 +135,7 @@ class Decoder:
         if len(records) > MOST_RECORDS:
             return [refuse("length", payload, f"{len(records)} records, {MOST_RECORDS} allowed")]
         if not records:
-            return [Remark("empty", "comments only")]
+            return [Remark("empty", "comments only", found.text.strip()[:64])]
         return found.said(said for record in records for said in self._read(topic, record))
 
     def _records(self, text: str) -> Iterator[str]:

@@ -41,7 +41,7 @@ def test_a_field_that_the_measurement_cannot_hold_is_left_out_and_named() -> Non
 
 
 def test_a_message_of_comments_says_that_it_is_empty() -> None:
-    assert say("# written by hand\n#") == [Remark("empty", "comments only")]
+    assert say("# written by hand\n#") == [Remark("empty", "comments only", "# written by hand\n#")]
 
 
 def test_measurements_are_translated_and_others_refused() -> None:

@@ -55,5 +55,14 @@ def test_the_nearest_and_the_furthest_value_are_states(line: bytes, options: dic
     assert said(line, **options) == [{"event": event}]
 
 
+def test_a_line_that_ran_into_the_next_is_refused_and_the_next_is_read() -> None:
+    assert said(b"R1234\x8dR1235\r") == ["noise", {"distance": 1235.0}]
+
+
+@pytest.mark.parametrize("line", [b"Rw234\r", b"Rabcd \r", b"PN:MB7360MR1234\r"])
+def test_a_damaged_line_is_not_taken_for_one_of_the_introduction(line: bytes) -> None:
+    assert said(line) == ["noise"]
+
+
 def test_bytes_that_are_no_text_before_a_line_do_not_cost_it() -> None:
     assert said(b"\x00\xfe\x80R1234\r") == [{"distance": 1234.0}]

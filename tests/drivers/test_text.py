@@ -30,7 +30,7 @@ def refusal(payload: str | bytes, **options: object) -> Reject:
 
 
 def test_a_message_of_lines_to_ignore_says_that_it_is_empty() -> None:
-    assert say("# degrees, per cent\n\n#\n", **CSV) == [Remark("empty", "comments only")]
+    assert say("# degrees, per cent\n\n#\n", **CSV) == [Remark("empty", "comments only", "# degrees, per cent\n\n#")]
     assert fields("# degrees, per cent\n21.5,55\n", **CSV) == [BOTH]
 
 
