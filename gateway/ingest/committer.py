@@ -26,7 +26,7 @@ from gateway.health import Health
 from gateway.ingest.commit_group import Group, Keeper, Store
 from gateway.ingest.delivery import Acknowledger, Delivery
 from gateway.ingest.settings import CommitSettings
-from gateway.refused import Budget, Counts, Entry
+from gateway.refused import Budget, Counts, Entry, Refusal
 from gateway.spool import Batch
 
 PAUSE_READINGS = 20_000
@@ -107,8 +107,11 @@ class Committer:
             if delivery.arrival is not None or self._budget.admits(refusal, now):
                 group.keep(refusal)
                 continue
-            self._health.sources[refusal.source].counted += 1
-            (self._counts if refusal.device else group.counts).add(refusal)
+            if refusal.device:
+                self.count(refusal)
+            else:
+                self._health.sources[refusal.source].counted += 1
+                group.counts.add(refusal)
 
     def forget(self, acknowledger: Acknowledger) -> None:
         """Acknowledge nothing more to a connection that is closed; what it delivered is kept all the same."""
@@ -118,6 +121,11 @@ class Committer:
     def refuse(self, count: int, sensors: Iterable[str]) -> None:
         """Count readings of a line that cannot wait, given up while `is_full`."""
         self._health.refuse("serial_refused", "the disk takes nothing, and a serial line cannot wait", count, sensors)
+
+    def count(self, refusal: Refusal) -> None:
+        """Count a frame of a line that cannot wait; it becomes durable with what is written next."""
+        self._health.sources[refusal.source].counted += 1
+        self._counts.add(refusal)
 
     def hurry(self) -> None:
         """Commit now rather than at the end of the interval."""

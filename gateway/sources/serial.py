@@ -158,22 +158,27 @@ class SerialIngest:
                 self._health.remarked(result, device.name)
                 continue
             refused = result if isinstance(result, Reject) else self._deliver(result, device.origin)
-            if refused is not None:
-                self._health.rejected(refused, device.name)
-                if refused.raw and refused.reason in ("unsupported", "range"):
-                    self._keep(device, refused)
+            if refused is None:
+                continue
+            self._health.rejected(refused, device.name)
+            if refused is not result or (refused.raw and refused.reason in ("unsupported", "range")):
+                self._keep(device, refused)
 
     def _keep(self, device: SerialDevice, reject: Reject) -> None:
-        """Have a sound frame kept that the driver cannot use; damaged ones and noise are only counted."""
+        """Have a sound frame kept that became no reading; damaged ones and noise are only in the counters.
+
+        Of a reading that cannot be stored the frame is not known any more: it is counted with the words why.
+        """
         self._health.refused += 1
-        if self._committer.is_full:
-            self._health.counted += 1
-            return
         delivery = Delivery()
         source, port = device.origin.source, self._settings.port
-        delivery.refuse(
-            refusal_of(source, port, reject.raw, [reject], delivery, time=self._intake.arrival(), device=device.name)
+        refusal = refusal_of(
+            source, port, reject.raw, [reject], delivery, time=self._intake.arrival(), device=device.name
         )
+        if not reject.raw or self._committer.is_full:
+            self._committer.count(refusal)
+            return
+        delivery.refuse(refusal)
         self._committer.add(delivery)
 
     def _deliver(self, measurement: Measurement, origin: Origin) -> Reject | None:
