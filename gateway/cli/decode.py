@@ -107,6 +107,8 @@ def _as_configured(arguments: argparse.Namespace) -> int:
             data = sys.stdin.buffer.read()  # a message as it is, whatever it looks like
         else:
             data = _data(arguments.data, text=arguments.text, device=None)
+            if isinstance(configuration.sources[source], SerialSourceSettings) and data == arguments.data.encode():
+                data += b"\r\n"  # typed as text, it is a line
         found = decode_for(configuration, source, arguments.name, data, arguments.topic)
     except (WrongUse, NoSuchSource) as error:
         print(f"prehod decode: {error}", file=sys.stderr)

@@ -125,7 +125,10 @@ def _frame(name: str, settings: SerialDeviceSettings, data: bytes, parts: Parts,
     device = serial_device(name, settings, parts)
     decoder = device.make_decoder()
     delivery = Delivery()
-    for one in [*decoder.feed(data, 0), *decoder.feed(b"", 10**15), *decoder.finish()]:
+    if parts.catalogue.load(settings.driver).lines is not None and not data.endswith((b"\r", b"\n")):
+        data += b"\r\n"
+    decoder.feed(b"", 0)  # the line is silent before: what comes is whole
+    for one in [*decoder.feed(data, 10**9), *decoder.feed(b"", 10**15), *decoder.finish()]:
         if isinstance(one, Reject | Remark):
             hearing.heard.append(one)
         elif (refused := parts.intake.accept(one, device.origin, delivery)) is not None:

@@ -1,5 +1,6 @@
 """``prehod decode --config``: what the gateway itself would store, with the file's source, options and sensors."""
 
+import gzip
 import io
 import json
 import sys
@@ -37,6 +38,34 @@ port = "/dev/ttyUSB0"
 driver = "sds011"
 sensor = "aq-tito"
 options = { warm_up = "0s" }
+
+[fields.rain]
+type = "float"
+unit = "mm"
+range = [0, 500]
+kinds = ["weather"]
+
+[sources.packed]
+type = "mqtt"
+url = "mqtt://127.0.0.1"
+driver = "json"
+topics = ["weather/+"]
+compression = "auto"
+options = { kind = "weather", sensor = "topic:1", fields = { rain = "r" } }
+
+[sources.arduino]
+type = "serial"
+port = "/dev/ttyACM0"
+driver = "text"
+sensor = "rain-1"
+options = { kind = "weather", columns = ["rain"] }
+
+[sources.ranger]
+type = "serial"
+port = "/dev/ttyUSB1"
+driver = "maxbotix"
+sensor = "bay-1"
+options = { interval = "0s" }
 
 [sensors.a]
 id = "station-a"
@@ -91,6 +120,33 @@ def test_a_frame_of_a_serial_line_is_stored_under_its_sensor(file: str, capsys: 
     assert found["refused"][0]["reason"] == "checksum"
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_field_of_ones_own_is_stored_of_a_message_that_is_packed_or_not(
+    file: str, tmp_path: Path, capsys: Printed, packed: bool
+) -> None:
+    message = tmp_path / "message"
+    message.write_bytes(gzip.compress(b'{"r":2.5}') if packed else b'{"r":2.5}')
+    found = told(capsys, str(message), "--topic", "weather/a", "--source", "packed", "--config", file)
+    (line,) = found["stored"]
+    assert line.startswith("weather,city=Koper,gateway=koper-01,sensor=station-a rain=2.5,quality=0i ")
+
+
+@pytest.mark.parametrize("given", [("--text", "2.5"), ("32 2e 35",), ("32 2e 35 0d 0a",)])
+def test_a_line_of_text_is_whole_and_ends_where_it_is_typed(
+    file: str, capsys: Printed, given: tuple[str, ...]
+) -> None:
+    found = told(capsys, *given, "--source", "arduino", "--config", file)
+    (line,) = found["stored"]
+    assert "sensor=rain-1 rain=2.5" in line
+
+
+def test_a_line_of_a_device_that_prints_may_be_typed(file: str, capsys: Printed) -> None:
+    found = told(capsys, "--text", "R1234", "--source", "ranger", "--config", file)
+    (line,) = found["stored"]
+    assert "sensor=bay-1 distance=1234" in line
+    assert found["refused"] == []
+
+
 def test_people_are_told_what_would_never_come_and_what_is_refused(file: str, capsys: Printed) -> None:
     assert main(["decode", '{"x":1}', "--topic", "other/a", "--source", "stations", "--config", file]) == 1
     assert capsys.readouterr().out.splitlines() == [
@@ -104,8 +160,11 @@ def test_people_are_told_what_would_never_come_and_what_is_refused(file: str, ca
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["json", "{}"], "2 sources fit; give --source with one of: stations, spots"),
-        (["{}", "--source", "station"], "no source is called 'station'; there are: stations, spots, tito"),
+        (["json", "{}"], "3 sources fit; give --source with one of: stations, spots, packed"),
+        (
+            ["{}", "--source", "station"],
+            "no source is called 'station'; there are: stations, spots, tito, packed, arduino, ranger",
+        ),
         (["ttn", "{}"], "no source fits 'ttn'"),
         (["json", "{}", "--option", "kind=traffic"], "the options are those of the configuration"),
     ],
