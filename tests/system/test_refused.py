@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -30,10 +31,32 @@ options = {{ kind = "air_quality", sensor = "topic:1", fields = {{ co2 = "{path}
 """
 
 
-async def publish(broker: Mosquitto, numbers: range, topic: str = "ref/s") -> None:
+def reading(number: int) -> bytes:
+    return json.dumps({"v": number}).encode()
+
+
+async def publish(
+    broker: Mosquitto, numbers: range, topic: str = "ref/s", payload: Callable[[int], bytes] = reading
+) -> None:
     async with aiomqtt.Client("127.0.0.1", broker.port) as client:
         for number in numbers:
-            await client.publish(f"{topic}{number % 7}", json.dumps({"v": number}), qos=1)
+            await client.publish(f"{topic}{number % 7}", payload(number), qos=1)
+
+
+FLOOD: dict[str, Callable[[int], bytes]] = {
+    "a reading": reading,
+    "another name": lambda number: json.dumps({"w": number}).encode(),
+    "no number": lambda number: json.dumps({"v": f"n/a {number}"}).encode(),
+    "cut short": lambda number: json.dumps({"v": number, "more": "x"}).encode()[:-3],
+    "no text": lambda number: b"\xff\x00\x80" + number.to_bytes(4, "big"),
+    "too long": lambda number: json.dumps({"v": number}).encode() + b" " * 300_000,
+}
+"""Kinds of messages, and one of each kind that no other message is like."""
+OF_EACH = 50
+
+
+def mixed(number: int) -> bytes:
+    return [*FLOOD.values()][number % len(FLOOD)](number)
 
 
 async def kept(gateway: Gateway, **wanted: Any) -> int:  # noqa: ANN401 -- what a group says
@@ -88,6 +111,28 @@ async def test_what_a_wrong_path_refused_is_stored_once_after_it_was_mended_unde
     assert again.returncode == 0
     assert values(gateway) == Counter(range(MESSAGES))
     assert await kept(gateway) == 0
+
+
+async def test_each_message_of_a_mixed_flood_is_a_reading_or_kept_once_under_kills(rig: Rig) -> None:
+    broker, moments = await rig.serve(Mosquitto), Random(7)  # noqa: S311 -- repeatable, not secret
+    gateway = await rig.gateway(source(broker.url, "v"))
+    gateway.commit_interval = "20ms"
+    await gateway.restart()
+    await gateway.listening()
+    count = OF_EACH * len(FLOOD)
+    for part in range(5):
+        numbers = range(part * count // 5, (part + 1) * count // 5)
+        sending = asyncio.create_task(publish(broker, numbers, payload=mixed))
+        await asyncio.sleep(moments.uniform(0.02, 0.3))  # any moment will do
+        gateway.kill()
+        await gateway.start()
+        await sending
+    refused = count - OF_EACH
+    await until_kept(gateway, refused)
+    assert values(gateway) == Counter(range(0, count, len(FLOOD)))
+    assert await kept(gateway) == refused, "what the broker sent again was kept again, or read again"
+    for reason, kinds in (("unsupported", 1), ("range", 1), ("noise", 2), ("length", 1)):
+        assert await kept(gateway, reason=reason) == kinds * OF_EACH, reason
 
 
 async def test_a_topic_that_left_the_configuration_is_not_stored_any_more(rig: Rig) -> None:
