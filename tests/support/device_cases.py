@@ -147,12 +147,18 @@ def _named(name: str) -> tuple[str, float]:
     return name, 1
 
 
+def reader_of(case: Mapping[str, Any]) -> Driver | Codec:
+    """Return the driver or the codec that reads a case."""
+    name = case["driver"]
+    return drivers.load_codec(name) if name in drivers.codec_names() else drivers.load(name)
+
+
 def impossible(driver: Driver | Codec, heard: Heard) -> Iterator[str]:
-    """Return the fields that are stored as good and are beyond what the driver says that can be."""
-    bounds = {one.name: one for one in driver.fields}
+    """Return the fields of what was said that are beyond what the driver says that can be."""
+    lowest = {one.name: one.low for one in driver.fields}
     for measured in heard.measured:
         for name, value in measured.fields.items():
-            low = bounds[name].low
+            low = lowest.get(name)
             if isinstance(value, int | float) and low is not None and value < low:
                 yield f"{name} {value} is beyond its bound {low}"
 
@@ -168,17 +174,15 @@ def differences(case: Mapping[str, Any], heard: Heard) -> Iterator[str]:
             yield f"not refused: {heard}"
         return
     if "error_or_absent" in expected:
-        if any("pm25" in one.fields and not one.quality for one in heard.measured):
+        if not heard.measured or any("pm25" in one.fields and not one.quality for one in heard.measured):
             yield f"neither absent nor marked: {heard.measured}"
         return
     if not heard.measured and set(expected) - {"note", "gps", "grid_eye", "analog_mV", "command"}:
         yield f"nothing read: {heard.refused}"
         return
-    named = case["driver"] in drivers.codec_names()
-    driver: Driver | Codec = drivers.load_codec(case["driver"]) if named else drivers.load(case["driver"])
     if "absent" in expected:
-        yield from impossible(driver, heard)
-    if "error_or_mark" in expected and not list(impossible(driver, heard)):
+        yield from impossible(reader_of(case), heard)
+    if "error_or_mark" in expected and not list(impossible(reader_of(case), heard)):
         yield "what cannot be is not marked"
     for name, wanted in expected.items():
         if name not in ("absent", "error_or_mark"):
