@@ -29,7 +29,7 @@ from typing import Literal
 
 from drivers.codecs.common import dragino
 from drivers.codecs.common.distance import surface
-from drivers.codecs.common.dragino import NO_PROBE, DraginoOptions, number
+from drivers.codecs.common.dragino import NO_PROBE, NO_PROBE_TENTHS, DraginoOptions, number
 from drivers.codecs.common.entries import Output, Said, kept
 from gateway.contract import Codec, FieldValue, Measurement, Quality, Reject, Remark, field
 
@@ -62,14 +62,13 @@ def _distance(millimetres: int, options: Ldds75Options) -> tuple[dict[str, Field
 
 def _tenths(raw: int, options: Ldds75Options) -> dict[str, FieldValue]:
     """Return the probe's temperature of a frame that is known to be in tenths; 0 stands for none by default."""
-    known = raw != NO_PROBE and (raw != 0 or options.probe is not None)
-    return {"external_temperature": raw / 10} if known else {}
+    return {} if raw == 0 and options.probe is None else dragino.tenths(raw)
 
 
 def _has_tail(payload: bytes) -> bool:
     """Tell whether interrupt, probe and sensor flag stand behind the samples."""
     woken, there, raw = payload[-TAIL], payload[-1], number(payload, len(payload) - 3, signed=True)
-    return woken <= 2 and there <= 1 and (COLDEST <= raw <= HOTTEST or raw == NO_PROBE)
+    return woken <= 2 and there <= 1 and (COLDEST <= raw <= HOTTEST or raw in (NO_PROBE, NO_PROBE_TENTHS))
 
 
 def _newest(samples: list[int], own: dict[str, FieldValue], options: Ldds75Options) -> Iterable[Output]:

@@ -161,7 +161,14 @@ def test_a_laser_that_sees_nothing_says_nothing_of_the_bay(raw: str) -> None:
     assert (passed.kind, passed.fields) == ("traffic", {"total_count": 7})
 
 
-@pytest.mark.parametrize("tail", ["00 00D7 01", "01 FF9C 01", "02 7FFF 00"])
+@pytest.mark.parametrize(("probe", "degrees"), [("tenths", None), ("hundredths", 32.76)])
+def test_no_probe_in_tenths_costs_the_distance_nothing(probe: str, degrees: float | None) -> None:
+    (said,) = decode_payload("dragino_ldds75", 2, "0D3B 0AEF 00 0CCC 01", probe=probe)
+    assert said.fields.get("external_temperature") == degrees
+    assert (said.fields["distance"], said.quality) == (2799.0, Quality.GOOD)
+
+
+@pytest.mark.parametrize("tail", ["00 00D7 01", "01 FF9C 01", "02 7FFF 00", "02 0CCC 00"])
 def test_the_state_behind_the_samples_is_no_distance(tail: str) -> None:
     said, earlier = decode_payload("dragino_ldds75", 2, f"1D0C 0AEF 00 0000 01 0AEF 0AF0 0AF1 {tail}")
     assert (said.fields["distance"], earlier.detail) == (2801.0, "2799, 2800 mm")

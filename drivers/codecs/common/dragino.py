@@ -17,6 +17,8 @@ from gateway.contract import FieldValue, Measurement, Reject
 RECORD = 11
 NO_PROBE = 0x7FFF
 """What is sent instead of a temperature where the probe does not answer: 327.67 C in hundredths."""
+NO_PROBE_TENTHS = 0x0CCC
+"""The same, 327.6 C, of firmware that turns it into tenths."""
 
 
 class DraginoOptions(DistanceOptions):
@@ -41,9 +43,14 @@ def battery(payload: bytes) -> dict[str, FieldValue]:
 
 def probe(raw: int, options: DraginoOptions) -> dict[str, FieldValue]:
     """Return the probe's temperature, where one is connected and answers."""
-    if options.probe is None or raw == NO_PROBE:
-        return {}
-    return {"external_temperature": raw / (10 if options.probe == "tenths" else 100)}
+    if options.probe == "tenths":
+        return tenths(raw)
+    return {} if options.probe is None or raw == NO_PROBE else {"external_temperature": raw / 100}
+
+
+def tenths(raw: int) -> dict[str, FieldValue]:
+    """Return the probe's temperature, which is in tenths of a degree, where it answers."""
+    return {} if raw in (NO_PROBE, NO_PROBE_TENTHS) else {"external_temperature": raw / 10}
 
 
 def records(payload: bytes, port: int, kind: str, read: Callable[[bytes], Iterable[Said]]) -> list[Output]:
