@@ -1,19 +1,15 @@
 """Lines behind networks over real sockets: serial servers, RFC 2217 as pyserial's server speaks it, Modbus TCP."""
 
 import asyncio
-import queue
 import socket
 import struct
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from serial.rfc2217 import PortManager
 
 from firmware_sim.patience import patience
 from gateway.errors import LinkDown, LinkRefused
@@ -22,6 +18,7 @@ from gateway.links.line_settings import NetworkPort, SerialSettings
 from gateway.links.modbus_tcp import NOT_MODBUS, ModbusTcp
 from gateway.links.rfc2217 import ComPort
 from gateway.links.serial import Line
+from tests.support.rfc2217 import FakePort, rfc2217_server
 from tests.support.until import until
 
 QUESTION = bytes.fromhex("11 03 006B 0003 7687")
@@ -223,62 +220,6 @@ def test_any_bytes_are_answers_or_refused_in_words_however_they_are_cut(data: by
 
 
 # --- rfc2217://
-
-
-class FakePort:
-    """What pyserial's RFC 2217 server sets up: remembers it, and echoes nothing."""
-
-    def __init__(self, **refuses: object) -> None:
-        self.__dict__.update(baudrate=9600, bytesize=8, parity="N", stopbits=1, rtscts=False, xonxoff=False)
-        self.__dict__.update(dtr=None, rts=None, break_condition=False, cts=True, dsr=True, ri=False, cd=True)
-        self._refuses = refuses
-
-    def __setattr__(self, name: str, value: object) -> None:
-        super().__setattr__(name, value)
-        if not name.startswith("_") and name in self._refuses:
-            super().__setattr__(name, self._refuses[name])
-
-    def reset_input_buffer(self) -> None: ...
-
-    def reset_output_buffer(self) -> None: ...
-
-
-@contextmanager
-def rfc2217_server(port: FakePort) -> Iterator[tuple[int, Callable[[bytes], None], "queue.Queue[bytes]"]]:
-    """Serve one client with pyserial's own server; yields its port, what says bytes, and the bytes that came."""
-    heard: queue.Queue[bytes] = queue.Queue()
-    listener = socket.create_server(("127.0.0.1", 0))
-    clients: list[socket.socket] = []
-    managers: list[PortManager] = []
-
-    class Connection:
-        def write(self, data: bytes) -> None:
-            clients[-1].sendall(data)
-
-    def serve() -> None:
-        try:
-            while True:
-                clients.append(listener.accept()[0])
-                managers.append(PortManager(port, Connection()))  # type: ignore[arg-type] # it takes what has these names
-                while data := clients[-1].recv(1024):
-                    if payload := b"".join(managers[-1].filter(data)):
-                        heard.put(payload)
-        except OSError:
-            return
-
-    def say(data: bytes) -> None:
-        clients[-1].sendall(b"".join(managers[-1].escape(data)))
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1], say, heard
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        for client in clients:
-            client.close()
-        thread.join(patience())
 
 
 async def test_a_server_is_set_up_as_the_configuration_says_and_every_byte_comes_through() -> None:
