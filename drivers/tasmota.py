@@ -22,7 +22,8 @@ for the open air, which is taken, and ``PB..`` particles in 0.1 litre above a si
 PM10, and counts in 1 cm3 as NCPM. Numbered parts (``DS18B20-1``, ``SHT3X-0x44``) give readings of their own with the
 tag ``probe``; so does a part that measures what one before it does. What a part cannot measure is null, in firmware
 before 6.5 a bare ``nan``, which is no JSON. ``tele/{device}/LWT`` (Online, Offline) and ``STATE`` are no readings.
-A Zigbee bridge says ``ZbReceived``, without Time: see `drivers.common.zigbee_received`.
+Parts that a rule passes on come without Time and units, which are C and hPa then. A Zigbee bridge says
+``ZbReceived``, without Time: see `drivers.common.zigbee_received`.
 
 Sources: the messages of Tasmota 5 to 14, and its documentation on MQTT, sensors and the ESP32.
 """
@@ -30,6 +31,7 @@ Sources: the messages of Tasmota 5 to 14, and its documentation on MQTT, sensors
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from drivers.common import zigbee_received
@@ -77,8 +79,8 @@ TABLE = {
 Unit = TypeVar("Unit")
 _NUMBERED = re.compile(r".+[-_](?:0x)?[0-9A-Fa-f]+")
 _ANSWERS = frozenset({"STATUS8", "STATUS10"})
-_SIGNS = frozenset({"Time", "TempUnit", "PressureUnit"})
-"""Names of which telemetry has one beside its parts."""
+_SIGNS = frozenset({"Time", "TempUnit", "PressureUnit", "Pressure", *TEMPERATURES, *TABLE})
+"""Names of which telemetry has one, beside its parts or in them."""
 
 
 class TasmotaOptions(Options):
@@ -104,7 +106,8 @@ class Decoder:
             message = message.get("StatusSNS")
         elif last != "SENSOR":
             message = None
-        if type(message) is not dict or not _SIGNS & message.keys():
+        parts = [part for part in message.values() if type(part) is dict] if type(message) is dict else []
+        if type(message) is not dict or _SIGNS.isdisjoint(chain(message, *parts)):
             return [refuse("noise", payload, "no telemetry of Tasmota's")]
         scale, pressure = _unit(message, "TempUnit", SCALES), _unit(message, "PressureUnit", PRESSURES)
         if scale is None or pressure is None:
@@ -158,10 +161,9 @@ def _parts(message: Mapping[str, Any]) -> Iterator[Part]:
             listed = any(type(value) is list for value in values.values())
             yield Part(name, {key: one for key, one in values.items() if type(one) is not list} if listed else values)
             if name == "ANALOG":
-                numbers = (key.removeprefix("Temperature") for key in values if key.startswith("Temperature"))
-                for number in numbers:
-                    if number.isdecimal():
-                        yield Part(f"{name}-{number}", {"Temperature": values[f"Temperature{number}"]})
+                for key, value in values.items():
+                    if key.startswith("Temperature") and (number := key.removeprefix("Temperature")).isdecimal():
+                        yield Part(f"{name}-{number}", {"Temperature": value})
 
 
 @lru_cache(maxsize=1024)
@@ -182,8 +184,8 @@ def _read(
     said: list[tuple[str, object]] = []
     main: dict[str, Term] = {}
     others: list[tuple[Part, Mapping[str, Term]]] = []
-    claimed: set[str] = set()
     for part in _parts(message):
+        claimed = {term.field for term in main.values()}
         table = _table(part.name, scale, pressure)
         known = {name: table[name] for name in part.values if name in table}
         if part.numbered:
@@ -196,7 +198,6 @@ def _read(
             if name not in twice:
                 main[f"{part.name} {name}"] = term
                 said.append((f"{part.name} {name}", part.values[name]))
-                claimed.add(term.field)
     tagged = [
         one
         for part, table in others

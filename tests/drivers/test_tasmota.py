@@ -50,6 +50,17 @@ def test_what_is_no_telemetry_of_sensors_is_not_ours(topic: str) -> None:
     assert said.reason == "noise"
 
 
+def test_parts_alone_are_telemetry_and_other_json_is_none() -> None:
+    decode = Decoder(TasmotaOptions()).decode
+    (said,) = decode("tele/roof/SENSOR", b'{"DS18B20": {"Id": "0119", "Temperature": 20.5}}')
+    assert isinstance(said, Measurement)
+    assert said.fields == {"temperature": 20.5}
+    for other in (b'{"temperature": 20.5}', b'{"Relay": {"State": "ON"}}', b"{}"):
+        (said,) = decode("tele/roof/SENSOR", other)
+        assert isinstance(said, Reject)
+        assert said.reason == "noise"
+
+
 @pytest.mark.parametrize("topic", ["SENSOR", "/SENSOR", "tele//SENSOR", "tele/a\nb/SENSOR"])
 def test_a_topic_without_a_device_is_rejected(topic: str) -> None:
     said = _say(topic, SDS0X1={"PM10": 1})
