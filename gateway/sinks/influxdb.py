@@ -189,7 +189,7 @@ class InfluxSink:
                 await self.close()
         if status == 407:
             raise SinkBlocked(self._proxy_refuses()) from None
-        if blocked := _why_blocked(status, answer, self._settings.api, error.headers):
+        if blocked := _why_blocked(status, answer, self._settings, error.headers):
             raise SinkBlocked(f"{url}: {blocked}", answered=True) from None
         wait = retry_after(error.headers, self._clock.wall() / 1e9)
         raise SinkAway(
@@ -233,9 +233,9 @@ class _Answer:
         return bool(self.lines or _ABOUT_LINES.search(self.words))
 
 
-def _why_blocked(status: int, answer: _Answer, api: str, headers: Any) -> str:  # noqa: ANN401 -- influxdb-client leaves it untyped
+def _why_blocked(status: int, answer: _Answer, settings: InfluxSettings, headers: Any) -> str:  # noqa: ANN401 -- influxdb-client leaves it untyped
     """Return what a person has to change, "" where the server may take the same later."""
-    words = answer.words
+    words, api = answer.words, settings.api
     why = ""
     match status:
         case 400 | 422:
@@ -245,12 +245,22 @@ def _why_blocked(status: int, answer: _Answer, api: str, headers: Any) -> str:  
             why = words
         case 401 | 403:
             why = f"{status}, the database refuses our token or password: {words}"
+            if settings.username is None and _asks_for_a_password(headers):
+                why += "; it asks for a name and a password: set username and password_file"
         case 404:
             why = f"404, no such organisation, bucket or database: {words}{_remedy(words, api)}"
+            if words.startswith("<"):
+                why = f"404, and not in a database's words: {words}; is the path in the url right?"
         case _ if 300 <= status < 400:
             where = dict(headers or {}).get("Location", "elsewhere")
             why = f"{status}, the server sends us to {where}: correct the url"
     return why
+
+
+def _asks_for_a_password(headers: Any) -> bool:  # noqa: ANN401 -- influxdb-client leaves it untyped
+    """Tell whether a server, or a proxy before it, wants basic authentication (RFC 7617)."""
+    said = {name.lower(): value for name, value in dict(headers or {}).items()}
+    return str(said.get("www-authenticate", "")).lower().startswith("basic")
 
 
 def _remedy(words: str, api: str) -> str:
