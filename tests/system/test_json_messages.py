@@ -1,11 +1,9 @@
 """JSON as people send it, through a real broker into the spool: the page's examples, and cases from the field."""
 
 import json
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiomqtt
@@ -16,11 +14,11 @@ from firmware_sim.servers.servers import Mosquitto
 from firmware_sim.truth.points import StoredPoint
 from gateway.cli.driver_sheets.options import toml
 from tests.project.test_json_doc import messages
+from tests.support.message_cases import FOLDER, inputs
 from tests.system.conftest import Gateway, Rig
 
 pytestmark = pytest.mark.system
 
-FOLDER = os.environ.get("PREHOD_CASES", "")
 OWN_TAGS = frozenset({"case", "city", "gateway", "sensor"})
 
 KINDS = ("air_quality", "parking", "traffic")
@@ -109,7 +107,7 @@ async def test_every_example_of_the_page_is_stored_as_the_page_says(rig: Rig) ->
 
 
 class Case(NamedTuple):
-    """What a case from the field is to become; ``refused`` are messages of which nothing does."""
+    """What a case from the field is to become; ``refused`` are messages of which nothing does, ``told`` is why."""
 
     options: Mapping[str, Any]
     stored: list[Reading]
@@ -117,6 +115,7 @@ class Case(NamedTuple):
     driver: str = "json"
     topic: str = "box"
     prepare: Callable[[bytes], list[bytes]] | None = None
+    told: str = ""
 
 
 def split(text: bytes) -> list[bytes]:
@@ -169,7 +168,9 @@ CASES: dict[str, Case] = {
         [("box", {"temperature": 15.0, "relative_humidity": 0.8, "rssi": -76.0}, None)],
     ),
     "g14": Case(bay(path="p"), [("box", {"occupied": True}, None)] * 3),
-    "g15": Case(bay(path="state", equals="open"), [("box", {"occupied": True}, None)] * 2, refused=2),
+    "g15": Case(
+        bay(path="state", equals="open"), [("box", {"occupied": True}, None)] * 2, refused=2, told="is no value"
+    ),
     "g17": Case(air(fields={"pm25": "p"}), [("box", {"pm25": 12.0}, None), ("box", {"pm25": 12.5}, None)]),
     "g19": Case(
         air(
@@ -276,11 +277,20 @@ CASES: dict[str, Case] = {
         air(time="time", time_zone="Europe/Ljubljana", fields=RADIO),
         [("box", {"temperature": 16.2}, at("2019-04-22T19:28:12Z"))],
     ),
-    "g56, no zone": Case(air(time="time", fields=RADIO), [], refused=1),
+    "g56, no zone": Case(air(time="time", fields=RADIO), [], refused=1, told="has no zone: set time_zone"),
     "g57": Case(air(time="ts", time_zone="UTC"), [("box", {"temperature": 21.5}, at("2026-11-30T12:00:28.695Z"))]),
     "g58": Case(air(time="ts"), [("box", {"temperature": 21.5}, at("2026-11-30T04:00:42.586Z"))]),
     "g59": Case(air(time="time", time_format="s", fields=RADIO), [("box", {"temperature": 21.5}, 1_796_046_725 * S)]),
-    **{f"g61, {unit}": Case(air(time="ts", time_format=unit), [], refused=2) for unit in ("us", "ns")},
+    **{
+        f"g61, {unit}": Case(air(time="ts", time_format=unit), [], refused=2, told="time_format = ")
+        for unit in ("us", "ns")
+    },
+    "g61, ms": Case(
+        air(time="ts", time_format="ms"),
+        [("box", {"temperature": 21.5}, 1_796_046_725 * S)],
+        refused=1,
+        told='if it is in s: time_format = "s"',
+    ),
     # One moment and value, in two units: one reading, and the same repeated.
     "g61, auto": Case(air(time="ts"), [("box", {"temperature": 21.5}, 1_796_046_725 * S)]),
 }
@@ -289,12 +299,11 @@ CASES: dict[str, Case] = {
 
 @pytest.mark.skipif(not FOLDER, reason="PREHOD_CASES names no folder of cases")
 async def test_every_case_from_the_field_gives_its_values_or_is_refused(rig: Rig) -> None:
-    lines = (Path(FOLDER) / "messages.jsonl").read_text(encoding="utf-8").splitlines()
-    inputs = {one["id"]: one["input"].encode() for one in map(json.loads, lines)}
+    said = {name: text.encode() for name, text in inputs().items()}
     names = {name: re.sub(r"\W+", "-", name) for name in CASES}
     sent = []
     for name, case in CASES.items():
-        for payload in (case.prepare or split)(inputs[name[:3]]):
+        for payload in (case.prepare or split)(said[name[:3]]):
             prefix = case.topic if case.driver != "json" else f"{case.topic}/{names[name]}"
             sent.append(Message(names[name], prefix, payload))
     gateway, found = await store(rig, {names[name]: (one.driver, one.options) for name, one in CASES.items()}, sent)
@@ -304,4 +313,7 @@ async def test_every_case_from_the_field_gives_its_values_or_is_refused(rig: Rig
         stored, rejects = readings(found[names[name]], case.stored), state[names[name]]["rejects"]
         if stored != case.stored or sum(rejects.values()) != case.refused:
             wrong.append(f"{name}: {stored}, refused {rejects}; expected {case.stored}, {case.refused}")
+        details = [one["detail"] for one in state[names[name]]["last_rejects"]]
+        if not all(case.told in detail for detail in details):
+            wrong.append(f"{name}: told {details}, not {case.told!r}")
     assert not wrong, "\n".join(wrong)

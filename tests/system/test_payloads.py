@@ -5,7 +5,6 @@ from the folder that PREHOD_CASES names, where there is one.
 """
 
 import gzip
-import json
 import os
 import re
 import struct
@@ -13,7 +12,6 @@ import tty
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiomqtt
@@ -22,6 +20,7 @@ import pytest
 from firmware_sim.bench.toml import table
 from firmware_sim.servers.servers import Mosquitto
 from firmware_sim.truth.points import StoredPoint
+from tests.support.message_cases import inputs
 from tests.support.until import until
 from tests.system.conftest import Rig
 
@@ -42,6 +41,8 @@ class Trial(NamedTuple):
     stored: tuple[Mapping[str, object], ...]
     measurement: str = "air_quality"
     refused: int = 0
+    told: str = ""
+    """Words that are said of each refused message."""
 
     @property
     def is_serial(self) -> bool:
@@ -162,11 +163,9 @@ def split_inputs(said: str) -> list[bytes]:
 
 
 def from_the_field() -> Iterator[Trial]:
-    folder = os.environ.get("PREHOD_CASES")
-    if folder is None:
+    said = inputs()
+    if not said:
         return
-    lines = (Path(folder) / "messages.jsonl").read_text(encoding="utf-8").splitlines()
-    said = {case["id"]: case["input"] for case in map(json.loads, lines)}
     on, off = split_inputs(said["g02"])
     occupied = {"path": "", "equals": on.decode()}
     relay = {"kind": "parking", "sensor": "topic:1", "fields": {"occupied": occupied}}
@@ -190,16 +189,29 @@ def from_the_field() -> Iterator[Trial]:
     yield Trial("g06a", of_topic("text", pairs=True, fields=T), "kv/g06a", (form,), warm)
     yield Trial("g06b", of_topic("text", pairs=True, fields={"temperature": "T"}), "kv/g06b", (words,), warm)
     xml = said["g07"].encode()
-    yield Trial("g07", of_topic("json", fields=T), "xml/g07", (xml,), (), refused=1)
+    yield Trial(
+        "g07",
+        of_topic("json", fields=T),
+        "xml/g07",
+        (xml,),
+        (),
+        refused=1,
+        told='the driver "text" reads it by a pattern',
+    )
     yield Trial("g07b", of_topic("text", pattern="<r><t>{temperature}</t></r>"), "xml/g07b", (xml,), warm)
     plain = re.fullmatch(r"gzip\((.*)\)", said["g32"])
     assert plain is not None
     packed = gzip.compress(plain[1].encode())
     yield Trial("g32", {**of_topic("json", fields=T), "compression": "gzip"}, "z/g32", (packed,), warm)
-    yield Trial("g32b", of_topic("json", fields=T), "z/g32b", (packed,), (), refused=1)
+    yield Trial("g32b", of_topic("json", fields=T), "z/g32b", (packed,), (), refused=1, told='compression = "gzip"')
     msgpack, cbor = (bytes.fromhex(part.decode()) for part in split_inputs(said["g33"]))
     yield Trial("g33a", of_topic("msgpack", fields=T), "b/g33a", (msgpack,), warm)
     yield Trial("g33b", of_topic("cbor", fields=T), "b/g33b", (cbor,), warm)
+    for name in said["g54"].split(", "):
+        (kind,) = FIELDS[name]["kinds"]
+        options = {"kind": kind, "sensor": "topic:1", "fields": {name: "value"}}
+        source = {"driver": "json", "options": options}
+        yield Trial(f"g54-{name}", source, f"own/g54-{name}", (b'{"value":7}',), ({name: 7.0},), kind)
     csv, named, document, line = split_inputs(said["g97"])
     percent = {"temperature": 21.5, "relative_humidity": 0.553}
     pattern = "T={temperature} H={relative_humidity:%}"
@@ -250,6 +262,9 @@ def lacking(trials: Iterable[Trial], points: list[StoredPoint], state: Mapping[s
         refused = sum(state["sources"][trial.name]["rejects"].values())
         if refused != trial.refused:
             yield f"{trial.name}: {refused} refused, not {trial.refused}"
+        details = [one["detail"] for one in state["sources"][trial.name]["last_rejects"]]
+        if not all(trial.told in detail for detail in details):
+            yield f"{trial.name}: told {details}, not {trial.told!r}"
 
 
 async def test_what_people_send_is_stored_as_they_meant_it(rig: Rig) -> None:
