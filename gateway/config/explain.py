@@ -3,7 +3,7 @@
 import re
 import reprlib
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -24,29 +24,27 @@ _WORDS = {
 }
 """TOML's words for what pydantic says in Python's."""
 
-_TRUST = (
-    "name the authority of the certificate, or the certificate itself, in 'ca_file', and its name in 'server_name'"
-)
-_ELSEWHERE = {
+_CA = "name the authority of the certificate, or the certificate itself, in 'ca_file'"
+_TRUST = (f"{_CA}, and its name in 'server_name'", _CA)
+_TRUSTING = ("insecure", "insecure_skip_verify", "ssl_verify", "tls_insecure", "verify", "verify_ssl")
+_ELSEWHERE: Mapping[str, str | tuple[str, ...]] = {
+    **dict.fromkeys(_TRUSTING, _TRUST),
     "broker": "url",
     "bits": "databits",
     "bytesize": "databits",
     "data_bits": "databits",
     "host": "url",
     "hostname": "url",
-    "insecure": _TRUST,
-    "insecure_skip_verify": _TRUST,
     "password": "write it into a file and name that in 'password_file'",
     "servers": "url",
     "sni": "server_name",
     "tls_ca": "ca_file",
     "tls_cert": "certificate_file",
-    "tls_insecure": _TRUST,
     "tls_key": "key_file",
     "tls_server_name": "server_name",
     "token": "write it into a file and name that in 'token_file'",
 }
-"""What other programs call a key, and what to write instead: our key, or what to do."""
+"""What other programs call a key, and what to write instead: our key, or what to do; the first that fits counts."""
 
 _MODBUS_TCP = 'for Modbus TCP write type = "serial", port = "modbus://HOST" and driver = "modbus"'
 _SERIAL_SERVER = 'for a serial server write type = "serial" and port = "socket://HOST:PORT"'
@@ -87,11 +85,12 @@ def nearest(given: str, known: Sequence[str], what: str) -> str:
 
 def _unknown_key(given: str, known: Sequence[str]) -> str:
     """Return the sentence for a key that is not ours; one that other programs use is known by its meaning."""
-    ours = _ELSEWHERE.get(given, "")
-    if ours in known:
-        return f"no key is called {given!r}; did you mean {ours!r}?"
-    if all(key in known for key in re.findall(r"'(\w+)'", ours)) and " " in ours:
-        return f"no key is called {given!r}: {ours}"
+    said = _ELSEWHERE.get(given, ())
+    for ours in (said,) if isinstance(said, str) else said:
+        if ours in known:
+            return f"no key is called {given!r}; did you mean {ours!r}?"
+        if all(key in known for key in re.findall(r"'(\w+)'", ours)) and " " in ours:
+            return f"no key is called {given!r}: {ours}"
     return nearest(given, known, "key")
 
 

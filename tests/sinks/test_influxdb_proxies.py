@@ -183,7 +183,9 @@ async def test_a_password_goes_beside_the_token(
     login = {"username": "prehod", "password_file": tmp_path / "password"}
     assert await _send(guarded, token, **login) is None
     assert len(endpoint.points()) == 1
-    assert isinstance(await _send(guarded, token), SinkBlocked)
+    refused = await _send(guarded, token)
+    assert isinstance(refused, SinkBlocked)
+    assert str(refused).endswith("set username and password_file")
     endpoint.token = "rotated"
     assert isinstance(await _send(guarded, token, **login), SinkBlocked)
 
