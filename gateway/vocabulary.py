@@ -10,7 +10,7 @@ table that has both, and `VOCABULARY` stays as it is.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -183,54 +183,45 @@ _FIELDS = (
 )
 
 
-class Vocabulary(Mapping[str, Field]):
-    """Fields by their names; ``kinds`` are the measurements that devices may give.
+class Vocabulary(dict[str, Field]):
+    """Fields by their names, not changed once made; ``kinds`` are the measurements that devices may give.
 
     In a measurement that a configuration made, every field may stand: a weather station has rain beside the
-    vocabulary's temperature.
+    vocabulary's temperature. A dictionary, because drivers look fields up with every reading.
     """
 
-    __slots__ = ("_fields", "_free", "kinds")
+    __slots__ = ("_free", "kinds")
 
     def __init__(self, fields: Iterable[Field], free: Iterable[str] = ()) -> None:
-        self._fields = {field.name: field for field in fields}
+        super().__init__((field.name, field) for field in fields)
         self._free = frozenset(free)
         self.kinds = (*DEVICE_KINDS, *sorted(self._free))
 
-    def __getitem__(self, name: str) -> Field:
-        return self._fields[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
     def find(self, kind: str, name: str) -> Field | None:
         """Return the field so named, None where measurements of this kind cannot hold it."""
-        known = self._fields.get(name)
+        known = self.get(name)
         return known if known is not None and (kind in known.kinds or kind in self._free) else None
 
     def of(self, kind: str) -> list[str]:
         """Return the names of the fields that such a measurement can hold; its own come first."""
-        own = [name for name, known in self._fields.items() if kind in known.kinds]
-        return own + [name for name in self._fields if name not in own] if kind in self._free else own
+        own = [name for name, known in self.items() if kind in known.kinds]
+        return own + [name for name in self if name not in own] if kind in self._free else own
 
     def objection(self, own: Field) -> str:
         """Say why a field cannot be added, "" where it can."""
         if wrong := _wrong_name(own.name):
             return wrong
-        if (known := self._fields.get(own.name)) is not None:
+        if (known := self.get(own.name)) is not None:
             words = f"{known.type}{f' in {known.unit}' if known.unit else ''}, of {', '.join(known.kinds)}"
             return f"the vocabulary has {own.name!r} already ({words}), and a measurement of your own may hold it too"
-        for name in (*self._fields, *RESERVED):
+        for name in (*self, *RESERVED):
             if name.lower() == own.name.lower():
                 return f"only capital letters tell {own.name!r} from {name!r}: choose another name"
         return next((wrong for kind in own.kinds if (wrong := _wrong_kind(kind))), "")
 
     def extended(self, own: Iterable[Field]) -> "Vocabulary":
         """Return this vocabulary with fields without objection, and with the measurements that they name."""
-        fields = [*self._fields.values()]
+        fields = [*self.values()]
         free = set(self._free)
         for field in own:
             fields.append(field)
