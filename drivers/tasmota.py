@@ -32,7 +32,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from drivers.common import zigbee_received
 from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, left_out, report
@@ -40,8 +40,8 @@ from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from gateway.contract import VOCABULARY, Driver, Measurement, MqttLink, Options, Reject, Remark
 
 FAHRENHEIT = (1 / 1.8, -32 / 1.8)
-SCALES: Mapping[object, tuple[float, float]] = {"C": (1.0, 0.0), "F": FAHRENHEIT}
-PRESSURES: Mapping[object, Term] = {
+SCALES: Mapping[str, tuple[float, float]] = {"C": (1.0, 0.0), "F": FAHRENHEIT}
+PRESSURES: Mapping[str, Term] = {
     "hPa": Term("atmospheric_pressure"),
     "mmHg": Term("atmospheric_pressure", 1.33322387415),
     "inHg": Term("atmospheric_pressure", 33.8638866667),
@@ -76,11 +76,15 @@ TABLE = {
 }
 """Names within a part, but for temperatures and pressure."""
 
-Unit = TypeVar("Unit")
 _NUMBERED = re.compile(r".+[-_](?:0x)?[0-9A-Fa-f]+")
 _ANSWERS = frozenset({"STATUS8", "STATUS10"})
 _SIGNS = frozenset({"Time", "TempUnit", "PressureUnit", "Pressure", *TEMPERATURES, *TABLE})
 """Names of which telemetry has one, beside its parts or in them."""
+
+
+def _has_sign(message: Mapping[str, Any]) -> bool:
+    parts = [part for part in message.values() if type(part) is dict]
+    return not _SIGNS.isdisjoint(chain(message, *parts))
 
 
 class TasmotaOptions(Options):
@@ -106,25 +110,33 @@ class Decoder:
             message = message.get("StatusSNS")
         elif last != "SENSOR":
             message = None
-        parts = [part for part in message.values() if type(part) is dict] if type(message) is dict else []
-        if type(message) is not dict or _SIGNS.isdisjoint(chain(message, *parts)):
+        if type(message) is not dict or ("Time" not in message and not _has_sign(message)):
             return [refuse("noise", payload, "no telemetry of Tasmota's")]
-        scale, pressure = _unit(message, "TempUnit", SCALES), _unit(message, "PressureUnit", PRESSURES)
-        if scale is None or pressure is None:
-            message = _without_unknown(message, scale, pressure)
-        return _read(message, self._board(levels), scale or SCALES["C"], pressure or PRESSURES["hPa"], payload)
+        scale, pressure = message.get("TempUnit", "C"), message.get("PressureUnit", "hPa")
+        if type(scale) is not str or scale not in SCALES or type(pressure) is not str or pressure not in PRESSURES:
+            message, scale, pressure = _in_known_units(message, scale, pressure)
+        if b"[" in payload:
+            message = _without_lists(message)
+        shape = tuple([(name, *values) for name, values in message.items() if type(values) is dict])
+        plan = _plan(shape, scale, pressure) if len(payload) <= PLANNED else _plan.__wrapped__(shape, scale, pressure)
+        return _read(message, plan, self._board(levels), payload)
 
     def _board(self, levels: list[str]) -> str:
         """Return what the levels before the last one name; "" where one of them is empty."""
-        kind = next((level for level in (self._prefix, "stat") if level in levels), None)
-        if kind is not None:
-            levels.remove(kind)
+        for kind in (self._prefix, "stat"):
+            if kind in levels:
+                levels.remove(kind)
+                break
         return "/".join(levels) if all(levels) else ""
 
 
-def _unit(message: Mapping[str, Any], name: str, known: Mapping[object, Unit]) -> Unit | None:
-    said = message.get(name, next(iter(known)))
-    return known.get(said) if isinstance(said, str) else None
+def _in_known_units(message: Mapping[str, Any], scale: object, pressure: object) -> tuple[dict[str, Any], str, str]:
+    """Return a message as `_without_unknown` does, and the units of what is left."""
+    known, known_pressure = (
+        unit if isinstance(unit, str) and unit in of else None
+        for unit, of in ((scale, SCALES), (pressure, PRESSURES))
+    )
+    return _without_unknown(message, known, known_pressure), known or "C", known_pressure or "hPa"
 
 
 def _without_unknown(message: Mapping[str, Any], scale: object, pressure: object) -> dict[str, Any]:
@@ -141,34 +153,49 @@ def _without_unknown(message: Mapping[str, Any], scale: object, pressure: object
     }
 
 
+def _without_lists(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        part: {name: value for name, value in values.items() if type(value) is not list}
+        if type(values) is dict
+        else values
+        for part, values in message.items()
+    }
+
+
 class Part(NamedTuple):
-    """One part of a board: what it is called, and what its readings are tagged with where it is one of several."""
+    """One part of a board: what it is called, where its values stand, and under which of their names."""
 
     name: str
-    values: Mapping[str, object]
+    where: str
+    names: Mapping[str, str]
+    """What a name means, mostly itself -> the name."""
 
     @property
     def numbered(self) -> bool:
         """Tell whether there is more than one of it."""
         separated = "-" in self.name or "_" in self.name
-        return "mac" in self.values or (separated and _NUMBERED.fullmatch(self.name) is not None)
+        return "mac" in self.names or (separated and _NUMBERED.fullmatch(self.name) is not None)
 
 
-def _parts(message: Mapping[str, Any]) -> Iterator[Part]:
+Shape = tuple[tuple[str, ...], ...]
+"""The parts of a message, each with the names in it."""
+
+
+def _parts(shape: Shape) -> Iterator[Part]:
     """Return the parts of a board; each of several analog thermometers is a part of its own."""
-    for name, values in message.items():
-        if type(values) is dict and not name.startswith(NOT_OF_THE_AIR):
-            listed = any(type(value) is list for value in values.values())
-            yield Part(name, {key: one for key, one in values.items() if type(one) is not list} if listed else values)
-            if name == "ANALOG":
-                for key, value in values.items():
-                    if key.startswith("Temperature") and (number := key.removeprefix("Temperature")).isdecimal():
-                        yield Part(f"{name}-{number}", {"Temperature": value})
+    for name, *names in shape:
+        if name.startswith(NOT_OF_THE_AIR):
+            continue
+        yield Part(name, name, {one: one for one in names})
+        if name == "ANALOG":
+            for one in names:
+                number = one.removeprefix("Temperature")
+                if one.startswith("Temperature") and number.isdecimal():
+                    yield Part(f"{name}-{number}", name, {"Temperature": one})
 
 
-@lru_cache(maxsize=1024)
 def _table(part: str, scale: tuple[float, float], pressure: Term) -> Mapping[str, Term]:
-    """Return what the names in a part mean; few parts are ever heard of, so this is worked out once for each."""
+    """Return what the names in a part mean."""
     fields = dict(TEMPERATURES)
     if part.startswith(INSIDE):
         fields["Temperature"] = "device_temperature"
@@ -177,37 +204,70 @@ def _table(part: str, scale: tuple[float, float], pressure: Term) -> Mapping[str
     return {**TABLE, **{name: Term(field, *scale) for name, field in fields.items()}, "Pressure": pressure}
 
 
-def _read(
-    message: Mapping[str, Any], board: str, scale: tuple[float, float], pressure: Term, payload: bytes
-) -> list[Measurement | Reject | Remark]:
-    """Return the board's reading, and one for each part that is numbered or measures what another does."""
-    said: list[tuple[str, object]] = []
+class Reading(NamedTuple):
+    """One reading of a message: where its values are, by part, name there, and name in the table; and its probe."""
+
+    places: tuple[tuple[str, str, str], ...]
+    table: Mapping[str, Term]
+    probe: str = ""
+
+    def report(self, message: Mapping[str, Any], board: str, payload: bytes) -> list[Measurement | Reject | Remark]:
+        """Return it, and what is to be said of it."""
+        said = [(label, message[part][name]) for part, name, label in self.places]
+        if not self.probe:
+            return report(said, self.table, board, payload, health_alone=True)
+        return report(said, self.table, board, payload, tags={"probe": self.probe}, health_alone=True)
+
+
+class Plan(NamedTuple):
+    """The board's own reading, and one for each part that is numbered or measures what another does."""
+
+    main: Reading
+    probes: tuple[Reading, ...]
+
+
+PLANNED = 4096
+"""Bytes of the longest message whose plan is remembered: there are few kinds of boards, and many ways to pretend."""
+
+
+@lru_cache(maxsize=128)
+def _plan(shape: Shape, scale: str, pressure: str) -> Plan:
+    """Return what is read of messages of a shape; boards keep theirs, so this is worked out once for each."""
+    places: list[tuple[str, str, str]] = []
     main: dict[str, Term] = {}
-    others: list[tuple[Part, Mapping[str, Term]]] = []
-    for part in _parts(message):
-        claimed = {term.field for term in main.values()}
-        table = _table(part.name, scale, pressure)
-        known = {name: table[name] for name in part.values if name in table}
+    probes: list[Reading] = []
+    claimed: set[str] = set()
+    for part in _parts(shape):
+        table = _table(part.name, SCALES[scale], PRESSURES[pressure])
+        known = {name: table[name] for name in part.names if name in table}
         if part.numbered:
-            others.append((part, known))
+            probes.append(_probe(part, known))
             continue
         twice = {name: term for name, term in known.items() if term.field in claimed}
         if any(not VOCABULARY[term.field].health for term in twice.values()):
-            others.append((part, twice))
+            probes.append(_probe(part, twice))
         for name, term in known.items():
             if name not in twice:
-                main[f"{part.name} {name}"] = term
-                said.append((f"{part.name} {name}", part.values[name]))
-    tagged = [
-        one
-        for part, table in others
-        if table
-        for one in report(part.values.items(), table, board, payload, tags={"probe": part.name}, health_alone=True)
-    ]
-    if not main and tagged:
+                label = f"{part.name} {name}"
+                main[label] = term
+                places.append((part.where, part.names[name], label))
+                claimed.add(term.field)
+    return Plan(Reading(tuple(places), main), tuple(probe for probe in probes if probe.places))
+
+
+def _probe(part: Part, known: Mapping[str, Term]) -> Reading:
+    return Reading(tuple((part.where, part.names[name], name) for name in known), known, part.name)
+
+
+def _read(message: Mapping[str, Any], plan: Plan, board: str, payload: bytes) -> list[Measurement | Reject | Remark]:
+    """Return the board's reading, and one for each probe."""
+    if not plan.probes:
+        return plan.main.report(message, board, payload)
+    tagged = [one for probe in plan.probes for one in probe.report(message, board, payload)]
+    if not plan.main.places:
         return tagged
-    own = report(said, main, board, payload, health_alone=True)
-    if tagged and isinstance(own[0], Reject):
+    own = plan.main.report(message, board, payload)
+    if isinstance(own[0], Reject):
         return [*tagged, left_out("the other parts", own[0].detail)]
     return [*own, *(left_out(board, one.detail) if isinstance(one, Reject) else one for one in tagged)]
 

@@ -1,9 +1,11 @@
 """Flat JSON messages, names with numbers, as small stations send them: read by a table of the known names."""
 
-import math
+import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from math import isfinite
 from types import MappingProxyType
-from typing import NamedTuple
 
 from drivers.common.json_messages import refuse
 from gateway.contract import VOCABULARY, Field, FieldValue, Measurement, Quality, Reject, Remark
@@ -18,13 +20,27 @@ ABSOLUTE_ZERO = -273.15
 """What is colder stands for no value: Zigbee's is -327.68."""
 
 
-class Term(NamedTuple):
+LARGEST = sys.float_info.max
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
     """The vocabulary's ``field`` is ``number * scale + offset``; a number below ``least`` stands for no value."""
 
     field: str
     scale: float = 1.0
     offset: float = 0.0
     least: float = NO_VALUE
+    kind: str = dataclass_field(init=False)
+    """The field's type."""
+    coldest: float = dataclass_field(init=False)
+    """A field with less than this stands for no value."""
+
+    def __post_init__(self) -> None:
+        known = VOCABULARY[self.field]
+        # Worked out once for each name, not with every reading.
+        object.__setattr__(self, "kind", known.type)
+        object.__setattr__(self, "coldest", ABSOLUTE_ZERO if known.unit == "degC" else -LARGEST)
 
 
 PERCENT = 0.01
@@ -38,17 +54,16 @@ class Unreadable(ValueError):
 
 def number(value: object) -> float | None:
     """Return a finite number, which may be written as text; None for anything else."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float | str)
-        or (type(value) is str and (len(value) > 32 or "_" in value))
-    ):
+    kind = type(value)
+    if kind is not str and kind is not float and kind is not int:
         return None
     try:
-        read = float(value)
+        read = float(value)  # type: ignore[arg-type] # it is one of the three
     except (ValueError, OverflowError):
         return None
-    return read if math.isfinite(read) else None
+    if kind is str and (len(value) > 32 or "_" in value):  # type: ignore[arg-type,operator] # it is a text
+        return None
+    return read if isfinite(read) else None
 
 
 def read_fields(said: Iterable[tuple[str, object]], table: Mapping[str, Term]) -> tuple[Fields, list[Remark]]:
@@ -59,15 +74,15 @@ def read_fields(said: Iterable[tuple[str, object]], table: Mapping[str, Term]) -
     """
     fields: Fields = {}
     remarks: list[Remark] = []
-    claimed: set[str] = set()
+    without: set[str] = set()
     for name, value in said:
         term = table.get(name)
-        if term is None or term.field in claimed:
+        if term is None or (field := term.field) in fields or field in without:
             continue
-        claimed.add(term.field)
         try:
-            fields[term.field] = convert(value, term)
+            fields[field] = convert(value, term)
         except Unreadable as error:
+            without.add(field)
             remarks.append(left_out(name, error))
     return fields, remarks
 
@@ -79,30 +94,24 @@ def left_out(name: str, why: object) -> Remark:
 
 def convert(value: object, term: Term) -> FieldValue:
     """Return the field that a value stands for; raises `Unreadable` where it is none of its type."""
-    if value is None:
-        raise Unreadable("null")
-    kind = VOCABULARY[term.field].type
-    if kind == "str":
+    kind = term.kind
+    if kind == "float":
+        found = number(value)
+        if found is not None:
+            said = found * term.scale + term.offset
+            if found >= term.least and term.coldest <= said <= LARGEST:
+                return round(said, 9)
+            raise Unreadable(f"{found:g} stands for no value")
+    elif kind == "str":
         text = str(value) if type(value) is int else value
         if type(text) is str and 0 < len(text) <= 256 and text.isprintable():
             return text
     elif kind == "bool":
         if value is True or value is False or (type(value) in (int, float) and value in (0, 1)):
             return bool(value)
-    elif (found := number(value)) is not None:
-        if kind == "float":
-            return _scaled(found, term)
-        if found >= term.least and found.is_integer() and abs(found) < 2**53:
-            return int(found)
-    raise Unreadable(f"{str(value)[:64]!r} is no {_WORDS[kind]}")
-
-
-def _scaled(found: float, term: Term) -> float:
-    said = found * term.scale + term.offset
-    cold = said < ABSOLUTE_ZERO and VOCABULARY[term.field].unit == "degC"
-    if found < term.least or cold or not math.isfinite(said):
-        raise Unreadable(f"{found:g} stands for no value")
-    return round(said, 9)
+    elif (found := number(value)) is not None and found >= term.least and found.is_integer() and abs(found) < 2**53:
+        return int(found)
+    raise Unreadable("null" if value is None else f"{str(value)[:64]!r} is no {_WORDS[kind]}")
 
 
 _WORDS = {"float": "number", "int": "whole number", "bool": "yes or no", "str": "short text"}
@@ -127,20 +136,25 @@ def report(
     name = name_of(sensor)
     if name is None:
         return [refuse("range", payload, "no name of a sensor")]
-    if not fields or not (health_alone or any(not VOCABULARY[name].health for name in fields)):
+    if not fields or not (health_alone or fields.keys() - HEALTH):
         without = "; ".join(f"{one.what}: {one.detail}" for one in remarks)
         return [refuse("range", payload, without) if remarks else refuse("unsupported", payload, NOTHING)]
     return [Measurement("air_quality", fields, name, time, quality=quality_of(fields), tags=tags), *remarks]
 
 
 NOTHING = "no value that is known"
+HEALTH = frozenset(name for name, field in VOCABULARY.items() if field.health)
+"""What a device says of itself."""
 
 
 def quality_of(fields: Fields) -> Quality:
     """Tell whether there is less coarse dust than fine, which is a part of it."""
     fine, coarse = fields.get("pm25"), fields.get("pm10")
     doubtful = isinstance(fine, float) and isinstance(coarse, float) and fine > coarse
-    return Quality.INCONSISTENT if doubtful else Quality.GOOD
+    return _DOUBTFUL if doubtful else _GOOD
+
+
+_GOOD, _DOUBTFUL = Quality.GOOD, Quality.INCONSISTENT
 
 
 def name_of(value: object) -> str | None:

@@ -13,6 +13,8 @@ UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _EPOCH = date(1970, 1, 1).toordinal()
 LATEST = 2**63 - 1
 """The last moment that databases can hold, nanoseconds UTC (the year 2262)."""
+_TOLD_APART = 2**32 * 10**9
+"""Up to here (ns, the year 2106) each microsecond is another float: what is that float is that microsecond."""
 
 
 def nanoseconds(text: object) -> int | None:
@@ -49,5 +51,10 @@ def moment(value: object, form: TimeFormat) -> int | None:
     unit = UNITS[form]
     if not 0 < value <= LATEST / unit:
         return None
-    found = value * unit if isinstance(value, int) else int(Decimal(repr(value)) * unit)
+    if isinstance(value, int):
+        found = value * unit
+    else:
+        found = round(value * unit / 1000) * 1000
+        if found / unit != value or found > _TOLD_APART:
+            found = int(Decimal(repr(value)) * unit)
     return found if found <= LATEST else None

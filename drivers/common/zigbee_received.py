@@ -38,14 +38,15 @@ BRIDGE = "ZbReceived"
 
 def devices_of(message: Mapping[str, Any], last_level: str) -> dict[str, Mapping[str, Any]]:
     """Return the Zigbee devices in a bridge's message, by the names it gives them; none where it has none."""
-    inside = message.get(BRIDGE)
-    if type(inside) is not dict:
-        inside = message if last_level == BRIDGE else {}
-    found: dict[str, Mapping[str, Any]] = {name: said for name, said in inside.items() if type(said) is dict}
-    alone: dict[str, Mapping[str, Any]] = {
-        name: said for name, said in message.items() if type(said) is dict and {"Device", "Endpoint"} <= said.keys()
+    inside = message if last_level == BRIDGE else None
+    if BRIDGE in message and type(message[BRIDGE]) is dict:
+        inside = message[BRIDGE]
+    if inside and (found := {name: said for name, said in inside.items() if type(said) is dict}):
+        return found
+    # Every message of a board without a bridge comes here as well.
+    return {
+        name: said for name, said in message.items() if type(said) is dict and "Endpoint" in said and "Device" in said
     }
-    return found or alone
 
 
 def read(
