@@ -19,11 +19,11 @@ fraction.
 Source: Frigate documentation, MQTT, 0.12 to 0.16.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from drivers.common.flat_json import left_out, number
-from drivers.common.json_messages import MAX_MESSAGE, find, of_json, refuse
+from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from drivers.common.times import moment
 from gateway.contract import Driver, FieldValue, Measurement, MqttLink, Options, Reject, Remark, field
 
@@ -53,10 +53,10 @@ class Decoder:
     def decode(self, topic: str, message: Any, payload: bytes) -> Iterable[Measurement | Reject | Remark]:  # noqa: ANN401 -- any JSON
         """See `gateway.contract.MessageDecoder`."""
         del topic
-        after = find(message, ("after",))
-        if type(after) is not dict or type(message.get("type")) is not str or "camera" not in after:
+        step, after = (message.get("type"), message.get("after")) if type(message) is dict else (None, None)
+        if type(after) is not dict or type(step) is not str or "camera" not in after:
             return [refuse("noise", payload, "no event of Frigate's")]
-        why_not = self._passed_over(message["type"], after)
+        why_not = self._passed_over(step, after)
         return [refuse("unsupported", payload, why_not)] if why_not else self._count(after, payload)
 
     def _passed_over(self, step: str, after: dict[str, Any]) -> str:
@@ -71,7 +71,7 @@ class Decoder:
             return "it did not enter the zone"
         return ""
 
-    def _count(self, after: dict[str, Any], payload: bytes) -> list[Measurement | Reject | Remark]:
+    def _count(self, after: dict[str, Any], payload: bytes) -> Sequence[Measurement | Reject | Remark]:
         key, camera = _name(after.get("id")), _name(after["camera"])
         if key is None or camera is None:
             return [refuse("range", payload, "id or camera is no name")]
@@ -84,14 +84,15 @@ class Decoder:
         if len(self._counted) > REMEMBERED:
             del self._counted[next(iter(self._counted))]
         fields: dict[str, FieldValue] = {"intensity": 1}
-        remarks: list[Measurement | Reject | Remark] = []
-        if (said := after.get("average_estimated_speed")) is not None:
-            speed = number(said)
-            if speed is None or speed < 0:
-                remarks.append(left_out("average_estimated_speed", f"{said!r} is no speed"))
-            elif speed:
-                fields["average_vehicle_speed"] = round(speed * UNITS[self._options.speed_unit], 6)
-        return [Measurement("traffic", fields, camera, time, key, tags={"vehicle_type": after["label"]}), *remarks]
+        said = [Measurement("traffic", fields, camera, time, key, tags={"vehicle_type": after["label"]})]
+        if (estimated := after.get("average_estimated_speed")) is None:
+            return said
+        speed = number(estimated)
+        if speed is None or speed < 0:
+            return [*said, left_out("average_estimated_speed", f"{estimated!r} is no speed")]
+        if speed:
+            fields["average_vehicle_speed"] = round(speed * UNITS[self._options.speed_unit], 6)
+        return said
 
 
 def _name(value: object) -> str | None:

@@ -31,7 +31,9 @@ from gateway.contract import VOCABULARY, Driver, Measurement, MqttLink, Options,
 RELATIVE = 2**28
 """A time in seconds below this is relative to now."""
 
-_VALUES = ("v", "vb", "vs", "vd", "s")
+_VALUES = frozenset({"v", "vb", "vs", "vd", "s"})
+_BASES = frozenset({"bn", "bu", "bt", "bv", "bs"})
+_NOT_UNDERSTOOD = "a version or field that must be understood and is not"
 BY_UNIT = {
     "Cel": Term("temperature"),
     "K": Term("temperature", 1, -273.15),
@@ -87,26 +89,35 @@ def resolve(pack: object) -> Resolved | str:
     base = Record("", "", "", 0.0, 0.0, None, 0.0)
     for number, one in enumerate(pack):
         try:
-            if _number(one, "bver", 10) > 10 or any(name.endswith("_") for name in one):
-                return "a version or field that must be understood and is not"
-            unit = one.get("bu", base.unit)
-            base = Record(
-                _text(one, "bn", base.base),
-                "",
-                unit if isinstance(unit, str) else "",
-                _number(one, "bt", base.time),
-                _number(one, "bv", base.value or 0.0),
-                None,
-                _number(one, "bs", base.total or 0.0),
-            )
+            if "bver" in one and _number(one, "bver", 10) > 10:
+                return _NOT_UNDERSTOOD
+            for name in one:
+                if name[-1:] == "_":
+                    return _NOT_UNDERSTOOD
+            if not _BASES.isdisjoint(one):
+                base = _based(one, base)
         except _Impossible as error:
             return str(error)
-        if any(name in one for name in _VALUES):
+        if not _VALUES.isdisjoint(one):
             try:
                 said.records.append(_record(one, base))
             except _Impossible as error:
                 said.remarks.append(left_out(str(one.get("n", number)), error))
     return said
+
+
+def _based(one: dict[str, object], before: Record) -> Record:
+    """Return what a record makes the base of itself and of all that follow."""
+    unit = one.get("bu", before.unit)
+    return Record(
+        _text(one, "bn", before.base),
+        "",
+        unit if isinstance(unit, str) else "",
+        _number(one, "bt", before.time),
+        _number(one, "bv", before.value or 0.0),
+        None,
+        _number(one, "bs", before.total or 0.0),
+    )
 
 
 def _record(one: dict[str, object], base: Record) -> Record:
@@ -183,8 +194,10 @@ def _measured(
     sensor: str, time: float, said: list[tuple[str, object]], payload: bytes
 ) -> Iterable[Measurement | Reject | Remark]:
     if time < RELATIVE:
-        doubt = Quality.ESTIMATED_TIME if time else Quality.GOOD
         found = report(said, TABLE, sensor, payload)
+        if not time:
+            return found
+        doubt = Quality.ESTIMATED_TIME
         return [one._replace(quality=one.quality | doubt) if isinstance(one, Measurement) else one for one in found]
     stamp = moment(time, "s")
     return (

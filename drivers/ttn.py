@@ -65,10 +65,13 @@ class Decoder:
         if message.get("simulated"):
             return [refuse("unsupported", payload, "simulated")]
         try:
-            opened, *remarks = _open(message, uplink)
+            opened, remarks = _open(message, uplink)
         except Impossible as error:
             return [refuse("range", payload, str(error))]
-        return [self._once(opened, is_part="uplink_normalized" in message), *remarks]
+        is_part = "uplink_normalized" in message
+        if is_part or opened.readings:
+            opened = self._once(opened, is_part=is_part)
+        return [opened, *remarks]
 
     def _once(self, uplink: Uplink, *, is_part: bool) -> Uplink:
         """Return the whole uplink again in place of a part of it, so that it is known for a repetition."""
@@ -83,7 +86,7 @@ class Decoder:
         return uplink
 
 
-def _open(message: dict[str, Any], uplink: dict[str, Any]) -> tuple[Uplink, *tuple[Remark, ...]]:
+def _open(message: dict[str, Any], uplink: dict[str, Any]) -> tuple[Uplink, list[Remark]]:
     fields, remarks = frame_counter(uplink, "f_cnt")
     fields |= loudest(_levels(uplink.get("rx_metadata")))
     try:
@@ -105,15 +108,17 @@ def _open(message: dict[str, Any], uplink: dict[str, Any]) -> tuple[Uplink, *tup
         key = f"{key}/{crc32(dumps(normalized)):08x}"  # the server makes several such messages of one uplink
     time = nanoseconds(message.get("received_at")) or nanoseconds(uplink.get("received_at"))
     said = () if normalized is None else tuple(readings(normalized))
-    return Uplink(_device(message["end_device_ids"]), port, data, decoded, time, key, fields, said), *remarks
+    return Uplink(_device(message["end_device_ids"]), port, data, decoded, time, key, fields, said), remarks
 
 
 def _device(ids: dict[str, Any]) -> str:
     """Return the EUI of a device, or its id where it was activated by hand and has no EUI."""
-    name = ids.get("device_id")
-    if ids.get("dev_eui") in (None, "") and isinstance(name, str) and _ID.fullmatch(name):
-        return name
-    return eui(ids.get("dev_eui"))
+    said = ids.get("dev_eui")
+    if said is None or said == "":
+        name = ids.get("device_id")
+        if isinstance(name, str) and _ID.fullmatch(name):
+            return name
+    return eui(said)
 
 
 def _levels(receptions: object) -> list[dict[str, Any]]:

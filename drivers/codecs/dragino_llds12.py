@@ -26,6 +26,7 @@ READING = 2
 FRAME = 11
 ANSWER = 2
 WEAKEST, BLINDED = 100, 0xFFFF
+NO_THRESHOLD = DistanceOptions()
 
 
 def decode(port: int, payload: bytes, options: DraginoOptions) -> Iterable[Measurement | Reject]:
@@ -41,7 +42,7 @@ def decode(port: int, payload: bytes, options: DraginoOptions) -> Iterable[Measu
     fields = {
         **dragino.battery(payload),
         **dragino.probe(number(payload, 2, signed=True), options),
-        **surface(number(payload, 4), options if sure else DistanceOptions()),
+        **surface(number(payload, 4), options if sure else NO_THRESHOLD),
         "signal_strength": strength,
         "device_temperature": float(int.from_bytes(payload[9:10], signed=True)),
     }

@@ -29,8 +29,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from drivers.codecs.common.distance import DistanceOptions, surface
-from drivers.codecs.common.entries import Fixed, Output, Part, Said, joined, unread, with_rest
-from gateway.contract import Codec, FieldValue, Measurement, Reject, Remark, field
+from drivers.codecs.common.entries import Fixed, Output, Part, Said, has_reading, joined, unread, with_rest
+from gateway.contract import Codec, FieldValue, Reject, Remark, field
 
 SETTINGS = 0x3E
 OCCUPANCY: dict[int, dict[str, FieldValue]] = {
@@ -134,7 +134,8 @@ def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Output]
         if isinstance(entry, Remark):
             parts.append(entry)
         elif not isinstance(entry, Reject):
-            parts += types[entry[0]][1](entry[1]) if entry[0] in types else ()
+            if (known := types.get(entry[0])) is not None:
+                parts += known[1](entry[1])
         elif entry.reason == "length":
             return [entry]
         else:
@@ -143,7 +144,7 @@ def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Output]
     said = joined(parts, kind)
     if rest is not None:
         return with_rest(said, rest.raw, rest.detail)
-    if not any(isinstance(one, Measurement) for one in said):
+    if not has_reading(said):
         return [Reject("unsupported" if payload else "length", payload, "no reading in it")]
     return said
 

@@ -33,6 +33,9 @@ def whole(message: Mapping[str, Any], name: str, highest: int) -> int:
 
 def frame_counter(message: Mapping[str, Any], name: str) -> tuple[dict[str, FieldValue], list[Remark]]:
     """Return the frame counter as a field, 0 where it is left out; and a remark in its place where it is none."""
+    value = message.get(name)
+    if type(value) is int and 0 <= value < 2**32:
+        return {"frame_counter": value}, []
     try:
         return {"frame_counter": whole(message, name, 2**32 - 1)}, []
     except Impossible as error:

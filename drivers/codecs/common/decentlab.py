@@ -15,6 +15,7 @@ Source: the vendor's decentlab-decoders (as of ae766f0).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from struct import unpack
 
 from gateway.contract import FieldValue, Measurement, Reject, Remark
 
@@ -45,11 +46,13 @@ def present(payload: bytes, groups: Sequence[Group]) -> list[tuple[int, Words]] 
         return Reject("length" if payload[:1] == b"\x02" else "noise", payload, "no frame of protocol 2")
     flags = int.from_bytes(payload[3:5], "big")
     there = [number for number in range(len(groups)) if flags >> number & 1]
-    size = HEADER + 2 * sum(groups[number][0] for number in there)
+    size = HEADER
+    for number in there:
+        size += 2 * groups[number][0]
     more = flags >> len(groups) != 0
     if len(payload) < size + 2 * more or len(payload) % 2 != HEADER % 2 or (len(payload) > size and not more):
         return Reject("length", payload, f"{len(payload)} bytes for groups {flags:b}")
-    words = [int.from_bytes(payload[at : at + 2], "big") for at in range(HEADER, len(payload), 2)]
+    words = unpack(f">{(len(payload) - HEADER) // 2}H", payload[HEADER:])
     found: list[tuple[int, Words]] = []
     at = 0
     for number in there:
@@ -68,7 +71,8 @@ def decode(payload: bytes, groups: Sequence[Group], kind: str) -> Iterable[Measu
     for number, words in found:
         fields |= groups[number][1](words)
     unknown = int.from_bytes(payload[3:5], "big") >> len(groups) << len(groups)
-    if unknown and not found:
+    if not unknown:
+        return [Measurement(kind, fields)]
+    if not found:
         return [Reject("unsupported", payload, f"groups {unknown:b}; this device has {len(groups)}")]
-    remarks = [Remark("left out", f"groups {unknown:b}", f"this device has {len(groups)}")] if unknown else []
-    return [Measurement(kind, fields), *remarks]
+    return [Measurement(kind, fields), Remark("left out", f"groups {unknown:b}", f"this device has {len(groups)}")]

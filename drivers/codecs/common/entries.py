@@ -54,29 +54,35 @@ def decode(payload: bytes, table: Table, kind: str) -> list[Output]:
     the rest. A payload that begins with such an entry has no reading, which is a `Reject`.
     """
     parts: list[Said] = []
-    at = 0
-    while at < len(payload):
-        code, start = int.from_bytes(payload[at : at + 2], "big"), at + 2
-        if start > len(payload):
+    at, end = 0, len(payload)
+    while at < end:
+        start = at + 2
+        if start > end:
             return [Reject("length", payload, "the last entry has no type")]
+        code = payload[at] << 8 | payload[at + 1]
         entry = table.get(code)
         if entry is None:
             name = f"channel {code >> 8:02X} of type {code & 0xFF:02X}"
             return with_rest(joined(parts, kind), payload[at:], f"{name} is not known of this device")
         size, read = entry
         at = start + (size(payload[start:]) if callable(size) else size)
-        if at > len(payload):
-            return [Reject("length", payload, f"an entry of {at - start} bytes is cut after {len(payload) - start}")]
+        if at > end:
+            return [Reject("length", payload, f"an entry of {at - start} bytes is cut after {end - start}")]
         parts += read(payload[start:at])
     said = joined(parts, kind)
-    if any(isinstance(one, Measurement | Reject) for one in said):
+    if has_reading(said) or any(isinstance(one, Reject) for one in said):
         return said
     return [*said, Reject("unsupported" if payload else "length", payload, "no reading in it")]
 
 
+def has_reading(said: list[Output]) -> bool:
+    """Tell whether there is a measurement in what `joined` returns: they come first."""
+    return bool(said) and isinstance(said[0], Measurement)
+
+
 def with_rest(said: list[Output], rest: bytes, why: str) -> list[Output]:
     """Return what was read before a rest that cannot be: with a `Remark`, or a `Reject` where nothing was read."""
-    if any(isinstance(one, Measurement) for one in said):
+    if has_reading(said):
         return [*said, Remark("left out", why, f"from {rest.hex(' ').upper()}")]
     return [*said, Reject("unsupported", rest, why)]
 
@@ -89,13 +95,27 @@ def joined(parts: Iterable[Said], kind: str) -> list[Output]:
     known: dict[tuple[str, tuple[tuple[str, str], ...], int | None], dict[str, FieldValue]] = {}
     others: list[Output] = []
     for part in parts:
-        if isinstance(part, Reject | Remark):
+        if not isinstance(part, Part):
             others.append(part)
-        elif part.fields:
-            fields = known.setdefault((part.kind or kind, tuple(part.tags.items()), part.time), {})
-            events = {str(said["event"]): None for said in (fields, part.fields) if "event" in said}
-            fields.update(part.fields)
-            if len(events) > 1:
-                fields["event"] = ", ".join(events)
-    said = [Measurement(of, fields, time=time, tags=dict(tags)) for (of, tags, time), fields in known.items()]
-    return [*said, *others]
+            continue
+        said, of, tags, time = part
+        if not said:
+            continue
+        key = (of or kind, tuple(tags.items()) if tags else (), time)
+        fields = known.get(key)
+        if fields is None:
+            known[key] = dict(said)
+            continue
+        events = (fields["event"], said["event"]) if "event" in fields and "event" in said else ()
+        fields.update(said)
+        if events:
+            fields["event"] = _listed(*events)
+    measured: list[Output] = [
+        Measurement(of, fields, time=time, tags=dict(tags)) for (of, tags, time), fields in known.items()
+    ]
+    return measured + others if others else measured
+
+
+def _listed(before: FieldValue, after: FieldValue) -> str:
+    """Return both of two events, and one where they are the same."""
+    return f"{before}, {after}" if str(before) != str(after) else str(after)
