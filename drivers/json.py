@@ -62,6 +62,10 @@ class Decoder:
 
 def _names(message: object) -> int:
     """Return how many names a message has, those of objects within objects included."""
+    try:
+        return orjson.dumps(message).count(b'":')
+    except TypeError:  # nested too deeply for the writer, or a number too large
+        pass
     count, parts = 0, [message]  # a list and no recursion: JSON may be nested deeper than Python calls
     while parts:
         part = parts.pop()

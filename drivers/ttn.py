@@ -59,16 +59,16 @@ class Decoder:
         """See `gateway.contract.MessageDecoder`."""
         if type(message) is not dict or type(message.get("end_device_ids")) is not dict:
             return [refuse("noise", payload, "no envelope of The Things Stack's")]
-        uplink = message.get("uplink_message", message.get("uplink_normalized"))
+        is_part = "uplink_normalized" in message
+        uplink = message.get("uplink_message", message["uplink_normalized"] if is_part else None)
         if type(uplink) is not dict:
             return [refuse("unsupported", payload, f"no uplink but {topic.rpartition('/')[2]!r}")]
         if message.get("simulated"):
             return [refuse("unsupported", payload, "simulated")]
         try:
-            opened, remarks = _open(message, uplink)
+            opened, remarks = _open(message, uplink, is_part=is_part)
         except Impossible as error:
             return [refuse("range", payload, str(error))]
-        is_part = "uplink_normalized" in message
         if is_part or opened.readings:
             opened = self._once(opened, is_part=is_part)
         return [opened, *remarks]
@@ -86,7 +86,7 @@ class Decoder:
         return uplink
 
 
-def _open(message: dict[str, Any], uplink: dict[str, Any]) -> tuple[Uplink, list[Remark]]:
+def _open(message: dict[str, Any], uplink: dict[str, Any], *, is_part: bool) -> tuple[Uplink, list[Remark]]:
     fields, remarks = frame_counter(uplink, "f_cnt")
     fields |= loudest(_levels(uplink.get("rx_metadata")))
     try:
@@ -104,7 +104,7 @@ def _open(message: dict[str, Any], uplink: dict[str, Any]) -> tuple[Uplink, list
     named = type(session) is str and 0 < len(session) <= 128 and "frame_counter" in fields
     key = f"{session}/{fields['frame_counter']}" if named else None
     normalized = uplink.get("normalized_payload")
-    if key and "uplink_normalized" in message:
+    if key and is_part:
         key = f"{key}/{crc32(dumps(normalized)):08x}"  # the server makes several such messages of one uplink
     time = nanoseconds(message.get("received_at")) or nanoseconds(uplink.get("received_at"))
     said = () if normalized is None else tuple(readings(normalized))
@@ -124,7 +124,9 @@ def _device(ids: dict[str, Any]) -> str:
 def _levels(receptions: object) -> list[dict[str, Any]]:
     if type(receptions) is not list:
         return []
-    return [{"rssi": one.get("channel_rssi"), **one} for one in receptions if type(one) is dict]
+    return [
+        one if "rssi" in one else {"rssi": one.get("channel_rssi"), **one} for one in receptions if type(one) is dict
+    ]
 
 
 DRIVER = Driver(

@@ -43,9 +43,11 @@ class Ldds04Options(DistanceOptions):
 
 
 def _heads(payload: bytes, places: Sequence[int], options: Ldds04Options) -> Iterable[Measurement]:
-    for head, at in enumerate(places, 1):
-        if millimetres := dragino.number(payload, at):
-            yield Measurement("parking", surface(millimetres, options), tags={"head": str(head)})
+    return [
+        Measurement("parking", surface(millimetres, options), tags={"head": str(head)})
+        for head, at in enumerate(places, 1)
+        if (millimetres := dragino.number(payload, at))
+    ]
 
 
 def _kept(record: bytes, options: Ldds04Options) -> Iterable[Said]:

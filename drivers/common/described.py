@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from drivers.common.described_flat import FlatReader
+from drivers.common.described_plain import PlainReader
 from drivers.common.described_reading import Parts, ReadingReader
 from drivers.common.field_sources import Sources
 from drivers.common.field_values import FieldReader, check_sources
@@ -84,9 +84,9 @@ class DescribedReader:
         sensor, time = place("sensor", options.sensor, is_name=True), place("time", options.time)
         parts = Parts(options.kind, fields, sensor, time, _made_times(options), _step(options), tags)
         self._reading = ReadingReader(parts)
-        flat = FlatReader(parts)
-        self._flat = flat if flat.fits and self._elements is None else None
         self._first_of = first_of([source.path for source in options.fields.values()]) if not self._elements else None
+        plain = PlainReader(parts, alone=self._first_of is not None)
+        self._plain = plain if plain.fits and self._elements is None else None
 
     def read(
         self,
@@ -99,8 +99,8 @@ class DescribedReader:
 
         ``exact`` parses the payload again where a parser has rounded the number that names the sensor.
         """
-        if self._flat is not None and type(message) is dict:
-            found = self._flat.read(topic, message)
+        if self._plain is not None and type(message) is dict:
+            found = self._plain.read(topic, message)
             if found is not None:
                 return [found]
         place = Place(message, message, topic)

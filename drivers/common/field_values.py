@@ -53,11 +53,15 @@ class FieldReader:
             self._values[word_key(word == "true")] = self._values[word_key(word)]
         yes = source.true_values if source.equals is None else (source.equals,)
         low, high = (-LARGEST if field.low is None else field.low), (LARGEST if field.high is None else field.high)
-        self._bounds = float(low), float(high)
-        unchanged = not (self._scaled or self._convert or self._nothing or self._values) and field.type == "float"
-        self.plainly = self._bounds if unchanged else (1.0, -1.0)
+        self.bounds = float(low), float(high)
+        simple = not (self._convert or self._nothing or self._values) and field.type == "float"
+        self.plainly = self.bounds if simple and not self._scaled else (1.0, -1.0)
         """Between these, a float of the message is the field's value as it stands."""
+        self.scaling = (source.scale, source.offset) if simple and self._scaled else None
+        """What is all that is done to a number of the message; None where it is something else."""
         self._truth = Truth(yes, source.false_values) if field.type == "bool" else None
+        self.words = self._known_words()
+        """What words of the message mean as they are usually written; None where no words have meanings."""
 
     def read(self, value: object) -> FieldValue:
         """Return the field's value; raises `LeftOut`."""
@@ -71,9 +75,14 @@ class FieldReader:
                 return self._values[key]
         return self._read(value)
 
+    def _known_words(self) -> dict[object, FieldValue] | None:
+        if self._truth is None:
+            return {} if self._values else None
+        return {} if self._nothing or self._values else {**self._truth.words}
+
     def doubt(self, value: FieldValue) -> str:
         """Say why a value that was read may be in another unit, "" where nothing speaks for that."""
-        low, high = self._bounds
+        low, high = self.bounds
         if type(value) is not float or low <= value <= high or self._scaled:
             return ""
         for unit in () if self.source.unit else units_like(self._field.unit):

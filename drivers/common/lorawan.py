@@ -44,12 +44,15 @@ def frame_counter(message: Mapping[str, Any], name: str) -> tuple[dict[str, Fiel
 
 def loudest(receptions: object) -> dict[str, FieldValue]:
     """Return the levels at the gateway that heard it loudest; none where no gateway states a level."""
-    best: dict[str, FieldValue] = {}
-    loudest = -math.inf
-    for reception in receptions if isinstance(receptions, list) else ():
-        rssi = reception.get("rssi") if isinstance(reception, dict) else None
-        if isinstance(rssi, int | float) and rssi > loudest:
-            loudest = rssi
-            snr = reception.get("snr", reception.get("loRaSNR", 0))
-            best = {"rssi": float(rssi), "snr": float(snr) if isinstance(snr, int | float) else 0.0}
-    return best
+    best: Mapping[str, Any] | None = None
+    highest = -math.inf
+    for reception in receptions if type(receptions) is list else ():
+        rssi = reception.get("rssi") if type(reception) is dict else None
+        if rssi is not None and isinstance(rssi, (int, float)) and rssi > highest:
+            highest, best = rssi, reception
+    if best is None:
+        return {}
+    snr = best.get("snr")
+    if snr is None and "snr" not in best:
+        snr = best.get("loRaSNR", 0)
+    return {"rssi": float(highest), "snr": float(snr) if isinstance(snr, (int, float)) else 0.0}

@@ -55,9 +55,14 @@ def child(message: object, step: str) -> Any:  # noqa: ANN401 -- JSON may hold a
             return None
     if type(message) is dict:
         return message.get(step)
-    if type(message) is list and step.removeprefix("-").isdecimal() and len(step) < 7:
-        return message[int(step)] if -len(message) <= int(step) < len(message) else None
+    if type(message) is list and (position := position_of(step)) is not None:
+        return message[position] if -len(message) <= position < len(message) else None
     return None
+
+
+def position_of(step: str) -> int | None:
+    """Return the position in a list that a step is, None where it can be none."""
+    return int(step) if step.removeprefix("-").isdecimal() and len(step) < 7 else None
 
 
 def walk(message: Any, steps: tuple[Step, ...], keys: Mapping[str, str]) -> Iterator[Any]:  # noqa: ANN401 -- JSON

@@ -17,7 +17,7 @@ A text that holds JSON itself is opened where a path leads into it.
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 from drivers.common.message_paths import Step, child, split, walk
 from drivers.common.text_values import LeftOut, NoValue
@@ -57,6 +57,8 @@ class PathReference:
     def __init__(self, steps: tuple[Step, ...], *, from_top: bool = False, text: str = "") -> None:
         self._steps = steps
         self._plain = all(type(step) is str for step in steps)
+        self.keys: tuple[str, ...] = steps if self._plain else ()
+        """Its steps where each is one key or position, else none."""
         self._from_top = from_top
         self._text = text
         self.key: str | None = steps[0] if len(steps) == 1 and self._plain and not from_top else None
@@ -79,9 +81,12 @@ class _Topic(NamedTuple):
     level: int
 
     def find(self, place: Place) -> str:
-        levels = place.topic.split("/")
+        return self.find_in_topic(place.topic)
+
+    def find_in_topic(self, topic: str) -> str:
+        levels = topic.split("/")
         if not -len(levels) <= self.level < len(levels):
-            raise NoValue(f"the topic has no level {self.level}: {place.topic}")
+            raise NoValue(f"the topic has no level {self.level}: {topic}")
         return levels[self.level]
 
 
@@ -89,6 +94,9 @@ class _Constant(NamedTuple):
     text: str
 
     def find(self, _: Place) -> str:
+        return self.text
+
+    def find_in_topic(self, _: str) -> str:
         return self.text
 
 
@@ -178,9 +186,9 @@ def _text_of(value: object) -> str:
     raise NoValue("a part of it is missing") if value is None else LeftOut(f"{value!r:.40} is no text and no number")
 
 
-def is_of_topic(where: Reference | None) -> bool:
+def is_of_topic(where: Reference | None) -> TypeGuard[_Topic | _Constant]:
     """Tell whether the topic alone decides what is found."""
-    return isinstance(where, _Topic | _Constant)
+    return isinstance(where, (_Topic, _Constant))
 
 
 def name_of(value: object) -> str:

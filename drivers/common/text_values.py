@@ -114,7 +114,7 @@ class Truth:
         self._usual = not yes and not no
         if self._usual:
             yes, no = [one for one, _ in YES_AND_NO[:4]], [other for _, other in YES_AND_NO[:4]]
-            self._meanings: dict[object, bool] = {word_key(True): True, word_key(False): False}
+            self._meanings: dict[tuple[type, object] | None, bool] = {word_key(True): True, word_key(False): False}
         else:
             self._meanings = {}
         yes, no = yes or _counterparts(no, "true_values"), no or _counterparts(yes, "false_values")
@@ -122,6 +122,10 @@ class Truth:
         if both := [word for word in yes if word_key(word) in self._meanings and not self._usual]:
             raise ValueError(f"{both[0]!r} is both yes and no")
         self._meanings |= {word_key(word): True for word in yes}
+        self.words = {
+            key[1]: meant for key, meant in self._meanings.items() if key is not None and key[0] is not float
+        }
+        """Words, and true and false, in the letter case in which they are told apart -> whether they mean yes."""
 
     def read(self, value: object) -> bool:
         """Return whether a value means yes; raises `LeftOut`."""

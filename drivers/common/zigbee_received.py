@@ -36,7 +36,7 @@ TABLE = {
 BRIDGE = "ZbReceived"
 
 
-def devices_of(message: Mapping[str, Any], last_level: str) -> dict[str, Mapping[str, Any]]:
+def devices_of(message: Mapping[str, Any], last_level: str) -> Mapping[str, Mapping[str, Any]]:
     """Return the Zigbee devices in a bridge's message, by the names it gives them; none where it has none."""
     inside = message if last_level == BRIDGE else None
     if BRIDGE in message and type(message[BRIDGE]) is dict:

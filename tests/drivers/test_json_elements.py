@@ -332,7 +332,42 @@ NEAR = st.fixed_dictionaries(
 def test_the_quick_way_of_a_flat_message_leads_where_the_long_one_does(message: object, sensor: str) -> None:
     options = JsonOptions.model_validate({**TEMPERATURE, **PLAIN, "sensor": sensor})
     quick, long = Decoder(options), Decoder(options)
-    long._reader._flat = None
+    long._reader._plain = None
     payload = json.dumps(message).encode()
     for _ in range(2):
         assert [*quick.decode("a/b", payload)] == [*long.decode("a/b", payload)]
+
+
+WITHIN = st.dictionaries(
+    st.sampled_from(["t", "s", "id"]), st.one_of(SCALARS, st.sampled_from(["low", "LOW", "ok", 12]))
+)
+DEEP = st.fixed_dictionaries(
+    {},
+    optional={
+        "a": st.one_of(SCALARS, WITHIN, WITHIN.map(json.dumps), st.lists(st.one_of(SCALARS, WITHIN), max_size=3)),
+        "at": st.one_of(st.sampled_from([AT, 5, "x"]), WITHIN),
+    },
+)
+
+
+@given(
+    DEEP,
+    st.sampled_from(["a.t", "a.0.t", "a.1.t", "a.-1.t", "a.0", "$.a.t"]),
+    st.sampled_from([1.0, 0.1]),
+    st.sampled_from(["a.id", "a.0.id", "topic:0"]),
+)
+def test_the_quick_way_of_a_message_with_objects_in_it_leads_where_the_long_one_does(
+    message: object, path: str, scale: float, sensor: str
+) -> None:
+    fields = {
+        "temperature": {"path": path, "scale": scale},
+        "battery_low": {"path": "a.s", "true_values": ["low"], "false_values": ["ok"], "optional": True},
+        "relative_humidity": {"path": "a.h", "optional": True},
+    }
+    options = JsonOptions.model_validate({"kind": "air_quality", "fields": fields, "time": "at", "sensor": sensor})
+    quick, long = Decoder(options), Decoder(options)
+    assert quick._reader._plain is not None
+    long._reader._plain = None
+    payload = json.dumps(message).encode()
+    for _ in range(2):
+        assert [*quick.decode("box/b", payload)] == [*long.decode("box/b", payload)]

@@ -33,7 +33,8 @@ class DraginoOptions(DistanceOptions):
 
 def number(payload: bytes, at: int, *, signed: bool = False) -> int:
     """Return the 16 bits at ``at``, big endian."""
-    return int.from_bytes(payload[at : at + 2], "big", signed=signed)
+    found = payload[at] << 8 | payload[at + 1]
+    return found - 0x10000 if signed and found & 0x8000 else found
 
 
 def battery(payload: bytes) -> dict[str, FieldValue]:
