@@ -10,6 +10,7 @@ from gateway.contract import VOCABULARY, Field, FieldValue, Quality, Vocabulary
 MAX_PLANS = 1_000
 """Whoever varies the names in a message, or their order, must not have us remember each."""
 
+_GOOD = Quality.GOOD
 _CONTROLS = dict.fromkeys((*range(32), 127), " ")
 
 
@@ -44,7 +45,7 @@ class FieldEncoder:
             if len(self._plans) >= self._max_plans:
                 self._plans.clear()
             plan = self._plans[names] = self._plan(names)
-        doubt = Quality.GOOD
+        doubt = _GOOD
         parts = []
         for name, prefix, write, low, high in plan:
             item = fields[name]

@@ -40,6 +40,9 @@ FIRST_TIME = 946_684_800 * 1_000_000_000
 """The year 2000 (ns): no device that we read was made before."""
 
 
+_GOOD = Quality.GOOD
+"""Told by ``is``: to join two flags, or to ask one for its truth, costs as much as the line itself."""
+
 LOOKED_AT = 32
 """Lines of one message among which one is looked for that another contradicts."""
 
@@ -79,6 +82,8 @@ class _Last:
 
     time: int
     """The last of our stamps."""
+    filled: int = 0
+    """The number of the last delivery that got several lines, this one's among them; see `Intake._contradicted`."""
     own_time: int | None = None
     """The last of the device's own times, and where the reading came from."""
     own_line: bytes = b""
@@ -88,6 +93,7 @@ class _Last:
 @dataclass(slots=True)
 class _Series:
     prefix: bytes
+    source: SourceHealth
     sensor: SensorHealth
     tags: dict[str, str]
     location: tuple[float, float] | None
@@ -129,6 +135,9 @@ class Intake:
         self._max_ahead = int(gateway.max_ahead * 1e9)
         self._horizon = FIRST_TIME
         """A device's own time up to here is not too far ahead."""
+        self._filling: Delivery | None = None
+        self._fillings = 0
+        """How many deliveries got several lines."""
         self._told_over = False
         self._series: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], _Series] = {}
         self._lasts: dict[bytes, _Last] = {}
@@ -158,12 +167,11 @@ class Intake:
         if series is None or not fields:
             missing = "no known field" if series is not None else "the message names no sensor"
             return Reject("unsupported", b"", missing)
-        quality = (measurement.quality | doubt) if doubt else measurement.quality
+        quality = measurement.quality if doubt is _GOOD else measurement.quality | doubt
         if delivery.arrival is not None:
             self._add_again(measurement, series, fields, quality, delivery)
             return None
-        health = self._health.sources[origin.source]
-        return self._add(measurement, series, fields, quality, delivery, health=health, retained=retained)
+        return self._add(measurement, series, fields, quality, delivery, retained=retained)
 
     def arrival(self) -> tuple[int, bytes | None]:
         """Return what time it is: UTC, or since the boot that is named, where nobody knows UTC."""
@@ -195,10 +203,10 @@ class Intake:
         quality: Quality,
         delivery: Delivery,
         *,
-        health: SourceHealth,
         retained: bool,
     ) -> Reject | None:
         """Stamp, and add to the delivery unless it is a reading repeated, or contradicts one of the same time."""
+        health = series.source
         time, key = measurement.time, (measurement.key, measurement.time)
         if measurement.key is not None and key == series.last_key:
             health.repeated += 1
@@ -208,7 +216,7 @@ class Intake:
             stamped = time
         else:
             stamped, deferred, doubt = self._stamp(series)
-            quality |= doubt
+            quality = quality if doubt is _GOOD else quality | doubt
         line = b"%s%s,quality=%di %d" % (series.prefix, fields, quality, stamped)
         if time is not None:
             # A device's own time is its identity: the same again is the same reading repeated. So is what a broker
@@ -241,6 +249,15 @@ class Intake:
 
     def _contradicted(self, series: _Series, line: bytes, delivery: Delivery) -> str:
         """Return the field that another of the last lines of this message has with another value, "" for none."""
+        # Mostly a message has one reading of a series, and nothing is to be compared: so each series notes which
+        # delivery it is in. The first line of a delivery comes without that, for most have no other.
+        if delivery is not self._filling:
+            self._filling = delivery
+            self._fillings += 1
+        if series.last.filled != self._fillings:
+            series.last.filled = self._fillings
+            if not delivery.lines[0][2].startswith(series.prefix):
+                return ""
         for _, _, other in delivery.lines[-LOOKED_AT:]:
             if other.startswith(series.prefix) and (what := contradiction(other, line)):
                 return what
@@ -297,7 +314,7 @@ class Intake:
             stamped = series.last.time + 1
         # Beyond that the clock was wrong before: one that was a year ahead must not hold the series for a year.
         series.last.time = stamped
-        return stamped, now is None, Quality.ESTIMATED_TIME if STEP <= ahead < FAR else Quality.GOOD
+        return stamped, now is None, Quality.ESTIMATED_TIME if STEP <= ahead < FAR else _GOOD
 
     def _new_series(self, identity: str, kind: str, tags: Mapping[str, str], origin: Origin) -> _Series:
         configured = origin.sensor is not None or identity in self._sensors
@@ -322,7 +339,8 @@ class Intake:
                 self._health.sensors[name] = sensor
         prefix = line_protocol.series(kind, all_tags)
         last = self._lasts.get(prefix) or _Last(self._floor(prefix))
-        return _Series(prefix, sensor, all_tags, settings.location, parked_for, last)
+        source = self._health.sources[origin.source]
+        return _Series(prefix, source, sensor, all_tags, settings.location, parked_for, last)
 
     def _floor(self, prefix: bytes) -> int:
         """Return the time below which a new series must not begin: what an earlier run stored of it, if that is near.

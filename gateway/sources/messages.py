@@ -57,25 +57,27 @@ class MessageReader:
 
         Return what its driver wants sent.
         """
-        if len(payload) > self._max_message:
-            words = f"{len(payload)} bytes, and at most {self._max_message} are read"
-            self._keep(topic, payload, [Reject("length", payload, words)], delivery, retained=retained)
-            return []
         commands: list[Command] = []
-        content = unpack(payload, self._compression, self._max_message) if self._compression else payload
+        plain = self._compression is None and len(payload) <= self._max_message
+        content = payload if plain else self._unpack(payload)
         if isinstance(content, Reject):
             self._keep(topic, payload, [content], delivery, retained=retained)
             return commands
         rest: list[Reject | Remark] = []
         measured = False
         for result in self._decoder.decode(topic, content):
-            if isinstance(result, Command):
-                commands.append(result)
+            if isinstance(result, Measurement):
+                measured = True
+                refused = self._intake.accept(result, self._origin, delivery, retained=retained)
+                if refused is not None:
+                    rest.append(refused)
             elif isinstance(result, Uplink):
                 for inner in measurements_of(result, self._codecs(result.sensor)):
                     measured |= self._accept(inner, delivery, rest, retained=retained)
+            elif isinstance(result, Command):
+                commands.append(result)
             else:
-                measured |= self._accept(result, delivery, rest, retained=retained)
+                rest.append(result)
         if rest:
             self._conclude(topic, payload, rest, delivery, measured=measured, retained=retained)
         elif not measured and commands:
@@ -83,6 +85,11 @@ class MessageReader:
         elif not measured:
             self._keep(topic, payload, [Reject("unsupported", b"", NOTHING)], delivery, retained=retained)
         return commands
+
+    def _unpack(self, payload: bytes) -> bytes | Reject:
+        if len(payload) > self._max_message:
+            return Reject("length", payload, f"{len(payload)} bytes, and at most {self._max_message} are read")
+        return payload if self._compression is None else unpack(payload, self._compression, self._max_message)
 
     def refuse(self, topic: str, payload: bytes, words: str, delivery: Delivery) -> None:
         """Keep a message that is not to be read, with the words why."""

@@ -9,7 +9,8 @@ cent.
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gateway.contract import VOCABULARY, FieldValue, Measurement, Quality, Reject, Remark
@@ -30,9 +31,10 @@ class Meaning(NamedTuple):
 
 def _number(value: object) -> float | None:
     """Return a finite number, which may be written as text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    if isinstance(value, str) and (len(value) > 32 or "_" in value):
+    if type(value) is str:
+        if len(value) > 32 or "_" in value:
+            return None
+    elif type(value) is not float and type(value) is not int:
         return None
     try:
         found = float(value)
@@ -156,18 +158,30 @@ def _meaning(name: str, value: object) -> Meaning | None:
         return Meaning("occupied", _yes)  # as a number it is the share of time for which a road is covered
     if (own := OWN.get(name)) is not None:
         return own
+    found = _other_name(name) if len(name) <= LONGEST_REMEMBERED else _other_name.__wrapped__(name)
+    return _battery(value) if found is BATTERY else found
+
+
+BATTERY = Meaning("battery_level", _share)
+"""Stands for what only the value tells, see `_battery`."""
+LONGEST_REMEMBERED = 64
+
+
+@lru_cache(maxsize=1024)
+def _other_name(name: str) -> Meaning | None:
+    """Return what a name means that is none of the vocabulary's; servers say the same ones again and again."""
     plain = name.lower()
     if (size := _SIZE.fullmatch(plain)) is not None:
         plain = f"pm{size[1]}" if size[2] == "0" else f"pm{size[1]}{size[2]}"
         return OWN.get(plain)
     plain = re.sub(r"[^a-z0-9]", "", plain)
     if plain in ("battery", "batt"):
-        return _battery(value)
+        return BATTERY
     own = OWN.get(plain) if len(plain) > 2 else None  # "No" is a number of something, and no nitric oxide
     return own or COMMON.get(plain)
 
 
-def by_name(decoded: Mapping[str, Any]) -> Iterator[Measurement | Reject | Remark]:
+def by_name(decoded: Mapping[str, Any]) -> list[Measurement | Reject | Remark]:
     """Return what an object says by names that are known, a reading for each kind, and name what is left out.
 
     What belongs to several kinds, and what a device says of itself, goes with the first kind, or is of the air.
@@ -189,23 +203,27 @@ def by_name(decoded: Mapping[str, Any]) -> Iterator[Measurement | Reject | Remar
                 known[meaning.field] = found
                 if meaning.read is _fraction and isinstance(given := _number(value), float) and given > 1:
                     remarks.append(Remark("doubtful", name[:64], f"{given:g} is no fraction: taken for per cent"))
-    kinds = [kind for kind in KINDS if any(VOCABULARY[name].kinds == (kind,) for name in known)]
-    if not kinds and any(not VOCABULARY[name].health for name in known):
+    of = {_KINDS_OF[name] for name in known}
+    kinds = [kind for kind in KINDS if (kind,) in of]
+    if not kinds and known.keys() - _HEALTH:
         kinds = ["air_quality"]
     if not kinds:
         names = ", ".join(sorted(decoded)[:8])
-        yield Reject("unsupported", b"", f"no codec, and no known name among the server's: {names}")
-        return
-    for kind in kinds:
-        only = kind != kinds[0]
-        fields = {name: value for name, value in known.items() if _belongs(name, kind, only=only)}
-        yield Measurement(kind, fields, quality=_quality(fields))
-    yield from remarks[:MOST_NAMED]
+        return [Reject("unsupported", b"", f"no codec, and no known name among the server's: {names}")]
+    first, *others = kinds
+    said: list[Measurement | Reject | Remark] = [_measured(first, known, [one for one in of if first in one])]
+    said += [_measured(kind, known, [(kind,)]) for kind in others]
+    return said + remarks[:MOST_NAMED] if remarks else said
 
 
-def _belongs(name: str, kind: str, *, only: bool) -> bool:
-    kinds = VOCABULARY[name].kinds
-    return kinds == (kind,) if only else kind in kinds
+_KINDS_OF = {name: field.kinds for name, field in VOCABULARY.items()}
+_HEALTH = frozenset(name for name, field in VOCABULARY.items() if field.health)
+
+
+def _measured(kind: str, known: Mapping[str, FieldValue], of: list[tuple[str, ...]]) -> Measurement:
+    """Return the reading of the fields that belong to these kinds."""
+    fields = {name: value for name, value in known.items() if _KINDS_OF[name] in of}
+    return Measurement(kind, fields, quality=_quality(fields))
 
 
 def _quality(fields: Mapping[str, FieldValue]) -> Quality:

@@ -39,7 +39,7 @@ def _decoded(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterable[Me
             return [Measurement(known.kinds[0], {})]
         return [Reject("unsupported", b"", f"{known.name}: the event holds neither a payload nor a known object")]
     if uplink.readings or uplink.object:
-        return _of_the_server(uplink)
+        return _of_the_server(uplink) if uplink.readings else by_name(uplink.object or {})
     return [Reject("unsupported", uplink.payload, f'no codec: set codec = "..." under [sensors."{uplink.sensor}"]')]
 
 
