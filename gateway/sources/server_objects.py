@@ -203,26 +203,25 @@ def by_name(decoded: Mapping[str, Any]) -> list[Measurement | Reject | Remark]:
                 known[meaning.field] = found
                 if meaning.read is _fraction and isinstance(given := _number(value), float) and given > 1:
                     remarks.append(Remark("doubtful", name[:64], f"{given:g} is no fraction: taken for per cent"))
-    of = {_KINDS_OF[name] for name in known}
-    kinds = [kind for kind in KINDS if (kind,) in of]
+    kinds = [kind for kind in KINDS if not _ONLY[kind].isdisjoint(known)]
     if not kinds and known.keys() - _HEALTH:
         kinds = ["air_quality"]
     if not kinds:
         names = ", ".join(sorted(decoded)[:8])
         return [Reject("unsupported", b"", f"no codec, and no known name among the server's: {names}")]
-    first, *others = kinds
-    said: list[Measurement | Reject | Remark] = [_measured(first, known, [one for one in of if first in one])]
-    said += [_measured(kind, known, [(kind,)]) for kind in others]
+    said: list[Measurement | Reject | Remark] = [_measured(kinds[0], known, _OF[kinds[0]])]
+    said += [_measured(kind, known, _ONLY[kind]) for kind in kinds[1:]]
     return said + remarks[:MOST_NAMED] if remarks else said
 
 
-_KINDS_OF = {name: field.kinds for name, field in VOCABULARY.items()}
+_OF = {kind: frozenset(name for name, field in VOCABULARY.items() if kind in field.kinds) for kind in KINDS}
+_ONLY = {kind: frozenset(name for name in _OF[kind] if len(VOCABULARY[name].kinds) == 1) for kind in KINDS}
 _HEALTH = frozenset(name for name, field in VOCABULARY.items() if field.health)
 
 
-def _measured(kind: str, known: Mapping[str, FieldValue], of: list[tuple[str, ...]]) -> Measurement:
-    """Return the reading of the fields that belong to these kinds."""
-    fields = {name: value for name, value in known.items() if _KINDS_OF[name] in of}
+def _measured(kind: str, known: Mapping[str, FieldValue], of: frozenset[str]) -> Measurement:
+    """Return the reading of the fields that belong to a kind."""
+    fields = {name: value for name, value in known.items() if name in of}
     return Measurement(kind, fields, quality=_quality(fields))
 
 

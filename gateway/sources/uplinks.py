@@ -19,11 +19,16 @@ def measurements_of(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iter
         elif isinstance(result, Remark):
             yield result
         else:
-            yield result._replace(
-                fields={**uplink.fields, **result.fields},
-                sensor=uplink.sensor,
-                time=uplink.time if result.time is None else result.time,
-                key=uplink.key,
+            # As `_replace` would, which takes three times as long.
+            kind, fields, _, time, _, quality, tags = result
+            yield Measurement(
+                kind,
+                {**uplink.fields, **fields},
+                uplink.sensor,
+                uplink.time if time is None else time,
+                uplink.key,
+                quality,
+                tags,
             )
 
 
