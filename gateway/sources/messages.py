@@ -80,11 +80,16 @@ class MessageReader:
                 rest.append(result)
         if rest:
             self._conclude(topic, payload, rest, delivery, measured=measured, retained=retained)
-        elif not measured and commands:
-            self._health.empty += 1
         elif not measured:
-            self._keep(topic, payload, [Reject("unsupported", b"", NOTHING)], delivery, retained=retained)
+            self._note_silence(topic, payload, delivery, asked=bool(commands), retained=retained)
         return commands
+
+    def _note_silence(self, topic: str, payload: bytes, delivery: Delivery, *, asked: bool, retained: bool) -> None:
+        """Keep a message of which the driver says nothing; one that only has a device asked is counted."""
+        if asked:
+            self._health.empty += 1
+        else:
+            self._keep(topic, payload, [Reject("unsupported", b"", NOTHING)], delivery, retained=retained)
 
     def _unpack(self, payload: bytes) -> bytes | Reject:
         if len(payload) > self._max_message:

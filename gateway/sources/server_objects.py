@@ -211,7 +211,7 @@ def by_name(decoded: Mapping[str, Any]) -> list[Measurement | Reject | Remark]:
         return [Reject("unsupported", b"", f"no codec, and no known name among the server's: {names}")]
     said: list[Measurement | Reject | Remark] = [_measured(kinds[0], known, _OF[kinds[0]])]
     said += [_measured(kind, known, _ONLY[kind]) for kind in kinds[1:]]
-    return said + remarks[:MOST_NAMED] if remarks else said
+    return [*said, *remarks[:MOST_NAMED]] if remarks else said
 
 
 _OF = {kind: frozenset(name for name, field in VOCABULARY.items() if kind in field.kinds) for kind in KINDS}
