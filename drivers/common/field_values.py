@@ -12,16 +12,7 @@ from difflib import get_close_matches
 from drivers.common.field_sources import Source
 from drivers.common.gases import MOLAR_MASSES, micrograms
 from drivers.common.text_values import LeftOut, NoValue, Truth, Word, quantity, word_key
-from gateway.contract import (
-    VOCABULARY,
-    Conversion,
-    Field,
-    FieldValue,
-    Remark,
-    Vocabulary,
-    conversion,
-    units_like,
-)
+from gateway.contract import VOCABULARY, Conversion, Field, FieldValue, Remark, Vocabulary, conversion, units_like
 
 MOST_UNITS = 16
 """Units behind a number that one field remembers."""
