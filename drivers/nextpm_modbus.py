@@ -96,9 +96,10 @@ class Decoder:
             return Measurement("air_quality", {"firmware_version": str(answer.word(0))})
         found = means(answer)
         mean = found[self._which if size == ALL_SIZE else 0]
-        zero = not any(mean)
-        self._ready = self._ready and zero
-        if self._zeros.starting(self._now, zero=zero) or (zero and not self._ready):
+        if any(mean):
+            self._ready = False
+            self._zeros.since = None
+        elif self._zeros.starting(self._now) or not self._ready:
             why = "it is asleep or starting" if self._state & (ASLEEP | NOT_READY) else "it has no data"
             return Reject("unsupported", answer.frame, f"all values are zero: {why}")
         return reading(mean[:3], mean[3:], self._state)

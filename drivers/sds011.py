@@ -128,11 +128,13 @@ class Decoder:
                     self._warm_at = now + self._warm_up
         elif isinstance(found, Reject):
             yield found
-        elif self._zeros.starting(now, zero=found.pm25 == found.pm10 == 0) or not any((*found[:2], *found.device)):
+        elif found.pm25 == found.pm10 == 0 and (self._zeros.starting(now) or not any(found.device)):
             self._warm_at = now + self._warm_up
             sent = b"\xaa\xc0\0\0\0\0" + found.device + bytes([sum(found.device) & 0xFF]) + b"\xab"
             yield Reject("unsupported", sent, "both values are zero: it is starting")
         else:
+            if found.pm25 or found.pm10:
+                self._zeros.since = None
             quality = Quality.WARM_UP if now < self._warm_at else Quality.GOOD
             if found.pm10 < found.pm25:
                 quality |= Quality.INCONSISTENT

@@ -87,9 +87,11 @@ class Decoder:
     def _understand(self, found: Report | Reply | Reject, now: int) -> Iterator[Measurement | Reject]:
         if isinstance(found, Reject):
             yield found
-        elif isinstance(found, Report) and self._zeros.starting(now, zero=not (found.pm100 or found.unknown)):
+        elif isinstance(found, Report) and not (found.pm100 or found.unknown) and self._zeros.starting(now):
             yield Reject("unsupported", found.raw, "all zero: it is starting")
         elif isinstance(found, Report):
+            if found.pm100 or found.unknown:
+                self._zeros.since = None
             said, self._about = {"pm100": float(found.pm100), **self._about}, {}
             yield Measurement("air_quality", said, quality=self._cycle.heard(now))
         elif found.code == FIRMWARE:

@@ -162,8 +162,9 @@ class Decoder:
     def _reading(self, found: Reply) -> Measurement | Reject:
         if not (ten := values(found.data)):
             return Reject("range", found.frame, "no ten numbers that could be")
-        self._counts = self._counts or any(ten)
-        if self._zeros.starting(self._now, zero=not any(ten)) and not self._counts:
+        if any(ten):
+            self._counts, self._zeros.since = True, None
+        elif self._zeros.starting(self._now) and not self._counts:
             return Reject("unsupported", found.frame, "all zero: it is starting")
         quality = Quality.INCONSISTENT if found.flagged else Quality.GOOD
         if self._now < self._warm_at:

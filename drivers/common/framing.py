@@ -137,7 +137,10 @@ class Lines:
                     yield bytes(self._buffer)
                 self._buffer.clear()
                 self._skipping = False
-            yield from self._take(piece)
+            if not self._skipping and len(self._buffer) + len(piece) <= self._longest:
+                self._buffer += piece  # by far the most frequent case; the same as below
+            else:
+                yield from self._take(piece)
 
     def _take(self, piece: bytes) -> Iterator[Reject]:
         """Add bytes without an end of line to the buffer."""

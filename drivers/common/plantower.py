@@ -141,9 +141,11 @@ class Decoder:
     def _understand(self, found: Report | Reply | Reject, now: int) -> Iterator[Measurement | Reject]:
         if isinstance(found, Reject):
             yield found
-        elif isinstance(found, Report) and self._zeros.starting(now, zero=bool(found.empty)):
+        elif isinstance(found, Report) and found.empty and self._zeros.starting(now):
             yield Reject("unsupported", found.empty, "all zero, the last word too: it is starting")
         elif isinstance(found, Report):
+            if not found.empty:
+                self._zeros.since = None
             said = fields(found)
             if found.version not in (None, self._version):
                 self._version = found.version

@@ -43,7 +43,18 @@ from drivers.sparkplug_b.devices import Meaning, Said, Unborn
 from drivers.sparkplug_b.nodes import Node, Nodes
 from drivers.sparkplug_b.payload import Payload, parse, rebirth
 from drivers.sparkplug_b.values import Refused
-from gateway.contract import VOCABULARY, Command, Driver, Kind, Measurement, MqttLink, Options, Reject, Remark
+from gateway.contract import (
+    VOCABULARY,
+    Command,
+    Driver,
+    Kind,
+    Measurement,
+    MqttLink,
+    Options,
+    Reject,
+    Remark,
+    Vocabulary,
+)
 
 KINDS = ("air_quality", "parking", "traffic")
 WITH_DEVICE = {"NBIRTH": False, "NDATA": False, "NDEATH": False, "DBIRTH": True, "DDATA": True, "DDEATH": True}
@@ -77,11 +88,20 @@ class SparkplugOptions(Options):
         return self
 
 
-def _meanings(options: SparkplugOptions) -> Iterator[tuple[str, Meaning]]:
-    """Yield what metrics mean by their names, or else as the configuration says."""
-    for name, field in options.vocabulary.items():
-        if "position" not in field.kinds or len(field.kinds) > 1:
-            yield name, Meaning(name, field.kinds, FieldReader(field, Source(path=name)))
+def _by_name(vocabulary: Vocabulary) -> dict[str, Meaning]:
+    """Return what metrics mean by their names."""
+    return {
+        name: Meaning(name, field.kinds, FieldReader(field, Source(path=name)))
+        for name, field in vocabulary.items()
+        if "position" not in field.kinds or len(field.kinds) > 1
+    }
+
+
+_BY_NAME = _by_name(VOCABULARY)
+
+
+def _described(options: SparkplugOptions) -> Iterator[tuple[str, Meaning]]:
+    """Yield what metrics mean as the configuration says."""
     for name, source in options.fields.items():
         field = options.vocabulary[name]
         kinds = field.kinds if options.kind in field.kinds else (str(options.kind),)
@@ -92,7 +112,8 @@ class Decoder:
     """Keeps births, and reads data by them."""
 
     def __init__(self, options: SparkplugOptions) -> None:
-        self._meanings = dict(_meanings(options))
+        by_name = _BY_NAME if options.vocabulary is VOCABULARY else _by_name(options.vocabulary)
+        self._meanings = {**by_name, **dict(_described(options))}
         self._kind = options.kind
         self._own_time = options.time == "metric"
         self._nodes = Nodes(options.kind)

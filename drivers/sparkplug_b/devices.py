@@ -147,7 +147,10 @@ class Device:
         if metric.absent:
             return Remark("left out", path, "null, transient, or not of good quality")
         try:
-            value = reader.read(value_of(metric.written, metric.datatype or known.datatype or 0))
+            value = value_of(metric.written, metric.datatype or known.datatype or 0)
+            low, high = reader.plainly
+            if type(value) is not float or not low <= value <= high:
+                value = reader.read(value)
         except Refused as error:
             raise Refused(error.reason, f"{path} is {error}") from None
         except LeftOut as error:

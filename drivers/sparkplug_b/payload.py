@@ -95,8 +95,15 @@ def _metric(data: bytes) -> Metric:
         _number(said, _DATATYPE),
         bool(said.get(_HISTORICAL)),
         absent or (isinstance(properties, bytes) and _quality(properties) != GOOD),
-        next((field for field in reversed(fields) if field[0] in WRITTEN), None),
+        _last_of(fields),
     )
+
+
+def _last_of(fields: list[tuple[int, Value]]) -> tuple[int, Value] | None:
+    for field in reversed(fields):
+        if field[0] in WRITTEN:
+            return field
+    return None
 
 
 def _quality(properties: bytes) -> int:

@@ -81,5 +81,7 @@ def _real(data: bytes) -> float:
     (value,) = struct.unpack("<f" if len(data) == 4 else "<d", data)
     if not math.isfinite(value):
         raise Refused("range", "no number")
+    if len(data) == 8:
+        return float(value)
     tries = (float(f"{value:.{digits}g}") for digits in (6, 7, 8, 9))
-    return float(value) if len(data) == 8 else next(one for one in tries if struct.pack("<f", one) == data)
+    return next(one for one in tries if struct.pack("<f", one) == data)
