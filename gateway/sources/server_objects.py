@@ -4,37 +4,40 @@ Every device's codec names things in its own way. A name of the vocabulary is ta
 other name is taken where it can mean one thing only, or where the value tells which of its units it is in: the ranges
 of a pressure in Pa, hPa and kPa do not meet, and 55 is no fraction. Whatever else is there is named by a remark, so
 that nobody has to guess what became of it: a ``light`` may be in lux or in steps, a ``battery`` of 3 in volts or per
-cent.
+cent. A unit that stands with a value (``"55 %"``, ``{"value": 70.7, "unit": "F"}``) is converted by the one table.
+
+Cayenne LPP as the servers decode it has channels: ``temperature_3`` of The Things Stack, ``temperatureSensor`` with
+``{"3": 27.2}`` of ChirpStack. The first channel of a name gives the field, and a further one a reading of its own
+with the tag channel, as `drivers.codecs.cayenne_lpp` has it.
 """
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gateway.contract import VOCABULARY, FieldValue, Measurement, Quality, Reject, Remark
+from gateway.units import conversion
 
 MOST_NAMED = 16
 """Names of one object that are remarked on: there may be hundreds."""
 KINDS = ("parking", "air_quality", "traffic")
 
-Read = Callable[[object], FieldValue | None]
+Reader = Callable[[object], FieldValue | None]
 
 
 class Meaning(NamedTuple):
     """The field that a name stands for, and what reads its value: None where it has no sense."""
 
     field: str
-    read: Read
+    read: Reader
 
 
 def _number(value: object) -> float | None:
     """Return a finite number, which may be written as text."""
-    if type(value) is str:
-        if len(value) > 32 or "_" in value:
-            return None
-    elif type(value) is not float and type(value) is not int:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and (len(value) > 32 or "_" in value):
         return None
     try:
         found = float(value)
@@ -43,7 +46,7 @@ def _number(value: object) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _scaled(scale: float = 1.0, offset: float = 0.0) -> Read:
+def _scaled(scale: float = 1.0, offset: float = 0.0) -> Reader:
     def read(value: object) -> FieldValue | None:
         found = _number(value)
         return None if found is None else round(found * scale + offset, 9)
@@ -106,14 +109,14 @@ def _text(value: object) -> FieldValue | None:
     return text if isinstance(text, str) and 0 < len(text) <= 256 and text.isprintable() else None
 
 
-_OWN: Mapping[str, Read] = {"float": _scaled(), "int": _whole, "bool": _yes, "str": _text}
+_OWN: Mapping[str, Reader] = {"float": _scaled(), "int": _whole, "bool": _yes, "str": _text}
 _FRACTIONS = {"relative_humidity": _fraction, "battery_level": _fraction, "device_humidity": _fraction}
 OWN = {
     name: Meaning(name, _FRACTIONS.get(name, _OWN[field.type]))
     for name, field in VOCABULARY.items()
     if set(field.kinds) & set(KINDS)
 }
-_COMMON: tuple[tuple[str, Read, str], ...] = (
+_COMMON: tuple[tuple[str, Reader, str], ...] = (
     ("temperature", _scaled(), "temp tempc temperaturec airtemp airtemperature ambienttemperature tempcsht"),
     ("temperature", _scaled(1 / 1.8, -32 / 1.8), "tempf temperaturef"),
     ("relative_humidity", _share, "humidity hum rh relativehumidity airhumidity humsht humiditypercent"),
@@ -139,12 +142,79 @@ _COMMON: tuple[tuple[str, Read, str], ...] = (
 )
 COMMON = {name: Meaning(field, read) for field, read, names in _COMMON for name in names.split()}
 """Names without capitals and all but letters and digits -> what they mean."""
+OF_CHANNELS = {
+    "temperatureSensor": "temperature",
+    "humiditySensor": "humidity",
+    "barometer": "pressure",
+    "illuminanceSensor": "lux",
+    "presenceSensor": "isOccupied",
+    "temperature": "temperature",
+    "relative_humidity": "humidity",
+    "barometric_pressure": "pressure",
+    "luminosity": "lux",
+    "presence": "isOccupied",
+}
+"""What either server calls an entry of Cayenne LPP -> a name of ours; humidity is in per cent in both."""
+_CHANNEL = re.compile(r"([a-z_]+)_([0-9]{1,3})")
+_WITH_UNIT = re.compile(r"([-+]?[0-9]+(?:\.[0-9]+)?)\s*([^\s\d.,+-]\S{0,7})")
+_UNIT_KEYS = ("unit", "units")
 _SIZE = re.compile(r"pm_?([0-9]+)[._]([0-9])")
 """``pm1_0`` and ``pm2.5``: without their point they would be other sizes."""
 
 
-def _battery(value: object) -> Meaning | None:
+class Said(NamedTuple):
+    """One value of an object: its name, the channel that it is of, "" where there are none, and its unit."""
+
+    name: str
+    value: object
+    channel: str = ""
+    unit: str = ""
+    called: str = ""
+    """What the server calls it."""
+    whole: object = None
+    """What was taken apart into value and unit."""
+
+
+def _said(decoded: Mapping[str, Any]) -> Iterator[Said]:
+    """Return the values of an object, with what stands with each taken apart."""
+    for name, value in decoded.items():
+        ours = OF_CHANNELS.get(name)
+        if ours is not None and type(value) is dict and value and all(key.isdecimal() for key in value):
+            for channel in sorted(value, key=int):
+                yield _taken_apart(Said(ours, value[channel], channel, called=f"{name}.{channel}"))
+        elif (parts := _CHANNEL.fullmatch(name)) and parts[1] in OF_CHANNELS and name not in OWN:
+            yield _taken_apart(Said(OF_CHANNELS[parts[1]], value, parts[2], called=name))
+        else:
+            yield _taken_apart(Said(name, value, called=name))
+
+
+def _taken_apart(said: Said) -> Said:
+    """Return the value without the unit that stands with it."""
+    value = said.value
+    if type(value) is dict and "value" in value:
+        unit = next((value[key] for key in _UNIT_KEYS if isinstance(value.get(key), str)), "")
+        return said._replace(value=value["value"], unit=unit, whole=value["value"])
+    if isinstance(value, str) and (parts := _WITH_UNIT.fullmatch(value.strip())):
+        return said._replace(value=parts[1], unit=parts[2], whole=value)
+    return said
+
+
+def _converted(said: Said, meaning: Meaning) -> FieldValue | None:
+    """Return a value in the unit of its field; None where it makes no sense there."""
+    field = VOCABULARY[meaning.field]
+    if not said.unit:
+        return meaning.read(said.value)
+    if field.type in ("str", "bool") or field.unit is None:
+        return meaning.read(said.whole)
+    number, convert = _number(said.value), conversion(said.unit, field.unit)
+    return None if number is None or convert is None else _OWN[field.type](convert(number))
+
+
+def _battery(value: object, unit: str) -> Meaning | None:
     """Tell what a bare ``battery`` is: per cent, volts or millivolts; None where it may be two of them."""
+    if unit:
+        named = (COMMON["batteryvoltage"], COMMON["batterylevel"])
+        return next((one for one in named if conversion(unit, VOCABULARY[one.field].unit or "")), None)
     found = _number(value)
     if found is None:
         return None
@@ -153,76 +223,80 @@ def _battery(value: object) -> Meaning | None:
     return COMMON["batteryvoltage"] if 1500 <= found <= 20_000 or (1.5 < found < 5 and found % 1) else None
 
 
-def _meaning(name: str, value: object) -> Meaning | None:
+def _meaning(name: str, value: object, unit: str) -> Meaning | None:
     if name == "occupancy" and isinstance(value, bool | str):
         return Meaning("occupied", _yes)  # as a number it is the share of time for which a road is covered
     if (own := OWN.get(name)) is not None:
         return own
-    found = _other_name(name) if len(name) <= LONGEST_REMEMBERED else _other_name.__wrapped__(name)
-    return _battery(value) if found is BATTERY else found
-
-
-BATTERY = Meaning("battery_level", _share)
-"""Stands for what only the value tells, see `_battery`."""
-LONGEST_REMEMBERED = 64
-
-
-@lru_cache(maxsize=1024)
-def _other_name(name: str) -> Meaning | None:
-    """Return what a name means that is none of the vocabulary's; servers say the same ones again and again."""
     plain = name.lower()
     if (size := _SIZE.fullmatch(plain)) is not None:
         plain = f"pm{size[1]}" if size[2] == "0" else f"pm{size[1]}{size[2]}"
         return OWN.get(plain)
     plain = re.sub(r"[^a-z0-9]", "", plain)
     if plain in ("battery", "batt"):
-        return BATTERY
+        return _battery(value, unit)
     own = OWN.get(plain) if len(plain) > 2 else None  # "No" is a number of something, and no nitric oxide
     return own or COMMON.get(plain)
 
 
-def by_name(decoded: Mapping[str, Any]) -> list[Measurement | Reject | Remark]:
+class Read(NamedTuple):
+    """What was read of an object: its fields, those of further channels, and what is to be told."""
+
+    known: dict[str, FieldValue]
+    further: dict[str, dict[str, FieldValue]]
+    remarks: list[Remark]
+
+
+def _read(decoded: Mapping[str, Any]) -> Read:
+    found = Read({}, {}, [])
+    first: dict[str, str] = {}
+    for said in _said(decoded):
+        called, shown = said.called[:64], f"{said.value}{said.unit}"[:64]
+        meaning = _meaning(said.name, said.value, said.unit)
+        if meaning is None:
+            if said.value is not None:
+                found.remarks.append(Remark("left out", called, f"{shown}: no name that is known: set a codec"))
+            continue
+        is_first = first.setdefault(meaning.field, said.channel) == said.channel
+        fields = found.known if is_first else found.further.setdefault(said.channel, {})
+        if meaning.field in fields:
+            continue
+        value = None if said.value is None else _converted(said, meaning)
+        if value is None:
+            found.remarks.append(Remark("left out", called, f"{shown}: no value of {meaning.field}"))
+            continue
+        fields[meaning.field] = value
+        if meaning.read is _fraction and not said.unit and (given := _number(said.value)) is not None and given > 1:
+            found.remarks.append(Remark("doubtful", called, f"{given:g} is no fraction: taken for per cent"))
+    return found
+
+
+def by_name(decoded: Mapping[str, Any]) -> Iterator[Measurement | Reject | Remark]:
     """Return what an object says by names that are known, a reading for each kind, and name what is left out.
 
     What belongs to several kinds, and what a device says of itself, goes with the first kind, or is of the air.
     """
-    known: dict[str, FieldValue] = {}
-    remarks: list[Remark] = []
-    for name, value in decoded.items():
-        meaning = _meaning(name, value)
-        if meaning is None:
-            if value is not None:
-                remarks.append(
-                    Remark("left out", name[:64], f"{str(value)[:64]}: no name that is known: set a codec")
-                )
-        elif meaning.field not in known:
-            found = None if value is None else meaning.read(value)
-            if found is None:
-                remarks.append(Remark("left out", name[:64], f"{str(value)[:64]}: no value of {meaning.field}"))
-            else:
-                known[meaning.field] = found
-                if meaning.read is _fraction and isinstance(given := _number(value), float) and given > 1:
-                    remarks.append(Remark("doubtful", name[:64], f"{given:g} is no fraction: taken for per cent"))
-    kinds = [kind for kind in KINDS if not _ONLY[kind].isdisjoint(known)]
-    if not kinds and known.keys() - _HEALTH:
+    known, further, remarks = _read(decoded)
+    kinds = [kind for kind in KINDS if any(VOCABULARY[name].kinds == (kind,) for name in known)]
+    if not kinds and any(not VOCABULARY[name].health for name in known):
         kinds = ["air_quality"]
     if not kinds:
         names = ", ".join(sorted(decoded)[:8])
-        return [Reject("unsupported", b"", f"no codec, and no known name among the server's: {names}")]
-    said: list[Measurement | Reject | Remark] = [_measured(kinds[0], known, _OF[kinds[0]])]
-    said += [_measured(kind, known, _ONLY[kind]) for kind in kinds[1:]]
-    return [*said, *remarks[:MOST_NAMED]] if remarks else said
+        yield Reject("unsupported", b"", f"no codec, and no known name among the server's: {names}")
+        return
+    for kind in kinds:
+        only = kind != kinds[0]
+        fields = {name: value for name, value in known.items() if _belongs(name, kind, only=only)}
+        yield Measurement(kind, fields, quality=_quality(fields))
+    for channel, fields in further.items():
+        kind = "parking" if "occupied" in fields else "air_quality"
+        yield Measurement(kind, fields, tags={"channel": channel})
+    yield from remarks[:MOST_NAMED]
 
 
-_OF = {kind: frozenset(name for name, field in VOCABULARY.items() if kind in field.kinds) for kind in KINDS}
-_ONLY = {kind: frozenset(name for name in _OF[kind] if len(VOCABULARY[name].kinds) == 1) for kind in KINDS}
-_HEALTH = frozenset(name for name, field in VOCABULARY.items() if field.health)
-
-
-def _measured(kind: str, known: Mapping[str, FieldValue], of: frozenset[str]) -> Measurement:
-    """Return the reading of the fields that belong to a kind."""
-    fields = {name: value for name, value in known.items() if name in of}
-    return Measurement(kind, fields, quality=_quality(fields))
+def _belongs(name: str, kind: str, *, only: bool) -> bool:
+    kinds = VOCABULARY[name].kinds
+    return kinds == (kind,) if only else kind in kinds
 
 
 def _quality(fields: Mapping[str, FieldValue]) -> Quality:

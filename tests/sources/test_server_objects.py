@@ -83,6 +83,71 @@ def test_occupancy_is_a_bays_in_words_and_a_roads_as_a_number() -> None:
     assert read(occupancy=0.35) == {"occupancy": 0.35}
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "field", "wanted"),
+    [
+        ("humidity", "55 %", "relative_humidity", 0.55),
+        ("humidity", {"value": 55, "unit": "%RH"}, "relative_humidity", 0.55),
+        ("temperature", {"value": 50, "unit": "°F"}, "temperature", 10.0),
+        ("temperature", {"value": "-3.5"}, "temperature", -3.5),
+        ("pressure", "1013.25hPa", "atmospheric_pressure", 1013.25),
+        ("distance", {"value": 1.5, "units": "m"}, "distance", 1500.0),
+    ],
+)
+def test_a_unit_beside_a_value_is_converted(name: str, value: object, field: str, wanted: float) -> None:
+    assert read(**{name: value}) == {field: pytest.approx(wanted)}
+    assert told(**{name: value}) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["55 m", {"value": 55, "unit": "V"}, {"value": None, "unit": "C"}, {"unit": "C"}, []]
+)
+def test_a_unit_of_something_else_is_no_value(value: object) -> None:
+    assert read(temperature=value, co2=612) == {"co2": 612.0}
+    assert told(temperature=value, co2=612)[0] == ("left out", "temperature")
+
+
+@pytest.mark.parametrize(
+    ("battery", "field", "wanted"),
+    [
+        ("3 V", "battery_voltage", 3.0),
+        ("3300 mV", "battery_voltage", 3.3),
+        ({"value": 3, "unit": "%"}, "battery_level", 0.03),
+    ],
+)
+def test_a_battery_with_its_unit_needs_no_guess(battery: object, field: str, wanted: float) -> None:
+    assert read(temperature=21.5, battery=battery) == {"temperature": 21.5, field: pytest.approx(wanted)}
+
+
+def test_a_number_in_a_text_stays_where_text_is_wanted() -> None:
+    assert read(temperature=21.5, event="3 knocks") == {"temperature": 21.5, "event": "3 knocks"}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"temperature_3": 27.2, "relative_humidity_4": 55.5, "temperature_10": 21.5, "presence_5": 1},
+        {
+            "temperatureSensor": {"10": 21.5, "3": 27.2},
+            "humiditySensor": {"4": 55.5},
+            "presenceSensor": {"5": 1},
+        },
+    ],
+)
+def test_channels_of_cayenne_lpp_are_readings_and_no_two_are_one(found: dict[str, Any]) -> None:
+    said = [one for one in by_name(found) if isinstance(one, Measurement)]
+    assert [(dict(one.fields), dict(one.tags)) for one in said] == [
+        ({"temperature": 27.2, "relative_humidity": 0.555, "occupied": True}, {}),
+        ({"temperature": 21.5}, {"channel": "10"}),
+    ]
+
+
+def test_a_place_of_cayenne_lpp_is_no_reading_and_named() -> None:
+    found = {"temperatureSensor": {"3": 27.2}, "gpsLocation": {"1": {"latitude": 46}}, "analog_in_2": 3.3}
+    assert read(**found) == {"temperature": 27.2}
+    assert told(**found) == [("left out", "gpsLocation"), ("left out", "analog_in_2")]
+
+
 def test_what_is_not_known_is_named_and_costs_nothing() -> None:
     found = {"temperature": 21.5, "light": 1152, "soil": {"temperature": 9}, "event": "setup"}
     assert read(**found) == {"temperature": 21.5, "event": "setup"}
