@@ -19,6 +19,8 @@ from gateway.sources.serial_device import SerialDevice
 LATER = 10**15
 """The time (ns) that a serial decoder is told: late enough for whatever it waits for."""
 
+SECOND = 10**9
+
 
 class WhatCame(NamedTuple):
     """What came of reading a message again.
@@ -90,7 +92,8 @@ class ReadAgain:
         if device is None:
             return f"no device {refusal.device!r} is on a line called {refusal.source!r}"
         decoder = device.make_decoder()
-        found = [*decoder.feed(refusal.raw, 0), *decoder.feed(b"", LATER), *decoder.finish()]
+        decoder.feed(b"", 0)  # the line is silent before: what comes is whole
+        found = [*decoder.feed(_frame(refusal.raw), SECOND), *decoder.feed(b"", LATER), *decoder.finish()]
         words = [one.detail for one in found if not isinstance(one, Measurement)]
         for one in found:
             if isinstance(one, Measurement):
@@ -99,6 +102,15 @@ class ReadAgain:
         if not delivery.lines:
             delivery.refuse(replace(refusal, words="; ".join(words)))
         return ""
+
+
+def _frame(raw: bytes) -> bytes:
+    """Return a kept frame as it came: of a line of text the end is not kept."""
+    try:
+        is_text = raw.decode().isprintable()
+    except UnicodeDecodeError:
+        return raw
+    return raw + b"\r\n" if is_text else raw
 
 
 def _settle(kept: Kept, delivery: Delivery) -> WhatCame:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import drivers
 from gateway.clock import Timekeeper
 from gateway.config.models import Gateway
 from gateway.contract import Command, Measurement, Reject, Remark, Uplink
@@ -24,6 +25,7 @@ from gateway.refused import Kept, Refusal, RefusedSettings, RefusedStore
 from gateway.sources.messages import MessageReader
 from gateway.sources.read_again import ReadAgain
 from gateway.sources.serial_device import SerialDevice
+from gateway.sources.text_lines import TextLines
 from gateway.spool import Spool, SpoolSettings, decode_member
 from gateway.spool.requests import Answer, Request, answer_to, submit
 from tests.support.clock import BOOT, NOW, FakeClock
@@ -264,6 +266,42 @@ async def test_a_frame_of_a_serial_line_is_read_again_by_its_device(disk: Simula
     assert [at for _, at, _ in delivery.lines] == [NOW]
     assert delivery.resolved[0].number == 7
     house.close()
+
+
+@pytest.mark.parametrize(
+    ("driver", "raw", "field"),
+    [
+        (("text", {"kind": "air_quality", "columns": ["temperature"]}), b"21.5", b"temperature=21.5"),
+        (("json", {"kind": "air_quality", "fields": {"temperature": "t"}}), b'{"t": 21.5}', b"temperature=21.5"),
+        (("maxbotix", {"interval": "0s"}), b"R1234", b"distance=1234"),
+        (("sds011", {"warm_up": "0s"}), bytes.fromhex("AAC0D4043A0AA1601DAB"), b"pm25=123.6"),
+    ],
+)
+async def test_a_line_of_text_is_read_again_whose_end_is_not_kept(
+    disk: SimulatedDisk, tmp_path: Path, driver: tuple[str, dict[str, Any]], raw: bytes, field: bytes
+) -> None:
+    house = House(disk, tmp_path, mended=True)
+    house.health.source("line")
+    device = device_of(*driver)
+    kept = Kept(7, Refusal("line", "/dev/ttyUSB0", NOW, raw, "unsupported", "why", device="s-1", size=len(raw)))
+    delivery = Delivery()
+    again = ReadAgain({}, {("line", "s-1"): device}, house.intake, house.timekeeper)
+    assert again.read(kept, delivery).state == "read"
+    ((_, _, line),) = delivery.lines
+    assert field in line
+    house.close()
+
+
+def device_of(driver: str, options: dict[str, Any]) -> SerialDevice:
+    """Return the device of a serial line as the daemon makes it."""
+    loaded = drivers.load(driver)
+    parsed = loaded.options.model_validate(options)
+
+    def decoder() -> Any:  # noqa: ANN401 -- either kind of decoder
+        made: Any = loaded.decoder(parsed)
+        return made if loaded.lines is None else TextLines(made, loaded.max_frame)
+
+    return SerialDevice(decoder, Origin("line", FieldEncoder({}), sensor="s-1"), 1.0, 1.0)
 
 
 async def test_a_message_of_a_boot_without_a_clock_gets_that_boots_time(disk: SimulatedDisk, tmp_path: Path) -> None:
