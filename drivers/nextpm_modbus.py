@@ -21,9 +21,9 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from drivers.common.agenda import Agenda
-from drivers.common.duty_cycle import Zeros
 from drivers.common.modbus_rtu import HOLDING, Answer, Exchange, longest, question
 from drivers.common.nextpm import ASLEEP, ERRORS, FIELDS, NOT_READY, Average, reading
+from drivers.common.zeros import Zeros
 from gateway.contract import Driver, Measurement, Options, Reject, SerialLink, field
 
 FIRMWARE, STATE, MEANS = 1, 19, {"10s": 50, "60s": 62, "15min": 74}

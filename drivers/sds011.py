@@ -26,8 +26,8 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field as Bounded
 
-from drivers.common.duty_cycle import Zeros
 from drivers.common.framing import Frames
+from drivers.common.zeros import Zeros
 from gateway.contract import Driver, Duration, Measurement, Options, Quality, Reject, SerialLink, field
 
 FRAME = 10

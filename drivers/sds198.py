@@ -19,8 +19,9 @@ Sources: SDS198 specification (Nova Fitness); six reports captured by the PyPMS 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from drivers.common.duty_cycle import Cycle, Sleeping, Turn, Zeros
+from drivers.common.duty_cycle import Cycle, Sleeping, Turn
 from drivers.common.framing import Frames
+from drivers.common.zeros import Zeros
 from drivers.sds011 import ACTIVE, FIRMWARE, FRAME, REPORT_MODE, SLEEP_WORK, WORK, WORKING_PERIOD, Reply, command
 from gateway.contract import Driver, FieldValue, Measurement, Reject, SerialLink, field
 

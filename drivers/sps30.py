@@ -27,9 +27,9 @@ from struct import unpack
 from typing import Literal
 
 from drivers.common.agenda import Agenda
-from drivers.common.duty_cycle import Zeros
 from drivers.common.framing import Frames
 from drivers.common.shdlc import HEADER, NOT_NOW, UNKNOWN_COMMAND, Reply, command, length, longest, parse
+from drivers.common.zeros import Zeros
 from gateway.contract import Driver, Duration, FieldValue, Measurement, Options, Quality, Reject, SerialLink, field
 
 START, READ, WAKE_UP, CLEAN, SERIAL, VERSION, STATUS = 0x00, 0x03, 0x11, 0x56, 0xD0, 0xD1, 0xD2

@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 
 import orjson
 
-from drivers.common import lenient_json
-from drivers.common.lenient_json import NotMended
 from gateway.contract import Command, Measurement, Reason, Reject, Remark, Uplink
 
 MAX_MESSAGE = 256 * 1024
@@ -46,9 +44,11 @@ def of_json(
         return [_too_long(payload)]
 
     def _decode_mended(decoder: Decoder, topic: str, payload: bytes) -> Iterable[Said | Reject | Remark]:
+        from drivers.common import lenient_json  # noqa: PLC0415 -- a board that hears sound JSON does not pay for it
+
         try:
             message, mendings = lenient_json.read(payload)
-        except NotMended as error:
+        except lenient_json.NotMended as error:
             return [refuse("noise", payload, f"not JSON: {error}")]
         said = [*decode(decoder, topic, message, payload)]
         return said if all(isinstance(one, Reject) for one in said) else [*map(_remark, mendings.items()), *said]
@@ -67,9 +67,11 @@ def parse(payload: bytes) -> Any:  # noqa: ANN401 -- JSON may hold anything
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError:
+        from drivers.common import lenient_json  # noqa: PLC0415 -- as above
+
         try:
             return lenient_json.read(payload).value
-        except NotMended as error:
+        except lenient_json.NotMended as error:
             return refuse("noise", payload, f"not JSON: {error}")
 
 
@@ -78,8 +80,10 @@ def _too_long(payload: bytes) -> Reject:
 
 
 def _remark(mending: tuple[str, str]) -> Remark:
+    from drivers.common.lenient_json import NAME_TWICE  # noqa: PLC0415 -- as above
+
     what, where = mending
-    return Remark("doubtful" if what == lenient_json.NAME_TWICE else "mended", what, where)
+    return Remark("doubtful" if what == NAME_TWICE else "mended", what, where)
 
 
 def find(message: Any, path: Path) -> Any:  # noqa: ANN401 -- JSON may hold anything

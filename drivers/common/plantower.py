@@ -19,8 +19,9 @@ from itertools import pairwise
 from struct import unpack
 from typing import NamedTuple
 
-from drivers.common.duty_cycle import Cycle, Sleeping, Turn, Zeros
+from drivers.common.duty_cycle import Cycle, Sleeping, Turn
 from drivers.common.framing import Frames
+from drivers.common.zeros import Zeros
 from gateway.contract import FieldValue, Measurement, Quality, Reject
 
 HEADER = b"\x42\x4d"

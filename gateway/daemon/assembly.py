@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 from zlib import crc32
 
@@ -28,12 +28,8 @@ from gateway.sinks.influxdb import InfluxSink
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.gnss import Gnss
-from gateway.sources.http import HttpIngest
-from gateway.sources.http_poll import HttpPoll
-from gateway.sources.http_replays import source_of
 from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
-from gateway.sources.read_again import ReadAgain
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 from gateway.sources.settings import (
@@ -48,7 +44,12 @@ from gateway.sources.subscriptions import Subscriptions
 from gateway.sources.text_lines import TextLines
 from gateway.spool import Identity, Spool
 
-Source = MqttIngest | SerialIngest | HttpIngest | HttpPoll
+if TYPE_CHECKING:
+    from gateway.sources.http import HttpIngest
+    from gateway.sources.http_poll import HttpPoll
+    from gateway.sources.read_again import ReadAgain
+
+Source: TypeAlias = "MqttIngest | SerialIngest | HttpIngest | HttpPoll"
 
 
 def timekeeper(own: Gateway) -> Timekeeper:
@@ -144,8 +145,10 @@ def _source(name: str, source: SourceSettings, parts: "Parts") -> Source:
             return serial_source(name, source, parts)
 
 
-def reading_again(parts: "Parts") -> ReadAgain:
+def reading_again(parts: "Parts") -> "ReadAgain":
     """Build what reads kept messages again, each source's with new decoders."""
+    from gateway.sources.read_again import ReadAgain  # noqa: PLC0415 -- only a request needs it
+
     messages = {}
     frames = {}
     for name, source in parts.configuration.sources.items():
@@ -280,9 +283,11 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
     )
 
 
-def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> HttpIngest:
+def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> "HttpIngest":
     """Build what listens for messages; sources with one address share a server."""
     from gateway.links.http.server import HttpServer  # noqa: PLC0415 -- a board that is not asked does not pay for it
+    from gateway.sources.http import HttpIngest  # noqa: PLC0415 -- the same
+    from gateway.sources.http_replays import source_of  # noqa: PLC0415 -- the same
 
     driver = parts.catalogue.load(source.driver)
     server = parts.servers.setdefault(source.listen, HttpServer(source, parts.clock))
@@ -304,9 +309,11 @@ def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> HttpInge
     )
 
 
-def http_poll(name: str, source: HttpPollSettings, parts: Parts) -> HttpPoll:
+def http_poll(name: str, source: HttpPollSettings, parts: Parts) -> "HttpPoll":
     """Build what asks an address again and again."""
     from gateway.links.http.client import HttpClient  # noqa: PLC0415 -- a board that asks nobody does not pay for it
+    from gateway.sources.http_poll import HttpPoll  # noqa: PLC0415 -- the same
+    from gateway.sources.http_replays import source_of  # noqa: PLC0415 -- the same
 
     driver = parts.catalogue.load(source.driver)
     return HttpPoll(

@@ -13,9 +13,6 @@ from typing import Protocol
 from gateway.errors import LinkDown
 from gateway.links import ports
 from gateway.links.line_settings import NetworkPort, SerialSettings
-from gateway.links.modbus_tcp import open_modbus
-from gateway.links.rfc2217 import open_rfc2217
-from gateway.links.tcp import open_tcp
 from gateway.links.tty import open_tty
 
 MAX_BUFFERED = 65536
@@ -144,8 +141,16 @@ class Line:
         if where is None:
             return open_tty(settings, self._resolve), b""
         if where.scheme == "rfc2217":
+            from gateway.links.rfc2217 import open_rfc2217  # noqa: PLC0415 -- a line of our own does not pay for it
+
             return open_rfc2217(where, settings)
-        return (open_modbus if where.scheme == "modbus" else open_tcp)(where), b""
+        if where.scheme == "modbus":
+            from gateway.links.modbus_tcp import open_modbus  # noqa: PLC0415 -- the same
+
+            return open_modbus(where), b""
+        from gateway.links.tcp import open_tcp  # noqa: PLC0415 -- the same
+
+        return open_tcp(where), b""
 
     def _readable(self) -> None:
         assert self._port is not None

@@ -19,7 +19,6 @@ from gateway.clock import Clock
 from gateway.credentials import tls_error
 from gateway.errors import LinkDown, LinkDropped, LinkRefused
 from gateway.mqtt.aio_client import BrokerClient
-from gateway.mqtt.listener import wrong_way
 from gateway.mqtt.reasons import connection_ended, connection_refused
 from gateway.sinks.settings import LiveSettings
 
@@ -127,6 +126,8 @@ class LiveSink:
         clear = (ssl.SSLCertVerificationError, ConnectionRefusedError, socket.gaierror)
         if told or isinstance(failed or error.__cause__, clear):
             return end
+        from gateway.mqtt.listener import wrong_way  # noqa: PLC0415 -- only a broker that does not answer needs it
+
         return await asyncio.to_thread(wrong_way, self._settings, self._settings.load_credentials().tls) or end
 
     def _problem(self, error: BaseException, *, up: bool) -> LinkDown:

@@ -9,7 +9,6 @@ from gateway.ingest.delivery import Delivery
 from gateway.ingest.intake import Intake, Origin
 from gateway.refused import MAX_RAW, MAX_WORDS, Refusal, digest
 from gateway.sources.compression import Compression, unpack
-from gateway.sources.recognition import explain_refusal
 from gateway.sources.uplinks import measurements_of
 
 BEGINNING = 4096
@@ -142,6 +141,8 @@ class MessageReader:
     def _keep(self, topic: str, payload: bytes, rejects: list[Reject], delivery: Delivery, *, retained: bool) -> None:
         """Have the message kept with what its decoder said of it; each reject is counted and told by itself."""
         if self._compression is None:
+            from gateway.sources.recognition import explain_refusal  # noqa: PLC0415 -- only what is refused needs it
+
             rejects = [explain_refusal(reject, payload, self._driver) for reject in rejects]
         time = self._intake.arrival()
         refusal = refusal_of(self.source, topic, payload, rejects, delivery, time=time, retained=retained)

@@ -271,11 +271,15 @@ def _read(decoded: Mapping[str, Any]) -> Read:
     return found
 
 
-def by_name(decoded: Mapping[str, Any]) -> Iterator[Measurement | Reject | Remark]:
+def by_name(decoded: Mapping[str, Any]) -> list[Measurement | Reject | Remark]:
     """Return what an object says by names that are known, a reading for each kind, and name what is left out.
 
     What belongs to several kinds, and what a device says of itself, goes with the first kind, or is of the air.
     """
+    return [*_named(decoded)]
+
+
+def _named(decoded: Mapping[str, Any]) -> Iterator[Measurement | Reject | Remark]:
     known, further, remarks = _read(decoded)
     kinds = [kind for kind in KINDS if any(VOCABULARY[name].kinds == (kind,) for name in known)]
     if not kinds and any(not VOCABULARY[name].health for name in known):

@@ -1,9 +1,10 @@
 """From a LoRaWAN uplink to measurements: the configured codec, or what the network server decoded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
 
 from gateway.contract import Codec, Measurement, Options, Reject, Remark, Uplink
-from gateway.sources.server_objects import by_name
 
 
 def measurements_of(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterator[Measurement | Reject | Remark]:
@@ -44,8 +45,15 @@ def _decoded(uplink: Uplink, codec: tuple[Codec, Options] | None) -> Iterable[Me
             return [Measurement(known.kinds[0], {})]
         return [Reject("unsupported", b"", f"{known.name}: the event holds neither a payload nor a known object")]
     if uplink.readings or uplink.object:
-        return _of_the_server(uplink) if uplink.readings else by_name(uplink.object or {})
+        return _of_the_server(uplink) if uplink.readings else _by_name()(uplink.object or {})
     return [Reject("unsupported", uplink.payload, f'no codec: set codec = "..." under [sensors."{uplink.sensor}"]')]
+
+
+@cache
+def _by_name() -> Callable[[Mapping[str, Any]], list[Measurement | Reject | Remark]]:
+    from gateway.sources.server_objects import by_name  # noqa: PLC0415 -- a board without LoRaWAN does not pay for it
+
+    return by_name
 
 
 def _of_the_server(uplink: Uplink) -> Iterator[Measurement | Reject | Remark]:
@@ -53,7 +61,7 @@ def _of_the_server(uplink: Uplink) -> Iterator[Measurement | Reject | Remark]:
 
     What these names leave out is not remarked on where there are readings: it is what they say in other words.
     """
-    named = [*by_name(uplink.object)] if uplink.object else []
+    named = _by_name()(uplink.object) if uplink.object else []
     if any(isinstance(one, Measurement) for one in uplink.readings):
         named = [one for one in named if isinstance(one, Measurement)]
     for reading in uplink.readings:

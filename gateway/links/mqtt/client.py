@@ -9,9 +9,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.links.mqtt.buffered_socket import GatheringSocket
+from gateway.links.mqtt.buffered_socket import GatheringSocket, SocketLike
 from gateway.links.mqtt.settings import MqttSettings
-from gateway.mqtt.websocket import WebSocket
 
 CONNECT_WITHIN = 5.0
 """Seconds for TCP, and again for TLS."""
@@ -86,7 +85,11 @@ class PahoClient(paho.Client):
         if self.context is not None:
             # paho's own way leaves the socket open where the handshake fails; this one closes it.
             created = self.context.wrap_socket(created, server_hostname=address[0])
-        framed = None if self._settings.websocket_path is None else WebSocket(created, self._settings)
+        framed: SocketLike | None = None
+        if self._settings.websocket_path is not None:
+            from gateway.mqtt.websocket import WebSocket  # noqa: PLC0415 -- few brokers are reached that way
+
+            framed = WebSocket(created, self._settings)
         self.gathering = GatheringSocket(created, framed)
         if self.abandoned:
             self.gathering.close()

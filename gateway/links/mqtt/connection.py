@@ -24,7 +24,6 @@ from gateway.links.mqtt.client import PahoClient
 from gateway.links.mqtt.packets import Message, pubacks
 from gateway.links.mqtt.paho_reasons import downgraded_topics, refused_topics, why_ended, why_refused
 from gateway.links.mqtt.settings import MqttSettings
-from gateway.mqtt.listener import wrong_way
 
 MESSAGES_A_TURN = 256
 """How many messages are taken before the event loop gets its turn."""
@@ -127,6 +126,8 @@ class Connection:
         """Return what it means that a connection ended before the broker answered; ``end`` where that is not seen."""
         if end.args == (_CLOSED_BY_US,):
             return end
+        from gateway.mqtt.listener import wrong_way  # noqa: PLC0415 -- only a broker that does not answer needs it
+
         return await asyncio.to_thread(wrong_way, self._settings, self._client.context) or end
 
     async def receive(self) -> list[Message]:
