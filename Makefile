@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 # Debian's packages that the checks need, and those that the tests need beside them; program=package where they differ.
 TOOLS := systemd-analyze=systemd udevadm=udev
-SERVERS := faketime influxd=influxdb ip=iproute2 losetup=mount mkfs.ext4=e2fsprogs mosquitto openssl unshare=util-linux \
+SERVERS := curl faketime influxd=influxdb ip=iproute2 losetup=mount mkfs.ext4=e2fsprogs mosquitto openssl unshare=util-linux \
 	victoria-metrics
 
 .PHONY: demo test check bench torture fuzz mutants fmt lock tools servers clean

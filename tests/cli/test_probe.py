@@ -42,7 +42,7 @@ Make = Callable[[Truth], Any]
 
 GATEWAY = '[gateway]\nid = "koper-01"\ncity = "Koper"\n\n'
 RECORDINGS = Path(__file__).parents[1] / "recordings"
-PATIENT = Patience(listen=0.5, answer=0.12, gap=0.01)
+PATIENT = Patience(listen=0.5, answer=0.4, gap=0.01)
 SHORT = Patience(listen=0.05, answer=0.2, gap=0.01)
 """For a device that does not talk by itself."""
 RATE = 20.0

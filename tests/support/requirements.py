@@ -16,6 +16,7 @@ from firmware_sim.servers.process import find_program
 from firmware_sim.servers.servers import Iotcore
 
 PACKAGES = {
+    "curl": "curl",
     "influxd": "influxdb",
     "ip": "iproute2",
     "losetup": "mount",

@@ -23,6 +23,7 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)
 
 
+@pytest.mark.requires("curl")
 async def test_the_commands_of_the_page_answer_what_it_says(rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("TOKEN\n", encoding="utf-8")
     address = f"127.0.0.1:{free_port()}"
