@@ -18,8 +18,6 @@ MOST_UNITS = 16
 """Units behind a number that one field remembers."""
 PLAINLY_NO_FRACTION = 1.2
 """Above this, a share is in percent; a humidity of 1.03 is one of an old sensor."""
-
-
 LARGEST = sys.float_info.max
 
 

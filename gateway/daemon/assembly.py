@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol
 from urllib.parse import quote
 from zlib import crc32
 
@@ -30,6 +30,7 @@ from gateway.sinks.settings import InfluxSettings, LiveSettings
 from gateway.sources.gnss import Gnss
 from gateway.sources.messages import MessageReader
 from gateway.sources.mqtt import MqttIngest
+from gateway.sources.read_again import ReadAgain
 from gateway.sources.serial import SerialIngest
 from gateway.sources.serial_device import SerialDevice
 from gateway.sources.settings import (
@@ -44,18 +45,17 @@ from gateway.sources.subscriptions import Subscriptions
 from gateway.sources.text_lines import TextLines
 from gateway.spool import Identity, Spool
 
-if TYPE_CHECKING:
-    from gateway.sources.http import HttpIngest
-    from gateway.sources.http_poll import HttpPoll
-    from gateway.sources.read_again import ReadAgain
 
-Source: TypeAlias = "MqttIngest | SerialIngest | HttpIngest | HttpPoll"
+class Source(Protocol):
+    """What hears sensors: a broker, a serial line, what listens or asks by HTTP."""
+
+    async def run(self) -> None:
+        """Stay connected until the link goes down."""
 
 
 def timekeeper(own: Gateway) -> Timekeeper:
     """Build what tells the time."""
-    vouched_by = "ntp" if own.clock == "auto" else own.clock
-    return Timekeeper(SystemClock(own.clock), own.data_dir / "clock", vouched_by)
+    return Timekeeper(SystemClock(own.clock), own.data_dir / "clock", "ntp" if own.clock == "auto" else own.clock)
 
 
 def databases(configuration: Configuration) -> dict[str, DatabaseSettings]:
@@ -79,8 +79,7 @@ def committer(
 ) -> Committer:
     """Build the group commit."""
     share = configuration.refused.max_bytes
-    boot_id = timekeeper.clock.boot_id
-    return Committer(spool, boot_id, health, configuration.spool, keeper=refused, share=share)
+    return Committer(spool, timekeeper.clock.boot_id, health, configuration.spool, keeper=refused, share=share)
 
 
 def seen_identities(spool: Spool, refused: RefusedStore) -> list[Identity]:
@@ -145,10 +144,8 @@ def _source(name: str, source: SourceSettings, parts: "Parts") -> Source:
             return serial_source(name, source, parts)
 
 
-def reading_again(parts: "Parts") -> "ReadAgain":
+def reading_again(parts: "Parts") -> ReadAgain:
     """Build what reads kept messages again, each source's with new decoders."""
-    from gateway.sources.read_again import ReadAgain  # noqa: PLC0415 -- only a request needs it
-
     messages = {}
     frames = {}
     for name, source in parts.configuration.sources.items():
@@ -283,7 +280,7 @@ def mqtt_source(name: str, source: MqttSourceSettings, parts: Parts) -> MqttInge
     )
 
 
-def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> "HttpIngest":
+def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> Source:
     """Build what listens for messages; sources with one address share a server."""
     from gateway.links.http.server import HttpServer  # noqa: PLC0415 -- a board that is not asked does not pay for it
     from gateway.sources.http import HttpIngest  # noqa: PLC0415 -- the same
@@ -309,7 +306,7 @@ def http_source(name: str, source: HttpSourceSettings, parts: Parts) -> "HttpIng
     )
 
 
-def http_poll(name: str, source: HttpPollSettings, parts: Parts) -> "HttpPoll":
+def http_poll(name: str, source: HttpPollSettings, parts: Parts) -> Source:
     """Build what asks an address again and again."""
     from gateway.links.http.client import HttpClient  # noqa: PLC0415 -- a board that asks nobody does not pay for it
     from gateway.sources.http_poll import HttpPoll  # noqa: PLC0415 -- the same

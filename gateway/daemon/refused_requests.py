@@ -13,7 +13,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -22,11 +22,9 @@ from gateway.errors import SpoolError
 from gateway.ingest.committer import Committer
 from gateway.ingest.delivery import Delivery
 from gateway.refused import Kept, RefusedStore, Resolved
+from gateway.sources.read_again import ReadAgain
 from gateway.spool.filesystem import Filesystem, OsFilesystem
 from gateway.spool.requests import Answer, Request, answer_to, pending_requests, put_answer, withdraw
-
-if TYPE_CHECKING:
-    from gateway.sources.read_again import ReadAgain
 
 PORTION = 200
 """Messages that are read again between two looks at whether there is room."""
@@ -61,7 +59,7 @@ class RefusedRequests:
         self,
         store: RefusedStore,
         committer: Committer,
-        read_again: "Callable[[], ReadAgain]",
+        read_again: Callable[[], ReadAgain],
         clock: Clock,
         filesystem: Filesystem | None = None,
     ) -> None:
