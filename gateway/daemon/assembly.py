@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 from zlib import crc32
 
@@ -41,16 +41,10 @@ from gateway.sources.settings import (
     SerialDeviceSettings,
     SerialSourceSettings,
 )
+from gateway.sources.source import Source
 from gateway.sources.subscriptions import Subscriptions
 from gateway.sources.text_lines import TextLines
 from gateway.spool import Identity, Spool
-
-
-class Source(Protocol):
-    """What hears sensors: a broker, a serial line, what listens or asks by HTTP."""
-
-    async def run(self) -> None:
-        """Stay connected until the link goes down."""
 
 
 def timekeeper(own: Gateway) -> Timekeeper:

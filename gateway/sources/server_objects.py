@@ -181,14 +181,14 @@ def _said(decoded: Mapping[str, Any]) -> Iterator[Said]:
         ours = OF_CHANNELS.get(name)
         if ours is not None and type(value) is dict and value and all(key.isdecimal() for key in value):
             for channel in sorted(value, key=int):
-                yield _taken_apart(Said(ours, value[channel], channel, called=f"{name}.{channel}"))
+                yield _cut_up(Said(ours, value[channel], channel, called=f"{name}.{channel}"))
         elif (parts := _CHANNEL.fullmatch(name)) and parts[1] in OF_CHANNELS and name not in OWN:
-            yield _taken_apart(Said(OF_CHANNELS[parts[1]], value, parts[2], called=name))
+            yield _cut_up(Said(OF_CHANNELS[parts[1]], value, parts[2], called=name))
         else:
-            yield _taken_apart(Said(name, value, called=name))
+            yield _cut_up(Said(name, value, called=name))
 
 
-def _taken_apart(said: Said) -> Said:
+def _cut_up(said: Said) -> Said:
     """Return the value without the unit that stands with it."""
     value = said.value
     if type(value) is dict and "value" in value:
