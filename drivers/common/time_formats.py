@@ -8,6 +8,7 @@ what is left out when it begins was no time at all.
 """
 
 import re
+import warnings
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from datetime import time as clock_time
 from decimal import Decimal
@@ -141,7 +142,10 @@ class TimeReader:
 
     def _check_pattern(self) -> None:
         try:
-            read = datetime.strptime(_SAMPLE.strftime(self._form), self._form)  # noqa: DTZ007 -- it is asked for
+            with warnings.catch_warnings():
+                # Python 3.13 warns of a pattern without a year, which is refused below.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                read = datetime.strptime(_SAMPLE.strftime(self._form), self._form)  # noqa: DTZ007 -- it is asked for
         except ValueError as error:
             raise ValueError(f"no pattern: {error}") from None
         if read.date() != _SAMPLE.date():

@@ -101,7 +101,8 @@ def test_what_comes_in_by_a_pipe_is_the_message_as_it_is(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"2155")))
     found = told(capsys, "json", "-", "--topic", "ref/a", "--config", file)
     assert found["stored"] == []
-    assert found["refused"] == [{"reason": "unsupported", "detail": "temperature: nothing at t"}]
+    detail = 'temperature: nothing at t; this looks like a bare value: driver = "value"'
+    assert found["refused"] == [{"reason": "unsupported", "detail": detail}]
 
 
 def test_the_topic_tells_which_source_is_meant_and_a_stranger_is_parked(file: str, capsys: Printed) -> None:

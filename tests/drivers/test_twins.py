@@ -292,8 +292,8 @@ def test_a_message_is_read_as_its_twin_meant_it(name: str) -> None:
 
 
 def _is_no_reading(one: Measurement | Reject | Remark) -> bool:
-    """Tell whether a message was sound and no reading: an event that has not ended."""
-    return isinstance(one, Reject) and one.reason == "unsupported"
+    """Tell whether it is a word about a sound message and no reading: an event that has not ended, a null."""
+    return isinstance(one, Remark) or (isinstance(one, Reject) and one.reason == "unsupported")
 
 
 def _check_uplinks(

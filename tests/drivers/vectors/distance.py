@@ -42,7 +42,7 @@ def _maxbotix(unit: str, vector: Vector) -> Said:
     digits = 4 if re.search(rb"R[0-9]{4}", data) else 3
     scale = maxbotix.MaxbotixOptions.model_validate({"unit": unit, "digits": digits}).scale()
     lines = Lines(maxbotix.MAX_LINE)
-    found = [maxbotix.parse(line, scale) for line in lines.feed(data) if not isinstance(line, Reject)]
+    found = [one for line in lines.feed(data) if not isinstance(line, Reject) for one in maxbotix.parse(line, scale)]
     return [{"distance_mm": one} for one in found if isinstance(one, int | float)]
 
 
