@@ -87,8 +87,8 @@ class WebSocketProxy:
                 down = tasks.create_task(self._down(from_broker, writer))
                 await self._up(reader, to_broker)
                 down.cancel()
-        except ExceptionGroup:
-            return
+        except* (ConnectionError, asyncio.IncompleteReadError):
+            pass  # one side went away, and the other goes with it
         finally:
             to_broker.transport.abort()
 
