@@ -21,7 +21,7 @@ Sources: Cayenne Low Power Payload 1.2; the other types are IPSO object ids less
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from drivers.codecs.common.distance import DistanceOptions, surface
-from drivers.codecs.common.entries import Output, Part, joined, with_rest
+from drivers.codecs.common.entries import Output, Part, joined, or_refused, with_rest
 from gateway.contract import Codec, FieldValue, Reject, field
 
 LIGHT, PRESENCE, TEMPERATURE, HUMIDITY, PRESSURE = 0x65, 0x66, 0x67, 0x68, 0x73
@@ -89,9 +89,7 @@ def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Output]
         tags = {} if first.setdefault(type_, channel) == channel else {"channel": str(channel)}
         if (part := _part(type_, value, tags, options)) is not None:
             parts.append(part)
-    return joined(parts, "air_quality") or [
-        Reject("unsupported" if payload else "length", payload, "no reading in it")
-    ]
+    return or_refused(joined(parts, "air_quality"), payload)
 
 
 CODEC = Codec(

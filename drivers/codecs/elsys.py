@@ -29,7 +29,16 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from drivers.codecs.common.distance import DistanceOptions, surface
-from drivers.codecs.common.entries import Fixed, Output, Part, Said, has_reading, joined, unread, with_rest
+from drivers.codecs.common.entries import (
+    Fixed,
+    Output,
+    Part,
+    Said,
+    joined,
+    or_refused,
+    unread,
+    with_rest,
+)
 from gateway.contract import Codec, FieldValue, Reject, Remark, field
 
 SETTINGS = 0x3E
@@ -144,9 +153,7 @@ def decode(_: int, payload: bytes, options: DistanceOptions) -> Iterable[Output]
     said = joined(parts, kind)
     if rest is not None:
         return with_rest(said, rest.raw, rest.detail)
-    if not has_reading(said):
-        return [Reject("unsupported" if payload else "length", payload, "no reading in it")]
-    return said
+    return or_refused(said, payload)
 
 
 _AIR = ("temperature", "relative_humidity", "illuminance", "motion", "co2", "tvoc", "atmospheric_pressure")

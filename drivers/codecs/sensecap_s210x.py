@@ -21,7 +21,7 @@ Sources: the vendor's SenseCAP-Decoder, S210X (March 2024); akenza's device libr
 from collections.abc import Iterable
 from struct import unpack
 
-from drivers.codecs.common.entries import Output, Part, Said, joined
+from drivers.codecs.common.entries import Output, Part, Said, joined, or_refused
 from gateway.contract import Codec, FieldValue, Options, Reject, Remark, field
 
 SIZE, SUM = 7, 2
@@ -65,10 +65,8 @@ def decode(_: int, payload: bytes, __: Options) -> Iterable[Output]:
     end = len(payload) - SUM
     if end < SIZE or end % SIZE:
         return [Reject("length", payload, f"{len(payload)} bytes are no frames of {SIZE} and a sum")]
-    said = joined((_frame(payload[at : at + SIZE]) for at in range(0, end, SIZE)), "air_quality")
-    if all(isinstance(one, Remark) for one in said):
-        return [*said, Reject("unsupported", payload, "no reading in it")]
-    return said
+    frames = (_frame(payload[at : at + SIZE]) for at in range(0, end, SIZE))
+    return or_refused(joined(frames, "air_quality"), payload)
 
 
 CODEC = Codec(

@@ -25,8 +25,8 @@ Source: the vendor's SenseCAP-Decoder, S2120 (October 2024).
 from collections.abc import Callable, Iterable, Mapping
 from struct import unpack
 
-from drivers.codecs.common.entries import Output, Part, Said, joined, with_rest
-from gateway.contract import Codec, FieldValue, Measurement, Options, Reject, Remark, field
+from drivers.codecs.common.entries import Output, Part, Said, joined, or_refused, with_rest
+from gateway.contract import Codec, FieldValue, Options, Reject, Remark, field
 
 SIZES = {
     **dict.fromkeys((0x01, 0x4A), 10),
@@ -123,10 +123,7 @@ def decode(_: int, payload: bytes, __: Options) -> Iterable[Output]:
             return [Reject("length", payload, f"frame {kind:02X} is cut")]
         at = start + SIZES[kind]
         parts += READERS[kind](payload[start:at]) if kind in READERS else ()
-    said = joined(parts, "air_quality")
-    if any(isinstance(one, Measurement) for one in said):
-        return said
-    return [*said, Reject("unsupported" if payload else "length", payload, "no reading in it")]
+    return or_refused(joined(parts, "air_quality"), payload)
 
 
 CODEC = Codec(

@@ -69,7 +69,11 @@ def decode(payload: bytes, table: Table, kind: str) -> list[Output]:
         if at > end:
             return [Reject("length", payload, f"an entry of {at - start} bytes is cut after {end - start}")]
         parts += read(payload[start:at])
-    said = joined(parts, kind)
+    return or_refused(joined(parts, kind), payload)
+
+
+def or_refused(said: list[Output], payload: bytes) -> list[Output]:
+    """Return what was read, with a `Reject` where that is no reading: a remark alone would keep nothing."""
     if has_reading(said) or any(isinstance(one, Reject) for one in said):
         return said
     return [*said, Reject("unsupported" if payload else "length", payload, "no reading in it")]
