@@ -26,28 +26,24 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from drivers.common.flat_json import PERCENT, Term, declared, left_out, report
+from drivers.common.flat_json import PERCENT, Term, declared, in_unit, left_out, report
 from drivers.common.forms import is_form, parse_form
 from drivers.common.json_messages import MAX_MESSAGE, Output, of_json, refuse
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
-MILES_PER_HOUR = 0.44704
-INCHES_OF_MERCURY = 33.8638866667
-INCH = 25.4
 BARS = 0.2
-FAHRENHEIT = (1 / 1.8, -32 / 1.8)
 TABLE = {
-    "tempf": Term("temperature", *FAHRENHEIT),
+    "tempf": in_unit("temperature", "degF"),
     "humidity": Term("relative_humidity", PERCENT),
-    "baromabsin": Term("atmospheric_pressure", INCHES_OF_MERCURY),
-    "windspeedmph": Term("wind_speed", MILES_PER_HOUR),
+    "baromabsin": in_unit("atmospheric_pressure", "inHg"),
+    "windspeedmph": in_unit("wind_speed", "mph"),
     "winddir": Term("wind_direction"),
-    "windgustmph": Term("gust_speed", MILES_PER_HOUR),
+    "windgustmph": in_unit("gust_speed", "mph"),
     "uv": Term("uv_index"),
-    "rainratein": Term("precipitation_rate", INCH),
-    "rrain_piezo": Term("precipitation_rate", INCH),
-    "totalrainin": Term("precipitation_total", INCH),
+    "rainratein": in_unit("precipitation_rate", "in/h"),
+    "rrain_piezo": in_unit("precipitation_rate", "in/h"),
+    "totalrainin": in_unit("precipitation_total", "in"),
     "pm25_ch1": Term("pm25"),
     "pm25_co2": Term("pm25"),
     "pm10_co2": Term("pm10"),
@@ -68,9 +64,9 @@ CHANNELS: dict[str, Mapping[str, Term]] = {
         **(
             {f"pm25_ch{number}": Term("pm25"), f"pm25batt{number}": Term("battery_level", BARS)} if number > 1 else {}
         ),
-        f"temp{number}f": Term("temperature", *FAHRENHEIT),
+        f"temp{number}f": in_unit("temperature", "degF"),
         f"humidity{number}": Term("relative_humidity", PERCENT),
-        f"tf_ch{number}": Term("external_temperature", *FAHRENHEIT),
+        f"tf_ch{number}": in_unit("external_temperature", "degF"),
     }
     for number in range(1, 9)
 }

@@ -26,7 +26,7 @@ projects.
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, left_out, report
+from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, declared, in_unit, left_out, report
 from drivers.common.json_messages import MAX_MESSAGE, of_json, refuse
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Quality, Reject, Remark
@@ -42,7 +42,7 @@ ABOUT = {
     "version": Term("firmware_version"),
 }
 INSIDE = {
-    "current_temp_f": Term("device_temperature", 1 / 1.8, -32 / 1.8),
+    "current_temp_f": in_unit("device_temperature", "degF"),
     "current_humidity": Term("device_humidity", PERCENT, least=0),
 }
 OUTSIDE = {

@@ -21,25 +21,22 @@ Source: Weather Underground, PWS Upload Protocol (revision of 2016), and the upl
 import re
 from collections.abc import Iterable
 
-from drivers.common.flat_json import PERCENT, Term, declared, left_out, report
+from drivers.common.flat_json import PERCENT, Term, declared, in_unit, left_out, report
 from drivers.common.forms import parse_form
 from drivers.common.json_messages import MAX_MESSAGE, refuse
 from drivers.common.times import nanoseconds
 from gateway.contract import Driver, Measurement, MqttLink, Options, Reject, Remark
 
-MILES_PER_HOUR = 0.44704
-INCHES_OF_MERCURY = 33.8638866667
-INCH = 25.4
-CELSIUS = Term("temperature", 1 / 1.8, -32 / 1.8)
+CELSIUS = in_unit("temperature", "degF")
 TABLE = {
     "tempf": CELSIUS,
     "humidity": Term("relative_humidity", PERCENT, least=0),
-    "absbaromin": Term("atmospheric_pressure", INCHES_OF_MERCURY, least=1),
+    "absbaromin": in_unit("atmospheric_pressure", "inHg", least=1),
     "winddir": Term("wind_direction", least=0),
-    "windspeedmph": Term("wind_speed", MILES_PER_HOUR, least=0),
-    "windgustmph": Term("gust_speed", MILES_PER_HOUR, least=0),
-    "rainin": Term("precipitation_rate", INCH, least=0),
-    "dailyrainin": Term("precipitation_total", INCH, least=0),
+    "windspeedmph": in_unit("wind_speed", "mph", least=0),
+    "windgustmph": in_unit("gust_speed", "mph", least=0),
+    "rainin": in_unit("precipitation_rate", "in/h", least=0),
+    "dailyrainin": in_unit("precipitation_total", "in", least=0),
     "UV": Term("uv_index", least=0),
     "AqPM2.5": Term("pm25", least=0),
     "AqPM10": Term("pm10", least=0),

@@ -120,6 +120,7 @@ _QUANTITIES: tuple[dict[str, Conversion], ...] = (
         "ft/s fps": Conversion(0.3048),
         "cm/s": Conversion(0.01),
     },
+    {"mm/h mm/hr": Conversion(1), "in/h in/hr inch/h inches/h": Conversion(25.4)},
     {
         "m metre metres meter meters": Conversion(1),
         "mm": Conversion(1e-3),

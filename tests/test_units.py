@@ -177,3 +177,9 @@ def test_there_and_back_is_the_same_number(unit: str, number: float) -> None:
         assert there is not None
         assert back is not None
         assert (number * there.factor + there.offset) * back.factor + back.offset == pytest.approx(number, abs=1e-6)
+
+
+def test_rain_in_inches_an_hour_becomes_millimetres_an_hour() -> None:
+    found = conversion("in/h", "mm/h")
+    assert found is not None
+    assert found(0.1) == 2.54

@@ -8,7 +8,7 @@ from math import isfinite
 from types import MappingProxyType
 
 from drivers.common.json_messages import refuse
-from gateway.contract import VOCABULARY, Field, FieldValue, Measurement, Quality, Reject, Remark
+from gateway.contract import VOCABULARY, Field, FieldValue, Measurement, Quality, Reject, Remark, conversion
 
 Fields = dict[str, FieldValue]
 
@@ -41,6 +41,14 @@ class Term:
         # Worked out once for each name, not with every reading.
         object.__setattr__(self, "kind", known.type)
         object.__setattr__(self, "coldest", ABSOLUTE_ZERO if known.unit == "degC" else -LARGEST)
+
+
+def in_unit(field: str, unit: str, *, least: float = NO_VALUE) -> Term:
+    """Return the term of a field whose number comes in another unit than the vocabulary's."""
+    found = conversion(unit, VOCABULARY[field].unit)
+    if found is None:
+        raise ValueError(f"no number in {unit} becomes a {field}")
+    return Term(field, found.factor, found.offset, least)
 
 
 PERCENT = 0.01

@@ -5,15 +5,14 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, left_out, report
+from drivers.common.flat_json import PER_DECILITRE, PERCENT, Term, in_unit, left_out, report
 from gateway.contract import VOCABULARY, Measurement, Reject, Remark
 
-FAHRENHEIT = (1 / 1.8, -32 / 1.8)
-SCALES: Mapping[str, tuple[float, float]] = {"C": (1.0, 0.0), "F": FAHRENHEIT}
+SCALES: Mapping[str, str] = {"C": "degC", "F": "degF"}
 PRESSURES: Mapping[str, Term] = {
     "hPa": Term("atmospheric_pressure"),
-    "mmHg": Term("atmospheric_pressure", 1.33322387415),
-    "inHg": Term("atmospheric_pressure", 33.8638866667),
+    "mmHg": in_unit("atmospheric_pressure", "mmHg"),
+    "inHg": in_unit("atmospheric_pressure", "inHg"),
 }
 TEMPERATURES = {
     "Temperature": "temperature",
@@ -80,14 +79,14 @@ def _parts(shape: Shape) -> Iterator[Part]:
                     yield Part(f"{name}-{number}", name, {"Temperature": one})
 
 
-def _table(part: str, scale: tuple[float, float], pressure: Term) -> Mapping[str, Term]:
+def _table(part: str, scale: str, pressure: Term) -> Mapping[str, Term]:
     """Return what the names in a part mean."""
     fields = dict(TEMPERATURES)
     if part.startswith(INSIDE):
         fields["Temperature"] = "device_temperature"
     elif part.startswith(ON_A_CABLE):
         fields["Temperature"] = "external_temperature"
-    return {**TABLE, **{name: Term(field, *scale) for name, field in fields.items()}, "Pressure": pressure}
+    return {**TABLE, **{name: in_unit(field, scale) for name, field in fields.items()}, "Pressure": pressure}
 
 
 class Reading(NamedTuple):

@@ -46,6 +46,12 @@ def _number(value: object) -> float | None:
     return found if math.isfinite(found) else None
 
 
+def _of_unit(unit: str, to: str) -> Reader:
+    found = conversion(unit, to)
+    assert found is not None
+    return _scaled(found.factor, found.offset)
+
+
 def _scaled(scale: float = 1.0, offset: float = 0.0) -> Reader:
     def read(value: object) -> FieldValue | None:
         found = _number(value)
@@ -118,7 +124,7 @@ OWN = {
 }
 _COMMON: tuple[tuple[str, Reader, str], ...] = (
     ("temperature", _scaled(), "temp tempc temperaturec airtemp airtemperature ambienttemperature tempcsht"),
-    ("temperature", _scaled(1 / 1.8, -32 / 1.8), "tempf temperaturef"),
+    ("temperature", _of_unit("degF", "degC"), "tempf temperaturef"),
     ("relative_humidity", _share, "humidity hum rh relativehumidity airhumidity humsht humiditypercent"),
     ("atmospheric_pressure", _pressure, "pressure barometricpressure airpressure barometer atmosphericpressure"),
     ("co2", _scaled(), "co2ppm co2concentration carbondioxide"),
