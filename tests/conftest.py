@@ -20,11 +20,20 @@ from tests.support.store import FakeKeeper, FakeStore
 settings.register_profile("prehod", deadline=None)  # timing is measured by make bench, never asserted
 settings.load_profile("prehod")
 
+_LEGIBLE = 16
+"""Bytes of a parameter that a test's name shows."""
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Look whether what the mark ``requires`` names is there, before fixtures start anything."""
     for mark in item.iter_markers("requires"):
         require_program(*mark.args)
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name long bytes by their parameter: packed ones hold the second of their making, and workers compare names."""
+    del config
+    return argname if isinstance(val, bytes) and len(val) > _LEGIBLE else None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

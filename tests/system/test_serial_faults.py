@@ -207,6 +207,8 @@ async def test_a_sensor_that_forgot_its_mode_is_told_again(rig: Rig, tmp_path: P
     twin = dust()
     async with SerialLine(twin, tmp_path / "ttyAQ") as line:
         gateway = await rig.gateway(air(line.path, 'restart_after = "10s"'))
+        # It reports as soon as the line is open; the firmware is its answer to the last of the commands at the start.
+        await until(lambda: any("firmware_version" in point.fields for point in gateway.spooled()))
         before = await readings(gateway)
         twin.query_mode = True  # as after a power cut that reset it: it waits to be asked
         await until(lambda: gateway.logged(event="link problem cleared"))
