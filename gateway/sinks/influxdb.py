@@ -32,8 +32,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
-from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
-from influxdb_client.rest import ApiException
 
 from gateway.clock import Clock
 from gateway.credentials import read_secret, tls_context
@@ -48,6 +46,7 @@ from gateway.errors import (
 )
 from gateway.http.answers import retry_after, why_not_connected
 from gateway.http.proxy import proxy_for, without_credentials
+from gateway.sinks.influxdb_api import ApiClientAsync, ApiException, make_client
 from gateway.sinks.settings import InfluxSettings
 
 Parameters = list[tuple[str, str]]
@@ -74,7 +73,7 @@ class InfluxSink:
     def __init__(self, settings: InfluxSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._client: InfluxDBClientAsync | None = None
+        self._client: ApiClientAsync | None = None
         self._password: str | None = None
         self._token: str | None = None
         self._proxy: str | None = None
@@ -112,7 +111,7 @@ class InfluxSink:
 
     def get(self, url: str, parameters: Parameters) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """Ask the same server for a page, signed in as for a write, over the same connection."""
-        session: aiohttp.ClientSession = (self._client or self._open()).api_client.rest_client.pool_manager
+        session: aiohttp.ClientSession = (self._client or self._open()).rest_client.pool_manager
         headers = self._headers()
         return session.get(url, params=parameters, headers=headers, allow_redirects=False, proxy=self._proxy)
 
@@ -136,7 +135,7 @@ class InfluxSink:
             client, self._client = self._client, None
             await client.close()
 
-    def _open(self) -> InfluxDBClientAsync:
+    def _open(self) -> ApiClientAsync:
         settings = self._settings
         try:
             # No header can begin or end in a space.
@@ -146,22 +145,13 @@ class InfluxSink:
         except CredentialsError as error:
             raise SinkBlocked(f"{settings.url}: {error}") from error
         self._proxy = proxy_for(settings.url, settings.proxy)
-        self._client = InfluxDBClientAsync(
-            settings.url.rstrip("/"),
-            token="",  # not sent: the headers of each request say who we are
-            # None would be no time-out at all.
-            timeout=aiohttp.ClientTimeout(total=settings.timeout),
-            allow_redirects=False,
-            ssl_context=context,
-            connection_pool_maxsize=1,
-            proxy=self._proxy,
-        )
+        self._client = make_client(settings.url, settings.timeout, context, self._proxy)
         return self._client
 
-    async def _post(self, client: InfluxDBClientAsync, body: bytes) -> None:
+    async def _post(self, client: ApiClientAsync, body: bytes) -> None:
         path, query = _address(self._settings)
         headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8", **self._headers()}
-        answer = await client.api_client.call_api(
+        answer = await client.call_api(
             path, "POST", {}, query, headers, body=body, response_type=None, _return_http_data_only=False
         )
         self._must_be_stored(answer)

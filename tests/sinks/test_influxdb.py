@@ -83,7 +83,7 @@ async def test_many_writes_use_one_connection(make: MakeSink, endpoint: InfluxEn
         await sink.send(BODY)
     assert len(endpoint.writes) == 5
     assert sink._client is not None
-    pool = sink._client.api_client.rest_client.pool_manager.connector
+    pool = sink._client.rest_client.pool_manager.connector
     assert len(pool._conns) + len(pool._acquired) <= 1
 
 
