@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import drivers
-from firmware_sim.bench.one_of_each import OneOfEach
+from firmware_sim.bench.one_of_each import ON_THE_BUS, OneOfEach
 from firmware_sim.servers.influx import line_protocol
 from firmware_sim.servers.readback import read_points
 from firmware_sim.servers.servers import Influxd, Mosquitto
@@ -38,6 +38,8 @@ HOUR = 3_600_000_000_000
 
 ASKED = "100ms"
 """How often a device on a line is asked: every four seconds of its own."""
+PATIENT = "10s"
+"""How long the answer of one on a bus is waited for: what comes later is nobody's, and this machine may be busy."""
 COUNTING = {"canoga", "ops243", "rtms_g4"}
 """Drivers that add up what passed within their option ``interval``."""
 SETTLED = "300ms"
@@ -84,6 +86,8 @@ async def _live(new_rig: Callable[[Path], Rig], directory: Path) -> Day:
 def _hurried() -> Mapping[str, Mapping[str, Any]]:
     """Return what is said in the sources of drivers whose ordinary settings would take minutes."""
     more: dict[str, dict[str, Any]] = {name: {"interval": ASKED} for name in drivers.names() if _is_serial(name)}
+    for name in ON_THE_BUS:
+        more[name]["timeout"] = PATIENT
     for name in COUNTING:
         more[name]["options"] = {"interval": "1s"}
     for name in OWN_CLOCK:
