@@ -22,7 +22,7 @@ from gateway.contract import FieldValue, Measurement, Quality, Reject, Remark
 from gateway.health import Health, SensorHealth, SourceHealth
 from gateway.ingest.delivery import Delivery
 from gateway.ingest.fields import FieldEncoder
-from gateway.ingest.one_series import contradiction
+from gateway.ingest.one_series import contradiction, values_in
 from gateway.ingest.settings import GatewayIdentity, SensorSettings
 from gateway.refused import digest
 from gateway.spool import format_time
@@ -42,9 +42,6 @@ FIRST_TIME = 946_684_800 * 1_000_000_000
 
 _GOOD = Quality.GOOD
 """Told by ``is``: to join two flags, or to ask one for its truth, costs as much as the line itself."""
-
-LOOKED_AT = 32
-"""Lines of one message among which one is looked for that another contradicts."""
 
 
 class Reading(NamedTuple):
@@ -84,6 +81,8 @@ class _Last:
     """The last of our stamps."""
     filled: int = 0
     """The number of the last delivery that got several lines, this one's among them; see `Intake._contradicted`."""
+    values: dict[str, FieldValue] = field(default_factory=dict)
+    """What the lines of that delivery say."""
     own_time: int | None = None
     """The last of the device's own times, and where the reading came from."""
     own_line: bytes = b""
@@ -225,7 +224,7 @@ class Intake:
                 health.repeated += 1
                 return None
             last = series.last
-            if time == last.own_time and (what := contradiction(last.own_line, line)):
+            if time == last.own_time and (what := contradiction(values_in(last.own_line), values_in(line))):
                 return Reject("unsupported", b"", _two_things(series.sensor.sensor, what, time, last.heard_by))
             last.own_time = time
             series.newest = max(series.newest, time)
@@ -248,20 +247,21 @@ class Intake:
         return None
 
     def _contradicted(self, series: _Series, line: bytes, delivery: Delivery) -> str:
-        """Return the field that another of the last lines of this message has with another value, "" for none."""
+        """Return the field that an earlier line of this message has with another value, "" for none."""
         # Mostly a message has one reading of a series, and nothing is to be compared: so each series notes which
         # delivery it is in. The first line of a delivery comes without that, for most have no other.
         if delivery is not self._filling:
             self._filling = delivery
             self._fillings += 1
-        if series.last.filled != self._fillings:
-            series.last.filled = self._fillings
-            if not delivery.lines[0][2].startswith(series.prefix):
-                return ""
-        for _, _, other in delivery.lines[-LOOKED_AT:]:
-            if other.startswith(series.prefix) and (what := contradiction(other, line)):
-                return what
-        return ""
+        last = series.last
+        if last.filled != self._fillings:
+            last.filled = self._fillings
+            first = delivery.lines[0][2]
+            last.values = values_in(first) if first.startswith(series.prefix) else {}
+        values = values_in(line)
+        what = contradiction(last.values, values)
+        last.values |= values
+        return what
 
     def _add_again(
         self, measurement: Measurement, series: _Series, fields: bytes, quality: Quality, delivery: Delivery

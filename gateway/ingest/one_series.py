@@ -1,15 +1,24 @@
-"""Whether two lines of one series and one time can both be true: a database would keep the second alone. Pure."""
+"""Whether readings of one series and one time can both be true: a database would keep the second alone. Pure."""
+
+from collections.abc import Mapping
 
 from gateway import line_protocol
+from gateway.contract import FieldValue
+
+Values = Mapping[str, FieldValue]
 
 
-def contradiction(first: bytes, second: bytes) -> str:
-    """Return the name of a field that both lines have with different values, "" where there is none.
+def values_in(line: bytes) -> dict[str, FieldValue]:
+    """Return the fields of a line by their names, without its doubts, which are no values; {} for what is no line."""
+    parsed = line_protocol.parse(line)
+    return {} if parsed is None else {name: value for name, value in parsed.fields.items() if name != "quality"}
 
-    Different fields at one time are one reading in parts, and doubts are no values.
+
+def contradiction(said: Values, values: Values) -> str:
+    """Return the name of a field that has another value in both, "" where there is none.
+
+    Different fields at one time are one reading in parts.
     """
-    one, other = line_protocol.parse(first), line_protocol.parse(second)
-    if one is None or other is None:
+    if said.keys().isdisjoint(values):
         return ""
-    shared = sorted(one.fields.keys() & other.fields.keys() - {"quality"})
-    return next((name for name in shared if one.fields[name] != other.fields[name]), "")
+    return next((name for name in sorted(values) if name in said and said[name] != values[name]), "")

@@ -12,7 +12,7 @@ from gateway.health import Health
 from gateway.ingest.delivery import Delivery
 from gateway.ingest.fields import FieldEncoder
 from gateway.ingest.intake import Intake, Origin
-from gateway.ingest.one_series import contradiction
+from gateway.ingest.one_series import contradiction, values_in
 from tests.support.clock import NOW, FakeClock
 
 DAY = 86_400 * 10**9
@@ -137,4 +137,4 @@ def test_a_retained_message_without_a_time_is_left_out_or_taken_with_a_mark_as_t
     ],
 )
 def test_lines_contradict_each_other_by_a_field_that_both_have(first: bytes, second: bytes, field: str) -> None:
-    assert contradiction(first, second) == field
+    assert contradiction(values_in(first), values_in(second)) == field
