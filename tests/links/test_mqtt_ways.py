@@ -24,6 +24,7 @@ from gateway.mqtt.websocket import MAX_FRAME
 from gateway.sinks.live_mqtt import LiveSink
 from gateway.sinks.settings import LiveSettings
 from tests.links.conftest import Broker, Peer
+from tests.support.brokers import Conversation, front
 from tests.support.certificates import Authority, Certificates
 from tests.support.clock import FakeClock
 from tests.support.requirements import require_program
@@ -217,51 +218,41 @@ def _other_name(directory: Path) -> Iterator[tuple[Path, ssl.SSLContext, list[st
     yield authority.file, context, names
 
 
-async def _proxied(context: ssl.SSLContext, port: int) -> tuple[asyncio.Server, list[str | None]]:
-    """Begin TLS before a plain broker; returns the server, and the protocols that were chosen."""
-    chosen: list[str | None] = []
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-        writer.close()
-
-    async def arrived(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        chosen.append(writer.get_extra_info("ssl_object").selected_alpn_protocol())
-        broker = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(pump(reader, broker[1]), pump(broker[0], writer), return_exceptions=True)
-        writer.transport.abort()
-        broker[1].transport.abort()
-
-    return await asyncio.start_server(arrived, "127.0.0.1", 0, ssl=context), chosen
-
-
 async def test_a_certificate_for_another_name_is_expected_where_the_configuration_names_it(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
+    chosen: list[str | None] = []
+
+    async def let_in(conversation: Conversation) -> bytes:
+        chosen.append(conversation[1].get_extra_info("ssl_object").selected_alpn_protocol())
+        return b""
+
     with _other_name(tmp_path) as (authority, context, names):
-        server, chosen = await _proxied(context, mosquitto.port)
-        url = f"mqtts://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        connection = _connection(url, ca_file=authority)
-        assert (await _why(connection)).endswith(
-            "write the name that the certificate is for into the url, or into server_name"
-        )
-        connection = _connection(url, ca_file=authority, server_name="broker.internal", alpn="x-amzn-mqtt-ca")
-        await connection.open()
-        await _publish(mosquitto.port, b"heard")
-        assert [message.payload for message in await _take(connection, 1)] == [b"heard"]
-        connection.close()
-        assert names == [None, "broker.internal"]
-        assert chosen[-1] == "x-amzn-mqtt-ca"
-        up = asyncio.Event()
-        live = _live(url, ca_file=authority, server_name="broker.internal", alpn=["mqtt", "x-amzn-mqtt-ca"])
-        running = asyncio.create_task(live.run(up.set))
-        await asyncio.wait_for(up.wait(), patience())
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        assert (names[-1], chosen[-1]) == ("broker.internal", "x-amzn-mqtt-ca")
-        server.close()
-        await asyncio.sleep(0)
+        async with front(mosquitto.port, let_in, context) as port:
+            await _named_as_expected(f"mqtts://127.0.0.1:{port}", mosquitto.port, authority, names, chosen)
+
+
+async def _named_as_expected(
+    url: str, broker_port: int, authority: Path, names: list[str | None], chosen: list[str | None]
+) -> None:
+    connection = _connection(url, ca_file=authority)
+    assert (await _why(connection)).endswith(
+        "write the name that the certificate is for into the url, or into server_name"
+    )
+    connection = _connection(url, ca_file=authority, server_name="broker.internal", alpn="x-amzn-mqtt-ca")
+    await connection.open()
+    await _publish(broker_port, b"heard")
+    assert [message.payload for message in await _take(connection, 1)] == [b"heard"]
+    connection.close()
+    assert names == [None, "broker.internal"]
+    assert chosen[-1] == "x-amzn-mqtt-ca"
+    up = asyncio.Event()
+    live = _live(url, ca_file=authority, server_name="broker.internal", alpn=["mqtt", "x-amzn-mqtt-ca"])
+    running = asyncio.create_task(live.run(up.set))
+    await asyncio.wait_for(up.wait(), patience())
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (names[-1], chosen[-1]) == ("broker.internal", "x-amzn-mqtt-ca")
 
 
 # --- the wrong way

@@ -83,14 +83,19 @@ class Ear:
 async def _line_to(port: int) -> AsyncIterator[tuple[int, Callable[[], None]]]:
     """Pass bytes on to a port until the line is cut, as no client and no broker would end it."""
     writers: list[asyncio.StreamWriter] = []
+    tasks: list[asyncio.Task[None]] = []
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
             writer.write(data)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        writers.append(writer)
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
-        writers.extend((writer, far_writer))
+        writers.append(far_writer)
         await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer), return_exceptions=True)
 
     def cut() -> None:
@@ -101,6 +106,8 @@ async def _line_to(port: int) -> AsyncIterator[tuple[int, Callable[[], None]]]:
     async with server:
         yield server.sockets[0].getsockname()[1], cut
         cut()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        cut()  # what was under way to the broker a moment ago
 
 
 @pytest.mark.system
